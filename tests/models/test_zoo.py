@@ -1,0 +1,212 @@
+import keras
+import numpy as np
+import pytest
+
+from models import weights, zoo
+from models.errors import InputError
+
+SMALL = "MobileNet(alpha=0.25)"
+
+
+def pixels(n=2, size=32, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (n, size, size, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", sorted(zoo.NETWORKS))
+def test_every_row_names_a_network_of_keras(name):
+    assert callable(getattr(keras.applications, name))
+
+
+@pytest.mark.parametrize("mode", ["caffe", "tf", "torch"])
+def test_preprocessing_is_the_one_of_keras(mode):
+    from keras.applications import imagenet_utils
+
+    x = keras.Input((4, 4, 3))
+    ours = keras.Model(x, zoo.preprocess(x, mode))
+    given = pixels(size=4)
+    expected = imagenet_utils.preprocess_input(given.copy(), mode=mode, data_format="channels_last")
+    np.testing.assert_allclose(ours.predict(given, verbose=0), expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [("VGG19", "vgg19"), ("ResNet50", "resnet"), ("InceptionV3", "inception_v3")]
+    + [("Xception", "xception"), ("DenseNet121", "densenet"), ("MobileNetV2", "mobilenet_v2")],
+)
+def test_table_gives_each_network_its_own_preprocessing(name, module):
+    x = keras.Input((4, 4, 3))
+    ours = keras.Model(x, zoo.preprocess(x, zoo.NETWORKS[name][1]))
+    given = pixels(size=4)
+    expected = getattr(keras.applications, module).preprocess_input(given.copy())
+    np.testing.assert_allclose(ours.predict(given, verbose=0), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_unit_pixels_are_the_papers():
+    x = keras.Input((4, 4, 3))
+    given = pixels(size=4)
+    ours = keras.Model(x, zoo.preprocess(x, "unit")).predict(given, verbose=0)
+    np.testing.assert_allclose(ours, given / 255, rtol=1e-6)
+
+
+def test_built_network_is_flat_and_counts_its_head():
+    model = zoo.build(SMALL, 7, 32)
+    assert not [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    assert model.get_layer("features").output.shape == (None, 256)
+    assert model.get_layer("head").count_params() == 256 * 7 + 7
+    np.testing.assert_allclose(model.predict(pixels(), verbose=0).sum(axis=1), 1, rtol=1e-5)
+
+
+def test_papers_head_and_network_sizes():
+    """Table 2 prints Params 20K for VGG19 with 206 materials; that is its size in millions."""
+    model = zoo.build("VGG19", 206, 32)
+    assert model.get_layer("head").count_params() == 512 * 206 + 206
+    assert model.count_params() == 20_024_384 + 512 * 206 + 206
+
+
+def test_parse_reads_literals_and_evaluates_nothing():
+    network = zoo.parse(" MobileNet(alpha=0.25, depth_multiplier=1) ")
+    assert network.arguments == (("alpha", 0.25), ("depth_multiplier", 1))
+    assert network.spec == "MobileNet(alpha=0.25, depth_multiplier=1)"
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["", "VGG", "vgg19", "MobileNet(alpha=print(1))", "MobileNet(0.25)", "MobileNet(**{})"]
+    + ["VGG19(weights='imagenet')", "VGG19(include_top=True)", "os.system('ls')", "VGG19)", "1"]
+    + ["(" * 5000, "MobileNet(alpha=[].__class__)"],
+)
+def test_bad_specs_name_what_is_accepted(spec):
+    with pytest.raises(InputError):
+        zoo.parse(spec)
+
+
+@pytest.mark.parametrize(
+    ("spec", "size"), [("VGG19", 8), ("MobileNet(alpha='x')", 32), ("MobileNet(beta=1)", 32)]
+)
+def test_what_keras_refuses_is_one_clear_error(spec, size):
+    with pytest.raises(InputError, match="cannot be built"):
+        zoo.build(spec, 2, size)
+
+
+def test_unit_pixels_are_refused_where_the_network_scales():
+    with pytest.raises(InputError, match="--pixels"):
+        zoo.build("MobileNetV3Small", 2, 32, pixels="unit")
+
+
+def test_he_uniform_limits_and_seed():
+    one, same, other = (zoo.build(SMALL, 3, 32, seed=s) for s in (1, 1, 2))
+    for a, b in zip(one.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert np.abs(one.get_weights()[0] - other.get_weights()[0]).max() > 0.01
+    for name, fan_in in [("conv1", 27), ("conv_dw_1", 9), ("conv_pw_1", 8), ("head", 256)]:
+        kernel = np.asarray(keras.ops.convert_to_numpy(one.get_layer(name).kernel))
+        limit = np.sqrt(6 / fan_in)
+        assert np.abs(kernel).max() <= limit
+        assert np.abs(kernel).std() == pytest.approx(limit / np.sqrt(12), rel=0.25)
+
+
+def trunk_and_file(tmp_path, suffix, top):
+    """A weights file written by Keras, and the network it should fill."""
+    shape = {"input_shape": (32, 32, 3), "alpha": 0.25, "weights": None}
+    extra = {} if top else {"include_top": False}
+    source = keras.applications.MobileNet(**(shape if not top else shape), **extra)
+    path = tmp_path / f"net{suffix}"
+    source.save_weights(path)
+    return source, path
+
+
+@pytest.mark.parametrize("top", [False, True])
+def test_weights_file_fills_the_trunk(tmp_path, top):
+    source, path = trunk_and_file(tmp_path, ".weights.h5", top)
+    model = zoo.build(SMALL, 3, 32, weights=str(path))
+    for name in ("conv1", "conv_dw_5", "conv_pw_13", "conv_pw_13_bn"):
+        for ours, theirs in zip(
+            model.get_layer(name).get_weights(), source.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_keras_file_gives_its_trunk_and_keeps_a_new_head(tmp_path):
+    source = zoo.build(SMALL, 5, 32, seed=3)
+    source.save(tmp_path / "a.keras")
+    model = zoo.build(SMALL, 2, 32, weights=str(tmp_path / "a.keras"))
+    x = pixels()
+    features = [keras.Model(m.inputs, m.get_layer("features").output) for m in (source, model)]
+    np.testing.assert_allclose(*[f.predict(x, verbose=0) for f in features], rtol=1e-6)
+    assert model.output_shape == (None, 2)
+
+
+def test_weights_of_another_network_do_not_fit(tmp_path):
+    _, path = trunk_and_file(tmp_path, ".weights.h5", False)
+    with pytest.raises(InputError, match="hold 135 arrays"):
+        zoo.build("VGG19", 2, 32, weights=str(path))
+    with pytest.raises(InputError, match="do not fit"):
+        zoo.build("MobileNet(alpha=0.5)", 2, 32, weights=str(path))
+    zoo.build(SMALL, 2, 32).save(tmp_path / "a.keras")
+    with pytest.raises(InputError, match=r"do not fit: \d+ of \d+ layers"):
+        zoo.build("MobileNet(alpha=0.5)", 2, 32, weights=str(tmp_path / "a.keras"))
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras"])
+@pytest.mark.parametrize("content", [b"", b"no weights at all", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"])
+def test_files_that_are_no_weights(tmp_path, suffix, content):
+    path = tmp_path / f"bad{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="bad"):
+        zoo.build(SMALL, 2, 32, weights=str(path))
+
+
+@pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
+def test_truncated_weights(tmp_path, suffix):
+    path = tmp_path / f"cut{suffix}"
+    if suffix == ".keras":
+        zoo.build(SMALL, 2, 32).save(path)
+    else:
+        _, whole = trunk_and_file(tmp_path, suffix, False)
+        path.write_bytes(whole.read_bytes())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="cut"):
+        zoo.build(SMALL, 2, 32, weights=str(path))
+
+
+def test_missing_weights_are_an_error_never_random():
+    with pytest.raises(InputError, match="no weights file"):
+        zoo.build(SMALL, 2, 32, weights="/nowhere/net.weights.h5")
+
+
+def test_imagenet_without_network_is_one_clear_error(monkeypatch, tmp_path):
+    def offline(*args, **kwargs):
+        raise Exception("URL fetch failure")  # what Keras raises
+
+    monkeypatch.setattr(keras.utils, "get_file", offline)
+    monkeypatch.setattr("keras.src.applications.mobilenet.file_utils.get_file", offline)
+    with pytest.raises(InputError, match="--weights PATH"):
+        zoo.build(SMALL, 2, 128, weights="imagenet")
+
+
+def test_real_mobilenet_tells_pictures_apart(shared):
+    """The real ImageNet weights give the same features with and without our preprocessing."""
+    path = str(shared / "weights" / "mobilenet_v1_0.25_128.weights.h5")
+    model = zoo.build(SMALL, 2, 128, weights=path)
+    bare = keras.applications.MobileNet(alpha=0.25, input_shape=(128, 128, 3), weights=None)
+    bare.load_weights(path)
+    x = pixels(size=128)
+    pooled = bare.get_layer("dropout").input
+    theirs = keras.Model(bare.inputs, pooled).predict(x / 127.5 - 1, verbose=0)
+    ours = keras.Model(model.inputs, model.get_layer("features").output).predict(x, verbose=0)
+    np.testing.assert_allclose(ours, theirs.reshape(ours.shape), rtol=1e-4, atol=1e-4)
+
+
+def test_saved_keeps_classes_beside_the_model(tmp_path):
+    from models import saved
+
+    model = zoo.build(SMALL, 2, 32, seed=3)
+    about = {"classes": ["Boëtius", 'a "b"\n'], "network": SMALL}
+    saved.save(model, tmp_path / "model.keras", about)
+    opened, read = saved.load(tmp_path / "model.keras")
+    x = pixels()
+    assert read == about
+    np.testing.assert_allclose(opened.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
+    assert weights.saved(tmp_path / "model.keras").output_shape == (None, 2)

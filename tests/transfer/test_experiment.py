@@ -1,0 +1,325 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from models import saved
+from transfer import experiment, train
+
+ROOT = Path(__file__).parents[2]
+RESULT_FILES = {"metrics.json", "history.csv", "predictions.csv", "confusion_matrix.csv"} | {
+    "learning_curve.png",
+    "model.keras",
+    "manifest.json",
+}
+
+
+def paint(folder, names=("warm", "cold"), per_class=15):
+    """Two classes that colour tells apart, with noise, and their CSV."""
+    rng = np.random.default_rng(0)
+    (folder / "jpg").mkdir(parents=True)
+    lines = [",ImageId,dc_creator"]
+    for i in range(per_class * 2):
+        colour = (220, 120, 60) if i % 2 else (60, 110, 210)
+        noisy = rng.normal(colour, 25, (40, 48, 3)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(folder / "jpg" / f"{i:07d}_X.jpg")
+        lines.append(f'{i},{i:07d}_X," {names[i % 2]}"')
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def collection(tmp_path):
+    return paint(tmp_path / "collection")
+
+
+def command(collection, out, mode="fine_tuning", **flags):
+    given = {
+        "dataset_name": "tiny",
+        "metadata_path": collection / "metadata.csv",
+        "jpg_images_path": collection / "jpg",
+        "results_path": out / "results",
+        "datasets_path": out / "datasets",
+        "challenge": "artist",
+        "ANN": "MobileNet(alpha=0.25)",
+        "input_size": 32,
+        "weights": "none" if mode != "random" else None,
+        "tl_mode": mode,
+        "batch_size": 8,
+        "epochs": 2,
+        **flags,
+    }
+    pairs = [(f"--{key}", str(value)) for key, value in given.items() if value is not None]
+    return [word for pair in pairs for word in pair]
+
+
+def run(*arguments, **flags):
+    return experiment.main(command(*arguments, **flags))
+
+
+def result(out, mode="fine_tuning", challenge="artist"):
+    return out / "results" / "tiny" / challenge / "MobileNet(alpha=0.25)" / mode
+
+
+def metrics(folder):
+    return json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.mark.parametrize("mode", ["off_the_shelf", "fine_tuning", "random"])
+def test_each_mode_writes_a_whole_result(collection, tmp_path, mode):
+    assert run(collection, tmp_path, mode) == 0
+    folder = result(tmp_path, mode)
+    assert {path.name for path in folder.iterdir()} == RESULT_FILES
+    found = metrics(folder)
+    assert (found["n_train"], found["n_val"], found["n_test"]) == (24, 3, 3)
+    assert found["n_classes"] == 2 and found["feature_size"] == 256
+    assert found["head_parameters"] == 256 * 2 + 2
+    assert found["epochs_run"] == 2 and found["best_epoch"] in (1, 2)
+    assert not found["toy"] and found["seconds"] > 0 and found["images_per_second"] > 0
+    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8")))
+    split = list(csv.DictReader(next(tmp_path.glob("datasets/*/*/*/split.csv")).open()))
+    assert [row["id"] for row in rows] == [row["id"] for row in split if row["split"] == "test"]
+    hits = np.mean([row["true"] == row["predicted"] for row in rows])
+    assert found["top1_accuracy"] == pytest.approx(hits)
+
+
+def test_saved_model_gives_the_predictions_of_the_table(collection, tmp_path):
+    """The file alone, on raw RGB pixels, repeats the test: preprocessing travels with it."""
+    assert run(collection, tmp_path, "off_the_shelf", epochs=20) == 0
+    folder = result(tmp_path, "off_the_shelf")
+    model, about = saved.load(folder / "model.keras")
+    assert about["classes"] == ["cold", "warm"]
+    for row in csv.DictReader((folder / "predictions.csv").open()):
+        picture = Image.open(collection / "jpg" / f"{row['id']}.jpg").resize((32, 32))
+        scores = model.predict(np.asarray(picture, np.float32)[None], verbose=0)[0]
+        assert about["classes"][scores.argmax()] == row["predicted"]
+        assert scores.max() == pytest.approx(float(row["score"]), abs=0.1)
+
+
+def test_colours_are_learnt(collection, tmp_path):
+    assert run(collection, tmp_path, "random", learning_rate=0.01, epochs=15) == 0
+    assert metrics(result(tmp_path, "random"))["top1_accuracy"] == 1
+
+
+@pytest.mark.parametrize("classifier", ["svm", "random_forest"])
+def test_other_classifiers_on_the_same_features(collection, tmp_path, classifier, capsys):
+    assert run(collection, tmp_path, "off_the_shelf") == 0
+    assert run(collection, tmp_path, "off_the_shelf", classifier=classifier) == 0
+    assert "features found in" in capsys.readouterr().out
+    folder = result(tmp_path, f"off_the_shelf_{classifier}")
+    found = metrics(folder)
+    assert found["classifier"] == classifier and found["epochs_run"] == 0
+    if classifier == "svm":
+        assert found["loss"] is None and (folder / "model.keras").exists()
+    else:
+        assert not (folder / "model.keras").exists()
+
+
+def test_same_command_finds_its_result_and_others_do_not_overwrite_it(
+    collection, tmp_path, capsys
+):
+    assert run(collection, tmp_path) == 0
+    before = (result(tmp_path) / "metrics.json").read_bytes()
+    assert run(collection, tmp_path) == 0
+    assert "already finished" in capsys.readouterr().out
+    assert run(collection, tmp_path, learning_rate=0.5) == 2
+    assert "learning_rate 0.001 (now 0.5)" in capsys.readouterr().err
+    assert (result(tmp_path) / "metrics.json").read_bytes() == before
+
+
+def test_split_is_shared_by_modes_and_renewed_for_a_changed_csv(collection, tmp_path):
+    split = {"split": "cetinic2018", "datasets_path": tmp_path / "datasets"}
+    for mode in ("off_the_shelf", "fine_tuning"):
+        assert run(collection, tmp_path, mode, **split) == 0
+    one, two = (metrics(result(tmp_path, m)) for m in ("off_the_shelf", "fine_tuning"))
+    assert one["split_sha256"] == two["split_sha256"]
+    path = collection / "metadata.csv"
+    path.write_text(path.read_text().replace("28,0000028_X", "28,absent_X"))
+    assert run(collection, tmp_path / "new", **split) == 0
+    assert metrics(result(tmp_path / "new"))["split_sha256"] != one["split_sha256"]
+    assert len(list(tmp_path.glob("datasets/tiny/artist/*/split.csv"))) == 2
+
+
+def test_from_one_collection_to_another(collection, tmp_path):
+    """Sabatelli et al. 2018, section 3.3: a network tuned on one collection starts the next."""
+    assert run(collection, tmp_path) == 0
+    weights = result(tmp_path) / "model.keras"
+    assert run(collection, tmp_path / "b", "off_the_shelf", weights=weights) == 0
+    assert metrics(result(tmp_path / "b", "off_the_shelf"))["weights"] == str(weights)
+
+
+def test_released_files_without_a_csv(collection, tmp_path):
+    assert run(collection, tmp_path) == 0
+    made = next(tmp_path.glob("datasets/tiny/artist/*/training_images.hdf5")).parent
+    released = tmp_path / "b" / "datasets" / "tiny" / "artist"
+    released.mkdir(parents=True)
+    for path in made.glob("*.hdf5"):
+        path.rename(released / path.name)
+    none = {"metadata_path": None, "jpg_images_path": None}
+    assert run(collection, tmp_path / "b", **none) == 0
+    assert metrics(result(tmp_path / "b"))["n_train"] == 24
+
+
+def spoil(collection, how):
+    """One user's mistake; returns the flags to change."""
+    csv_path, jpg = collection / "metadata.csv", collection / "jpg"
+    header, *rows = csv_path.read_text().splitlines()
+    if how == "missing csv":
+        csv_path.unlink()
+    elif how == "empty csv":
+        csv_path.write_text("")
+    elif how == "no match":
+        csv_path.write_text("\n".join([header] + [row.replace("_X", "_Y") for row in rows]))
+    elif how == "one class":
+        csv_path.write_text("\n".join([header, *rows]).replace("cold", "warm"))
+    elif how == "conflict":
+        csv_path.write_text("\n".join([header, *rows, '9,0000000_X,"other"']))
+    elif how == "no pictures":
+        for path in jpg.iterdir():
+            path.unlink()
+    elif how == "all broken":
+        for path in jpg.iterdir():
+            path.write_bytes(path.read_bytes()[:200])
+    return {
+        "column": {"challenge": "dc_maker"},
+        "id column": {"id_column": "Id"},
+        "network": {"ANN": "VGG91"},
+        "weights": {"weights": "/nowhere.h5"},
+        "weights that do not fit": {"weights": collection / "metadata.csv"},
+        "split": {"split": "90/5/5"},
+        "split column": {"split": "column=part"},
+        "mode and weights": {"tl_mode": "random", "weights": "imagenet"},
+        "classifier": {"classifier": "svm"},
+        "batch": {"batch_size": 0},
+        "size": {"input_size": 8},
+        "min pictures": {"min_pictures": 100},
+        "dataset name": {"dataset_name": ".."},
+        "half given": {"jpg_images_path": None},
+    }.get(how, {})
+
+
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ("missing csv", "metadata.csv"),
+        ("empty csv", "metadata.csv"),
+        ("column", "dc_maker"),
+        ("id column", "Id"),
+        ("no match", "_Y"),
+        ("one class", "warm"),
+        ("conflict", "0000000_X"),
+        ("no pictures", "jpg"),
+        ("all broken", "jpg"),
+        ("network", "VGG91"),
+        ("weights", "/nowhere.h5"),
+        ("weights that do not fit", "metadata.csv"),
+        ("split", "90/5/5"),
+        ("split column", "part"),
+        ("mode and weights", "random"),
+        ("classifier", "svm"),
+        ("batch", "--batch_size"),
+        ("size", "MobileNet"),
+        ("min pictures", "100"),
+        ("dataset name", ".."),
+        ("half given", "--jpg_images_path"),
+    ],
+)
+def test_mistakes_are_one_line_and_write_nothing(collection, tmp_path, capsys, how, named):
+    assert run(collection, tmp_path, **spoil(collection, how)) == 2
+    error = capsys.readouterr().err
+    assert named in error and error.startswith("error: ") and error.count("\n") == 1
+    assert not list(tmp_path.rglob("metrics.json"))
+    assert not [path for path in tmp_path.rglob("*.partial")]
+
+
+def test_unreadable_pictures_are_reported_and_the_rest_done(collection, tmp_path):
+    (collection / "jpg" / "0000003_X.jpg").write_bytes(b"")
+    path = collection / "jpg" / "0000004_X.jpg"
+    path.write_bytes(path.read_bytes()[:-300])
+    assert run(collection, tmp_path) == 0
+    report = next(tmp_path.glob("datasets/*/*/*/report.csv")).read_text()
+    assert "0000003_X" in report and "0000004_X" in report
+    found = metrics(result(tmp_path))
+    assert found["n_train"] + found["n_val"] + found["n_test"] == 28
+
+
+def start(arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "transfer.experiment", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_kill_9_and_the_same_command_goes_on(collection, tmp_path):
+    arguments = command(collection, tmp_path, epochs=60, patience=60)
+    process = start(arguments)
+    history = result(tmp_path).with_name(".fine_tuning.partial") / "epochs" / "history.csv"
+    deadline = time.monotonic() + 200
+    while len(train.read_history(history)) < 3:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not result(tmp_path).exists()
+    done = train.read_history(history)
+    again = start(arguments)
+    printed = again.communicate(timeout=300)[0]
+    assert again.returncode == 0, printed
+    assert f"continuing after epoch {len(done)}" in printed
+    assert train.read_history(result(tmp_path) / "history.csv")[: len(done)] == done
+    assert metrics(result(tmp_path))["epochs_run"] == 60
+
+
+def test_two_jobs_at_once_share_one_data_set(collection, tmp_path):
+    jobs = [start(command(collection, tmp_path, m)) for m in ("off_the_shelf", "fine_tuning")]
+    printed = [job.communicate(timeout=300)[0] for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], printed
+    assert len(list(tmp_path.glob("datasets/tiny/artist/*/split.csv"))) == 1
+    one, two = (metrics(result(tmp_path, m)) for m in ("off_the_shelf", "fine_tuning"))
+    assert one["split_sha256"] == two["split_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("what", "mode", "flag", "free"),
+    [
+        ("an epoch of 1.8 MB", "fine_tuning", "results_path", 1_000_000),
+        ("a saved model of 0.9 MB", "off_the_shelf", "results_path", 300_000),
+        ("features of 30 kB", "off_the_shelf", "datasets_path", 130_000),
+        ("pictures of 50 kB", "fine_tuning", "datasets_path", 30_000),
+    ],
+)
+def test_full_disk_is_one_line(collection, tmp_path, small_disk, what, mode, flag, free):
+    """In a process of its own, since a failed HDF5 write can end the process."""
+    (small_disk / "other").write_bytes(bytes(2 * 1024**2 - free))
+    job = start(command(collection, tmp_path, mode, **{flag: small_disk}))
+    printed = job.communicate(timeout=300)[0]
+    assert job.returncode == 2, f"{what}: {printed}"
+    assert printed.splitlines()[-1].startswith("error: ") and "space left" in printed
+    assert not [path for path in small_disk.glob("**/MobileNet*/*") if path.name[0] != "."]
+
+
+def test_read_only_results_disk_is_one_line(collection, tmp_path, small_disk, capsys):
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert run(collection, tmp_path, results_path=small_disk / "results") == 2
+    assert "Read-only file system" in capsys.readouterr().err
+
+
+def test_damaged_store_names_the_file(collection, tmp_path):
+    assert run(collection, tmp_path) == 0
+    path = next(tmp_path.glob("datasets/*/*/*/testing_images.hdf5"))
+    os.truncate(path, path.stat().st_size // 2)
+    # this process holds the file open: HDF5 would answer from its memory
+    job = start(command(collection, tmp_path / "b", datasets_path=tmp_path / "datasets"))
+    printed = job.communicate(timeout=300)[0]
+    assert job.returncode == 2 and "testing_images.hdf5" in printed.splitlines()[-1], printed

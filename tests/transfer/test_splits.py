@@ -1,0 +1,249 @@
+"""Splits: properties of every protocol, hand-made cases, files, and the key of changed data."""
+
+import os
+import re
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from models.errors import InputError
+from transfer import splits
+from transfer.metadata import Picture
+from transfer.splits import SplitRow
+
+DRAWN = [name for name, draw in splits.PROTOCOLS.items() if draw]
+
+
+def made(label, count, first=0, split=None):
+    """`count` different pictures of a class."""
+    names = [f"{label}{first + i:03}" for i in range(count)]
+    return [Picture(name, label, split, f"{name}.jpg", f"hash {name}") for name in names]
+
+
+@st.composite
+def collections(draw):
+    """Two to five classes of 0 to 30 pictures with split values; some share their bytes."""
+    pictures = []
+    for label in "abcde"[: draw(st.integers(2, 5))]:
+        pictures += made(label, draw(st.integers(0, 30)))
+    hashes = draw(st.lists(st.integers(0, 60), min_size=len(pictures), max_size=len(pictures)))
+    names = draw(st.lists(st.sampled_from(["train", "VAL", "testing"]), min_size=1, max_size=7))
+    return [
+        p._replace(sha256=str(h) if h < 10 else p.sha256, split=names[i % len(names)])
+        for i, (p, h) in enumerate(zip(pictures, hashes, strict=True))
+    ]
+
+
+def assigned(pictures, protocol, **options):
+    """assign(), or an example hypothesis passes over where too little is left to learn from."""
+    try:
+        return splits.assign(pictures, protocol, **options)
+    except InputError:
+        assume(False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(collections(), st.sampled_from(list(splits.PROTOCOLS)), st.integers(0, 2**32))
+def test_every_picture_is_in_one_split_or_in_the_findings(pictures, protocol, seed):
+    rows, findings = assigned(pictures, protocol, seed=seed, min_pictures=3)
+    known = {p.id: p for p in pictures}
+    assert [row.id for row in rows] == sorted({row.id for row in rows})
+    for row in rows:
+        picture = known.pop(row.id)
+        assert row == SplitRow(picture.id, picture.label, row.split, picture.path, picture.sha256)
+        assert row.split in splits.SPLITS
+        if protocol == "column":
+            assert row.split == splits.COLUMN_VALUES[picture.split.lower()]
+    named = {finding.id for finding in findings}
+    whole_classes = {f.detail.split(":")[0] for f in findings if f.kind.startswith("class ")}
+    assert all(p.id in named or p.label in whole_classes for p in known.values())
+    assert not whole_classes & {row.label for row in rows}
+    assert not named & {row.id for row in rows}
+
+
+@settings(max_examples=150, deadline=None)
+@given(collections(), st.sampled_from(list(splits.PROTOCOLS)), st.integers(0, 2**32))
+def test_no_bytes_in_two_splits_and_every_class_in_all(pictures, protocol, seed):
+    rows, _ = assigned(pictures, protocol, seed=seed, min_pictures=3)
+    where, classes = defaultdict(set), defaultdict(set)
+    for row in rows:
+        where[row.sha256].add((row.split, row.label))
+        classes[row.label].add(row.split)
+    assert {len(places) for places in where.values()} == {1}
+    assert all(places == set(splits.SPLITS) for places in classes.values())
+    assert len(classes) >= 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(collections(), st.sampled_from(list(splits.PROTOCOLS)), st.randoms())
+def test_order_changes_nothing(pictures, protocol, random):
+    rows, findings = assigned(pictures, protocol, min_pictures=3)
+    shuffled = random.sample(pictures, len(pictures))
+    again, found_again = splits.assign(shuffled, protocol, min_pictures=3)
+    assert again == rows and sorted(found_again) == sorted(findings)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(3, 200), min_size=2, max_size=4), st.integers(0, 99))
+def test_stratified_classes_keep_their_proportions(counts, seed):
+    pictures = sum((made(label, n) for label, n in zip("abcd", counts, strict=False)), [])
+    rows, findings = splits.assign(pictures, "cetinic2018", seed=seed)
+    assert len(rows) == len(pictures) and findings == []
+    got = Counter((row.label, row.split) for row in rows)
+    for label, count in zip("abcd", counts, strict=False):
+        sizes = [got[label, split] for split in splits.SPLITS]
+        if count == 3:  # one each is all there is
+            assert sizes == [1, 1, 1]
+        assert min(sizes) >= 1
+        for size, percent in zip(sizes, (70, 10, 20), strict=True):
+            assert abs(size - count * percent / 100) <= 1 + 0.1 * (count == 3)
+
+
+@pytest.mark.parametrize(
+    ("count", "percents", "least", "sizes"),
+    [
+        (10, (80, 10, 10), 0, [8, 1, 1]),
+        (748, (80, 10, 10), 0, [598, 75, 75]),  # 598.4, 74.8, 74.8
+        (5, (80, 10, 10), 0, [4, 1, 0]),
+        (3, (70, 10, 20), 1, [1, 1, 1]),
+        (4, (70, 10, 20), 1, [2, 1, 1]),
+        (30, (70, 10, 20), 1, [21, 3, 6]),
+        (0, (70, 10, 20), 0, [0, 0, 0]),
+    ],
+)
+def test_sizes(count, percents, least, sizes):
+    assert splits._sizes(count, percents, least) == sizes
+
+
+def test_the_seed_decides_the_draw():
+    pictures = made("a", 50) + made("b", 50)
+    for protocol in DRAWN:
+        first = splits.assign(pictures, protocol, seed=42)
+        assert first == splits.assign(pictures, protocol)
+        assert first != splits.assign(pictures, protocol, seed=43)
+
+
+def test_sabatelli_is_drawn_over_all_classes_and_keeps_those_in_every_split():
+    pictures = made("a", 60) + made("b", 38) + made("rare", 2)
+    rows, findings = splits.assign(pictures, "sabatelli2018")
+    assert Counter(row.label for row in rows) == {"a": 60, "b": 38}
+    [finding] = findings
+    assert finding.kind == "class dropped"
+    assert finding.detail.startswith("rare: 2 pictures, none in ")
+
+
+def test_byte_identical_pictures_count_once_and_contradicting_labels_go():
+    copies = [p._replace(sha256="same") for p in made("a", 5, first=100)]
+    odd = [p._replace(sha256="odd") for p in (*made("a", 1, 200), *made("b", 1, 200))]
+    rows, findings = splits.assign(made("a", 9) + made("b", 10) + copies + odd, "cetinic2018")
+    where = Counter(row.split for row in rows if row.sha256 == "same")
+    assert list(where.values()) == [5]
+    distinct = Counter(split for _, split in {(r.sha256, r.split) for r in rows if r.label == "a"})
+    assert distinct == {"train": 7, "val": 1, "test": 2}
+    assert [(f.kind, f.id, f.detail) for f in findings] == [
+        ("byte-identical pictures with different labels", "a200", "a | b"),
+        ("byte-identical pictures with different labels", "b200", "a | b"),
+    ]
+
+
+def test_a_class_too_small_to_stratify_is_refused_or_left_out():
+    pictures = made("a", 9) + made("b", 9) + made("c", 2)
+    pictures += [p._replace(sha256="same") for p in made("d", 4)]
+    message = r"2 classes have fewer than 3 \('d': 1, 'c': 2\); --min_pictures 3 leaves"
+    with pytest.raises(InputError, match=message):
+        splits.assign(pictures, "cetinic2018")
+    rows, findings = splits.assign(pictures, "cetinic2018", min_pictures=3)
+    assert {row.label for row in rows} == {"a", "b"}
+    assert [(f.kind, f.detail) for f in findings] == [
+        ("class too small", "c: 2 of 3 distinct pictures"),
+        ("class too small", "d: 1 of 3 distinct pictures"),
+    ]
+
+
+def test_a_column_decides_and_copies_stay_in_one_split():
+    pictures = []
+    for label in "ab":
+        for i, value in enumerate(["Train", "VALIDATION", "testing", "training", "val", "test"]):
+            pictures += made(label, 1, i, value)
+    for name, first, value in [("a", 50, "test"), ("a", 60, "train"), ("b", 50, "test")]:
+        pictures += [p._replace(sha256=name) for p in made(name, 2, first, value)]
+    pictures += [p._replace(sha256="b") for p in made("b", 1, 60, "valid")]
+    rows, findings = splits.assign(pictures, "column")
+    splits_of = {row.id: row.split for row in rows}
+    assert [splits_of[f"a00{i}"] for i in range(6)] == ["train", "val", "test"] * 2
+    assert {"a060", "a061", "b060"} < set(splits_of) and splits_of["b060"] == "val"
+    assert [(f.kind, f.id, f.detail) for f in findings] == [
+        ("byte-identical pictures across splits", "a050", "test; kept in train"),
+        ("byte-identical pictures across splits", "a051", "test; kept in train"),
+        ("byte-identical pictures across splits", "b050", "test; kept in val"),
+        ("byte-identical pictures across splits", "b051", "test; kept in val"),
+    ]
+
+
+def test_unknown_split_values_and_protocols_are_named():
+    pictures = made("a", 3, split="dev") + made("b", 3, split="train") + made("c", 1)
+    with pytest.raises(InputError, match=r"holds '': 1, 'dev': 3; accepted are train, training,"):
+        splits.assign(pictures, "column")
+    with pytest.raises(InputError, match="'random' is none of sabatelli2018, cetinic2018, column"):
+        splits.assign(pictures, "random")
+
+
+@pytest.mark.parametrize("protocol", DRAWN)
+def test_fewer_than_two_classes_are_refused(protocol):
+    with pytest.raises(InputError, match="1 left of 2 .'b': 2, 'a': 30; --min_pictures 3"):
+        splits.assign(made("a", 30) + made("b", 2), protocol, min_pictures=3)
+
+
+# ---- files
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+
+
+@settings(deadline=None)
+@given(st.lists(st.builds(SplitRow, TEXT, TEXT, st.sampled_from(splits.SPLITS), TEXT, TEXT)))
+def test_a_split_file_reads_back_exactly(tmp_path_factory, rows):
+    path = tmp_path_factory.getbasetemp() / "split.csv"
+    splits.write_csv(rows, path)
+    assert splits.read_csv(path) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,label\n1,a\n", "are not those of a split file"),
+        ("id,label,split,path,sha256\n1,a,Train,b,c\n", "line 2: split 'Train' is none of"),
+        ("id,label,split,path,sha256\n1,a,train\n", "line 2: 3 fields"),
+    ],
+)
+def test_any_other_file_is_refused(tmp_path, text, message):
+    (tmp_path / "split.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        splits.read_csv(tmp_path / "split.csv")
+
+
+def test_the_key_changes_with_data_and_settings_and_with_nothing_else(write_file, tmp_path):
+    table = write_file(b"ImageId,a\n", "table.csv")
+    one = write_file(b"one", "pictures/one.jpg")
+    write_file(b"x", "pictures/note.txt")
+
+    def key(**settings):
+        return splits.key(table, tmp_path / "pictures", **settings)
+
+    keys = [key(seed=42, protocol="column")]
+    assert re.fullmatch("[0-9a-f]{16}", keys[0])
+    write_file(b"y", "pictures/note.txt")
+    assert key(protocol="column", seed=42) == keys[0]
+    keys.append(key(seed=43, protocol="column"))
+    times = one.stat().st_atime_ns, one.stat().st_mtime_ns
+    changes = (
+        lambda: os.utime(one, ns=(times[0], times[1] + 1_000_000_000)),
+        lambda: (one.write_bytes(b"longer"), os.utime(one, ns=times)),
+        lambda: one.rename(one.with_name("three.jpg")),
+        lambda: table.write_bytes(b"ImageId,b\n"),
+    )
+    for change in changes:
+        change()
+        keys.append(key(seed=42, protocol="column"))
+    assert len(set(keys)) == 6

@@ -1,0 +1,184 @@
+import io
+from types import SimpleNamespace
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from models.errors import InputError
+from transfer import store as stores
+from transfer.store import Store
+
+COLOURS = {"red": (200, 30, 30), "Grün": (30, 180, 40), 'blue "b"\n': (20, 40, 190)}
+
+
+def save_picture(path, colour, size=(40, 30), kind="JPEG"):
+    Image.new("RGB", size, colour).save(path, kind, quality=95)
+
+
+def make_rows(folder, per_split=(7, 3, 4)):
+    rows = []
+    for split, count in zip(stores.SPLITS, per_split, strict=True):
+        for i in range(count):
+            label = list(COLOURS)[i % 3]
+            path = f"{split} é{i}.{'png' if i % 4 == 3 else 'jpg'}"
+            save_picture(folder / path, COLOURS[label], kind="PNG" if i % 4 == 3 else "JPEG")
+            rows.append(SimpleNamespace(id=f"{split}-é{i}", label=label, split=split, path=path))
+    return rows
+
+
+@pytest.fixture
+def made(tmp_path):
+    pictures, folder = tmp_path / "pictures", tmp_path / "store"
+    pictures.mkdir()
+    folder.mkdir()
+    rows = make_rows(pictures)
+    stores.write(rows, pictures, folder)
+    return SimpleNamespace(rows=rows, pictures=pictures, folder=folder)
+
+
+def test_layout_is_the_released_one(made):
+    names = {"training": "train", "validation": "val", "testing": "test"}
+    for word, short in names.items():
+        with h5py.File(made.folder / f"{word}_images.hdf5") as images:
+            encoded = images[f"X_{short}"]
+            assert h5py.check_vlen_dtype(encoded.dtype) == np.uint8
+            # how the released code reads one: the array is a whole encoded file
+            assert Image.open(io.BytesIO(encoded[0].tobytes())).size == (40, 30)
+        with h5py.File(made.folder / f"{word}_labels.hdf5") as labels:
+            one_hot = labels[f"y_{short}"][:]
+            assert one_hot.shape[1] == 3 and (one_hot.sum(axis=1) == 1).all()
+            assert list(labels[f"y_{short}"].attrs["class_names"]) == sorted(COLOURS)
+
+
+def test_jpeg_bytes_are_kept(made):
+    first = next(row for row in made.rows if row.split == "train")
+    with h5py.File(made.folder / "training_images.hdf5") as images:
+        assert images["X_train"][0].tobytes() == (made.pictures / first.path).read_bytes()
+
+
+def test_every_picture_once_with_its_label(made):
+    store = Store(made.folder)
+    for split in stores.SPLITS:
+        rows = [row for row in made.rows if row.split == split]
+        batches = list(store.dataset(split, 8, 3))
+        assert [len(y) for _, y in batches] == [3] * (len(rows) // 3) + [len(rows) % 3] * (
+            len(rows) % 3 > 0
+        )
+        pictures = np.concatenate([x for x, _ in batches])
+        labels = np.concatenate([y for _, y in batches])
+        assert [store.classes[i] for i in labels] == [row.label for row in rows]
+        assert store.ids(split) == [row.id for row in rows]
+        for picture, row in zip(pictures, rows, strict=True):
+            np.testing.assert_allclose(picture.mean((0, 1)), COLOURS[row.label], atol=3)
+
+
+def test_shuffled_epochs_are_whole_different_and_resumable(made):
+    store = Store(made.folder)
+
+    def epochs(first, count):
+        batches = iter(store.dataset("train", 8, 3, shuffle_seed=5, first_epoch=first))
+        return [np.concatenate([next(batches)[0] for _ in range(3)]) for _ in range(count)]
+
+    whole = epochs(0, 4)
+    expected = np.sort(np.concatenate([x for x, _ in store.dataset("train", 8, 3)]).sum((1, 2, 3)))
+    for epoch in whole:
+        np.testing.assert_allclose(np.sort(epoch.sum((1, 2, 3))), expected, rtol=1e-6)
+    assert any((whole[0] != epoch).any() for epoch in whole[1:])
+    np.testing.assert_array_equal(epochs(2, 1)[0], whole[2])
+
+
+def test_files_of_the_authors_code_are_read(tmp_path):
+    """Their files: no class names, no ids, float one-hot rows."""
+    for word, short, count in (("training", "train", 5), ("validation", "val", 2)) + (
+        ("testing", "test", 3),
+    ):
+        with h5py.File(tmp_path / f"{word}_images.hdf5", "w") as file:
+            encoded = file.create_dataset(
+                f"X_{short}", (count,), dtype=h5py.special_dtype(vlen=np.dtype("uint8"))
+            )
+            for i in range(count):
+                buffer = io.BytesIO()
+                save_picture(buffer, (i * 20, 100, 50))
+                encoded[i] = np.frombuffer(buffer.getvalue(), dtype="uint8")
+        with h5py.File(tmp_path / f"{word}_labels.hdf5", "w") as file:
+            file.create_dataset(f"y_{short}", data=np.eye(4)[np.arange(count) % 4])
+    store = Store(tmp_path)
+    assert store.classes == ["class 0", "class 1", "class 2", "class 3"]
+    assert store.labels["train"].tolist() == [0, 1, 2, 3, 0]
+    (x, y), *_ = store.dataset("val", 16, 32)
+    assert x.shape == (2, 16, 16, 3) and y.numpy().tolist() == [0, 1]
+    assert len(store.split_sha256) == 64 and not store.toy
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "text", "cut", "foreign", "rank", "count"])
+def test_damaged_and_foreign_files(made, damage):
+    path = made.folder / "validation_labels.hdf5"
+    whole = path.read_bytes()
+    path.unlink()
+    if damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "text":
+        path.write_text("not HDF5")
+    elif damage == "cut":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif damage in ("foreign", "rank", "count"):
+        shape = {"foreign": (3, 3), "rank": (3,), "count": (2, 3)}[damage]
+        with h5py.File(path, "w") as file:
+            file.create_dataset("other" if damage == "foreign" else "y_val", data=np.zeros(shape))
+    with pytest.raises(InputError, match=r"validation_(labels|images)\.hdf5"):
+        Store(made.folder)
+
+
+def encoded_jpeg(array):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "JPEG", quality=95, subsampling=0)
+    return buffer.getvalue()
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    height=st.integers(1, 400), width=st.integers(1, 400), size=st.sampled_from([8, 32, 50, 224])
+)
+def test_reduced_decoding_keeps_the_picture(height, width, size):
+    """A smooth picture decoded at reduced scale equals Pillow's full decode, resized."""
+    y, x = np.mgrid[0:height, 0:width]
+    smooth = np.stack([x * 255 / width, y * 255 / height, (x + y) * 255 / (height + width)], -1)
+    content = encoded_jpeg(smooth.astype(np.uint8))
+    ours = stores.decode(content, size).numpy()
+    full = Image.open(io.BytesIO(content)).resize((size, size), Image.Resampling.BILINEAR)
+    assert ours.shape == (size, size, 3) and 0 <= ours.min() and ours.max() <= 255
+    # libjpeg rounds a side up: at 1/r it may show r-1 pixels more than there are, so the content
+    # moves by at most (r-1)/2 pixels on average; the gradient is 255 grey levels per side
+    shortest = min(height, width)
+    ratio = max(r for r in (1, 2, 4, 8) if r == 1 or shortest // r >= size)
+    moved = (ratio - 1) / 2 * 255 / shortest
+    assert np.abs(ours - np.asarray(full, np.float32)).mean() < moved + 2.5
+
+
+def test_large_scan_is_not_decoded_whole():
+    """1/8 of 4000 pixels is 500: a fine checkerboard is its mean grey long before resizing."""
+    board = np.indices((1024, 1024)).sum(0) % 2 * 255
+    content = encoded_jpeg(np.repeat(board[:, :, None], 3, 2).astype(np.uint8))
+    np.testing.assert_allclose(stores.decode(content, 64).numpy(), 127.5, atol=4)
+
+
+def test_too_many_classes_are_refused(tmp_path):
+    rows = [SimpleNamespace(label=str(i)) for i in range(stores.MAX_CLASSES + 1)]
+    with pytest.raises(InputError, match="--min_pictures"):
+        stores.write(rows, tmp_path, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_as_many_classes_as_allowed_fit(tmp_path):
+    save_picture(tmp_path / "a.jpg", (1, 2, 3))
+    rows = [
+        SimpleNamespace(id=f"{s}{i}", label=f"class {i:04d}", split=s, path="a.jpg")
+        for s in stores.SPLITS
+        for i in range(stores.MAX_CLASSES)
+    ]
+    stores.write(rows, tmp_path, tmp_path)
+    assert len(Store(tmp_path).classes) == stores.MAX_CLASSES

@@ -1,0 +1,201 @@
+"""The text of tables against values worked out by hand, escaping, and the published figures."""
+
+import csv
+import io
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.errors import InputError
+from transfer import runs, tabulate
+
+# Parameters of keras.applications networks without their top, as count_params() gives them.
+BODIES = {"Xception": 20861480, "InceptionV3": 21802784, "ResNet50": 23587712, "VGG19": 20024384}
+# Sabatelli et al. 2018, table 1: classes of the Rijksmuseum challenges.
+CLASSES = {"material": 206, "type": 1054, "artist": 1196}
+
+METRICS = {
+    "dataset": "rijks",
+    "challenge": "dc_type",
+    "ANN": "VGG19",
+    "tl_mode": "fine_tuning",
+    "classifier": "softmax",
+    "weights": "imagenet",
+    "toy": False,
+    "top1_accuracy": 0.9027,
+    "head_parameters": 540702,
+    "feature_size": 512,
+    "split_sha256": "ab" * 32,
+}
+
+
+def made(**metrics):
+    return runs.Run("unread", {**METRICS, **metrics}, None)
+
+
+def section(several):
+    (comparison,) = runs.compare(several)
+    return tabulate.section(comparison, None)
+
+
+def rows_of(markdown):
+    """The cells of the first table, header first, without the ruler."""
+    lines = [line for line in markdown.splitlines() if line.startswith("|")]
+    return [re.split(r" (?<!\\)\| ", line[2:-2]) for line in lines[:1] + lines[2:]]
+
+
+def test_table_has_the_papers_rows_columns_and_one_bold_best():
+    several = [
+        made(),
+        made(tl_mode="off_the_shelf", top1_accuracy=0.7733),
+        made(ANN="InceptionV3", tl_mode="random", weights="none", top1_accuracy=0.5),
+        made(ANN="InceptionV3", top1_accuracy=0.9103, head_parameters=2159646, feature_size=2048),
+        made(ANN="AlexNet", classifier="svm", tl_mode="off_the_shelf", top1_accuracy=0.125),
+    ]
+    text = section(several)
+    assert text.startswith("## rijks: dc_type\n")
+    assert rows_of(text) == [
+        ["network", "off the shelf", "off the shelf, SVM", "fine tuning", "random (scratch)"]
+        + ["head parameters", "feature size"],
+        ["InceptionV3", "–", "–", "**91.03**", "50.00", "2159646 / 540702", "2048 / 512"],
+        ["VGG19", "77.33", "–", "90.27", "–", "540702", "512"],
+        ["AlexNet", "–", "12.50", "–", "–", "540702", "512"],
+    ]
+
+
+def test_repeated_runs_give_mean_and_sample_deviation():
+    # 80, 82, 87: mean 83; squared distances 9 + 1 + 16 = 26; sqrt(26 / 2) = 3.6056
+    several = [made(seed=s, top1_accuracy=a) for s, a in ((1, 0.80), (2, 0.82), (3, 0.87))]
+    assert rows_of(section(several))[1][1] == "**83.00 ± 3.61 (3)**"
+    header, row = tabulate.comparison_rows(runs.compare(several))
+    cells = dict(zip(header, row, strict=True))
+    assert (cells["top1_accuracy_percent"], cells["sample_sd_percent"]) == ("83.00", "3.61")
+    assert cells["n_runs"] == 3
+    assert "same seed" not in section(several)
+    assert "VGG19 fine tuning: some of its 2 runs have the same seed" in section([made(), made()])
+
+
+def test_equal_as_shown_is_equally_bold():
+    text = section([made(top1_accuracy=0.90001), made(ANN="ResNet50", top1_accuracy=0.90002)])
+    assert text.count("**90.00**") == 2
+
+
+def test_different_splits_are_named_under_the_table_and_no_best_is_marked():
+    text = section([made(), made(ANN="ResNet50", split_sha256="cd" * 32)])
+    assert "different splits" in text
+    assert "- Note: split abababababab: VGG19 fine tuning\n" in text
+    assert "- Note: split cdcdcdcdcdcd: ResNet50 fine tuning\n" in text
+    assert "**" not in text
+    assert "split" not in section([made(), made(ANN="ResNet50")])
+
+
+def test_cells_over_the_same_set_of_splits_are_compared_with_a_note():
+    several = [
+        made(ANN=n, seed=i, split_sha256=s * 32)
+        for n in ("A", "B")
+        for i, s in enumerate(("ab", "cd"))
+    ]
+    text = section(several)
+    assert "different splits" in text and text.count("**90.27 ± 0.00 (2)**") == 2
+
+
+def test_starting_weights_become_columns_in_the_order_of_table_3():
+    several = [
+        made(ANN=ann, tl_mode=mode, weights=weights)
+        for ann in ("VGG19", "ResNet50")
+        for mode in ("fine_tuning", "off_the_shelf")
+        for weights in (f"/r/type/{ann}/fine_tuning/model.keras", "imagenet")
+    ]
+    text = section(several)
+    names = ["imagenet + off the shelf", "model.keras + off the shelf"]
+    names += ["imagenet + fine tuning", "model.keras + fine tuning"]
+    assert rows_of(text)[0][1:5] == names
+    assert "–" not in text  # each network's own file is the same column
+    assert r"model.keras is /r/type/\*/fine_tuning/model.keras" in text
+
+
+def test_one_foreign_start_is_named_and_scratch_has_none():
+    scratch = [made(tl_mode="random", weights=weights) for weights in ("imagenet", "none")]
+    header = rows_of(section([made(weights="w/rijks.h5"), *scratch]))[0]
+    assert header[1:4] == ["rijks.h5 + fine tuning", "random (scratch)", "head parameters"]
+
+
+def test_toy_runs_stand_apart_and_say_so():
+    real, toy = runs.compare([made(toy=True), made()])
+    assert (real.title, toy.title) == ("rijks: dc_type", "rijks: dc_type (toy collection)")
+    assert "## rijks: dc_type (toy collection)" in tabulate.section(toy, None)
+
+
+def published(name):
+    with (tabulate.PUBLISHED / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return {(row["challenge"], row["network"]): row for row in csv.DictReader(file)}
+
+
+def test_table_2_holds_what_the_papers_prose_says():
+    rows = published("sabatelli2018_table2")
+    off, fine = "off the shelf (%)", "fine tuning (%)"
+    assert len(rows) == 12
+    assert rows["material", "ResNet50"][off] == "86.81"
+    assert rows["material", "ResNet50"][fine] == "92.95"
+    assert rows["material", "VGG19"][off] == "92.12"
+    assert rows["material", "VGG19"][fine] == "92.23"
+    assert rows["type", "ResNet50"][off] == "71.23"
+    assert rows["type", "VGG19"][off] == "77.33"
+    assert rows["type", "VGG19"][fine] == "90.27"
+    assert rows["artist", "VGG19"][off] == "38.11"
+    assert rows["artist", "InceptionV3"][fine] == "51.73"
+    lost = [key for key, row in rows.items() if not row[off] or not row[fine]]
+    assert lost == [("artist", "InceptionV3"), ("artist", "ResNet50")]
+    assert all("below 10%" in rows[key]["note"] for key in lost)
+
+
+def test_table_2_notes_compute_the_parameters():
+    for (challenge, network), row in published("sabatelli2018_table2").items():
+        head = (int(row["feature size"]) + 1) * CLASSES[challenge]
+        total = (BODIES[network] + head) / 1e6
+        assert f"{BODIES[network]:,} + {head:,} (head" in row["note"]
+        assert f"= {total:.2f} million" in row["note"]
+        assert abs(total - int(row["params as printed"].rstrip("K"))) < 1
+
+
+def test_table_3_is_whole_and_fine_tuning_from_art_is_best():
+    # Section 3.3: networks tuned on the Rijksmuseum beat ImageNet's, and tuning beats not tuning.
+    rows = published("sabatelli2018_table3")
+    assert len(rows) == 8
+    for row in rows.values():
+        theta_off, art_off, theta_fine, art_fine = (
+            float(row[f"{start} + {mode} (%)"])
+            for mode in ("off the shelf", "fine tuning")
+            for start in ("ImageNet", "Rijksmuseum")
+        )
+        assert theta_off < art_off < art_fine and theta_off < theta_fine < art_fine
+    assert rows["artist", "ResNet50"]["Rijksmuseum + fine tuning (%)"] == "69.01"
+
+
+def test_published_page_marks_one_best_per_challenge_and_lost_cells():
+    page = tabulate.published_page("sabatelli2018_table2")
+    assert page.startswith("# Published figures: Sabatelli et al. 2018 table 2, Rijksmuseum\n")
+    assert re.findall(r"\*\*(.+?)\*\*", page) == ["92.95", "91.30", "51.73"]
+    assert "| artist | InceptionV3 | lost | **51.73** | 24K | 2048 |" in page
+    assert "- Note: artist, ResNet50: off the shelf: " in page
+
+
+def test_unknown_published_table_names_those_there_are():
+    with pytest.raises(InputError, match="sabatelli2018_table2, sabatelli2018_table3"):
+        tabulate.published_page("../../setup")
+
+
+@given(st.text())
+def test_escaped_text_is_one_line_that_reads_back(text):
+    escaped = tabulate.escape(text)
+    assert len(escaped.splitlines()) <= 1
+    assert not re.search(r"(?<!\\)(\\\\)*[|*`<\[$]", escaped)
+    assert re.sub(r"\\(\W|_)", r"\1", escaped) == tabulate.one_line(text)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(st.text(alphabet='a,"\n\r|é'), min_size=2, max_size=2)))
+def test_csv_text_reads_back(rows):
+    assert list(csv.reader(io.StringIO(tabulate.csv_text(rows), newline=""))) == rows

@@ -1,0 +1,203 @@
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from transfer import features, train
+from transfer.recipe import Recipe
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(50, 6)).astype(np.float32)
+Y = (X[:, 0] + 0.5 * RNG.normal(size=50) > 0).astype(np.int32)
+RECIPE = Recipe(learning_rate=0.05, batch_size=8, epochs=6, patience=3)
+
+
+def network(seed=1):
+    inputs = keras.Input((6,))
+    hidden = keras.layers.Dense(
+        5, "relu", kernel_initializer=keras.initializers.GlorotUniform(seed)
+    )(inputs)
+    outputs = keras.layers.Dense(
+        2, "softmax", kernel_initializer=keras.initializers.GlorotUniform(seed + 1)
+    )(hidden)
+    return keras.Model(inputs, outputs)
+
+
+def fit(model, folder, recipe=RECIPE, labels=Y, callbacks=(), **extra):
+    def shuffled(first_epoch):
+        return features.batches(X[:40], labels[:40], recipe.batch_size, recipe.seed, first_epoch)
+
+    validation = features.batches(X[40:], labels[40:], recipe.batch_size)
+    steps = -(-40 // recipe.batch_size)
+    return train.fit(model, recipe, shuffled, validation, steps, folder, None, callbacks, **extra)
+
+
+def weights(model):
+    return np.concatenate([w.ravel() for w in model.get_weights()])
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Raises at the start of an epoch, as a killed process would stop there."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def test_best_epoch_is_restored_and_reported(tmp_path):
+    model = network()
+    history = fit(model, tmp_path)
+    best = min(history, key=lambda row: row["val_loss"])
+    model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss, accuracy = model.evaluate(X[40:], Y[40:], verbose=0)
+    assert loss == pytest.approx(best["val_loss"], rel=1e-5)
+    assert accuracy == pytest.approx(best["val_accuracy"])
+    assert [row["epoch"] for row in history] == list(range(1, len(history) + 1))
+
+
+def test_early_stopping_waits_for_patience_epochs(tmp_path):
+    """A learning rate that only harms: epoch 1 is best, 3 more follow, then it stops."""
+    history = fit(network(), tmp_path, replace(RECIPE, learning_rate=5.0, epochs=50))
+    losses = [row["val_loss"] for row in history]
+    best = int(np.nanargmin(losses)) + 1
+    assert len(history) == best + 3 < 50
+
+
+def test_interrupted_training_ends_where_an_uninterrupted_one_does(tmp_path):
+    whole, resumed = network(), network()
+    expected = fit(whole, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit(resumed, tmp_path / "cut", callbacks=[StopAfter(3)])
+    fresh = network(seed=99)
+    history = fit(fresh, tmp_path / "cut")
+    for ours, theirs in zip(history, expected, strict=True):
+        assert ours["val_loss"] == pytest.approx(theirs["val_loss"], rel=1e-4)
+    np.testing.assert_allclose(weights(fresh), weights(whole), rtol=1e-3, atol=1e-5)
+
+
+def test_finished_training_is_not_trained_again(tmp_path):
+    model = network()
+    history = fit(model, tmp_path)
+    again = network(seed=9)
+    assert fit(again, tmp_path, callbacks=[StopAfter(0)]) == history
+    np.testing.assert_array_equal(weights(again), weights(model))
+
+
+def test_only_last_and_best_epoch_stay_on_disk(tmp_path):
+    history = fit(network(), tmp_path)
+    best = min(history, key=lambda row: row["val_loss"])["epoch"]
+    kept = {f"epoch-{epoch:04d}.npz" for epoch in (best, len(history))}
+    assert {path.name for path in tmp_path.iterdir()} == kept | {"history.csv"}
+
+
+def test_divergence_is_an_error(tmp_path):
+    class Nan(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.set_weights([w * np.nan for w in self.model.get_weights()])
+
+    class JaxNan(keras.callbacks.Callback):
+        def set_model(self, model):
+            super().set_model(model)
+            model.set_weights([w * np.nan for w in model.get_weights()])
+
+    broken = JaxNan() if keras.backend.backend() == "jax" else Nan()
+    with pytest.raises(InputError, match="diverged"):
+        fit(network(), tmp_path, callbacks=[broken])
+
+
+def test_class_weights_are_scikit_learns():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.array([0] * 7 + [1] * 2 + [2])
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
+    assert list(train.balanced(labels, 3).values()) == pytest.approx(expected)
+
+
+def test_frozen_batch_norm_keeps_its_averages(tmp_path):
+    inputs = keras.Input((6,))
+    hidden = keras.layers.BatchNormalization(name="bn")(keras.layers.Dense(5)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, "softmax")(hidden))
+    train.set_batch_norm(model, "frozen", 5)
+    before = model.get_layer("bn").get_weights()
+    fit(model, tmp_path)
+    for old, new in zip(before, model.get_layer("bn").get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_trained_batch_norm_moves(tmp_path):
+    inputs = keras.Input((6,))
+    hidden = keras.layers.BatchNormalization(name="bn")(keras.layers.Dense(5)(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, "softmax")(hidden))
+    train.set_batch_norm(model, "train", 5)
+    assert model.get_layer("bn").momentum ** 5 == pytest.approx(0.01)
+    fit(model, tmp_path)
+    assert np.abs(model.get_layer("bn").get_weights()[2]).max() > 0
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam"])
+def test_optimizers_take_the_recipes_numbers(name):
+    made = train.optimizer(Recipe(optimizer=name, learning_rate=0.25, momentum=0.5))
+    assert type(made).__name__.lower() == name
+    assert float(made.learning_rate) == 0.25
+    if name == "sgd":
+        assert made.momentum == 0.5 and made.nesterov
+    else:
+        assert made.epsilon == 1e-8
+
+
+def test_full_disk_keeps_the_epochs_before(tmp_path, small_disk):
+    """The disk fills up in epoch 3: an OSError, and epochs 1 and 2 are still there to go on from."""
+
+    class Fill(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                with pytest.raises(OSError), open(small_disk / "other", "wb", buffering=0) as file:
+                    while file.write(bytes(4096)):
+                        pass
+
+    with pytest.raises(OSError):
+        fit(network(), small_disk / "run", callbacks=[Fill()])
+    assert len(train.read_history(small_disk / "run" / "history.csv")) == 2
+    (small_disk / "other").unlink()
+    assert len(fit(network(seed=9), small_disk / "run")) >= 3
+
+
+KILLED = """
+import sys, time
+sys.path[:0] = [sys.argv[2], sys.argv[3]]
+import keras, test_train
+class Slow(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        time.sleep(0.05)
+test_train.fit(test_train.network(), sys.argv[1], callbacks=[Slow()])
+"""
+
+
+def test_kill_9_at_any_moment_loses_at_most_the_current_epoch(tmp_path):
+    here = Path(__file__).parent
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "cut"), str(here), str(here.parents[1])]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(train.read_history(tmp_path / "cut" / "history.csv")) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = train.read_history(tmp_path / "cut" / "history.csv")
+    assert 2 <= len(done) < 6
+    expected = fit(network(), tmp_path / "whole")
+    history = fit(network(seed=9), tmp_path / "cut")
+    assert history[: len(done)] == done
+    for ours, theirs in zip(history, expected, strict=True):
+        assert ours["val_loss"] == pytest.approx(theirs["val_loss"], rel=1e-4)

@@ -1,0 +1,172 @@
+"""Command: one network, one mode, one challenge (Sabatelli et al. 2018), from CSV to test metrics.
+
+python -m transfer.experiment --dataset_name N --metadata_path CSV --jpg_images_path DIR
+    --results_path DIR --datasets_path DIR --challenge COLUMN --ANN NAME --tl_mode MODE
+"""
+
+import argparse
+import contextlib
+import os
+import shutil
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from models import device, zoo
+from models.errors import InputError, exit_code
+from transfer import collection, folders, metadata, recipe, splits
+from transfer.recipes import sabatelli2018
+from transfer.store import Store
+
+
+def flags():
+    """The command's flags; those of the released script keep their names."""
+    parser = argparse.ArgumentParser(
+        prog="python -m transfer.experiment", description=__doc__.splitlines()[0]
+    )
+    needed = parser.add_argument_group("what to run")
+    needed.add_argument("--dataset_name", required=True, help="names the result folders")
+    needed.add_argument("--challenge", required=True, help="material, type, artist or a column")
+    needed.add_argument("--ANN", required=True, help="e.g. VGG19 or 'MobileNet(alpha=0.25)'")
+    needed.add_argument("--tl_mode", required=True, choices=list(sabatelli2018.MODES))
+    needed.add_argument("--results_path", required=True, type=Path)
+    needed.add_argument("--datasets_path", required=True, type=Path, help="where HDF5 files lie")
+    data = parser.add_argument_group("the collection")
+    data.add_argument(
+        "--metadata_path",
+        type=Path,
+        help="CSV; without it the released six HDF5 files are expected in "
+        "DATASETS_PATH/DATASET_NAME/CHALLENGE",
+    )
+    data.add_argument("--jpg_images_path", type=Path, help="folder of pictures")
+    data.add_argument("--id_column", default="ImageId")
+    data.add_argument(
+        "--split", default="sabatelli2018", help=f"{', '.join(splits.PROTOCOLS)} or column=NAME"
+    )
+    data.add_argument("--split_seed", type=int, default=42)
+    data.add_argument("--min_pictures", type=int, default=1, help="in a class, else it is left out")
+    data.add_argument("--drop_labels", nargs="*", default=list(metadata.ANONYMOUS))
+    network = parser.add_argument_group("the network")
+    network.add_argument("--weights", help="imagenet (default), none, or a file; not for random")
+    network.add_argument("--input_size", type=int, help="pixels; default: the network's own")
+    parser.add_argument("--tensorboard", type=Path, help="write TensorBoard logs to this folder")
+    recipe.add_flags(parser)
+    return parser
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    arguments = flags().parse_args(argv)
+    chosen = recipe_for(arguments)
+    zoo.parse(arguments.ANN)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
+    device.keep_pipeline_on_cpu()
+    print(f"device: {device.name()}", flush=True)
+    if device.warning():
+        print(device.warning(), flush=True)
+    run(arguments, chosen)
+
+
+def recipe_for(arguments):
+    """The mode's Recipe with the flags that were given; impossible pairs raise InputError."""
+    mode = arguments.tl_mode
+    chosen = replace(sabatelli2018.MODES[mode], **recipe.given(arguments))
+    if chosen.classifier != "softmax" and mode != "off_the_shelf":
+        raise InputError(f"--classifier {chosen.classifier} is for off_the_shelf, not {mode}")
+    if mode == "random" and arguments.weights not in (None, "none"):
+        raise InputError(f"random starts from He-uniform; --weights {arguments.weights} is for others")
+    if mode == "off_the_shelf" and chosen.batch_norm != "frozen":
+        raise InputError("off_the_shelf trains no layer of the network; --batch_norm is for others")
+    if arguments.input_size is not None and arguments.input_size < 1:
+        raise InputError(f"--input_size is {arguments.input_size}; it must be above 0")
+    return chosen
+
+
+def run(arguments, chosen):
+    """Prepare the data, train, test, and write the result folder, or find it finished."""
+    from transfer import scenarios
+
+    names = [arguments.dataset_name, arguments.challenge, arguments.ANN]
+    dataset, challenge, ann = map(folders.safe_name, names)
+    store = Store(find_data(arguments, arguments.datasets_path / dataset / challenge))
+    weights = "none" if arguments.tl_mode == "random" else arguments.weights or "imagenet"
+    identity = {
+        "dataset": arguments.dataset_name,
+        "challenge": arguments.challenge,
+        "ANN": zoo.parse(arguments.ANN).spec,
+        "tl_mode": arguments.tl_mode,
+        "weights": weights,
+        "weights_sha256": folders.sha256(weights) if os.path.isfile(weights) else None,
+        "input_size": arguments.input_size or zoo.parse(arguments.ANN).size,
+        "split_sha256": store.split_sha256,
+        **asdict(chosen),
+    }
+    mode = arguments.tl_mode
+    if chosen.classifier != "softmax":
+        mode += f"_{chosen.classifier}"
+    folder = arguments.results_path / dataset / challenge / ann / mode
+    with folders.locked(folder):
+        if finished(folder, identity):
+            print(f"already finished: {folder}")
+            return
+        model = scenarios.build(identity, chosen, store)
+        forget_other_run(folder, identity)
+        with folders.whole(folder, resume=True) as partial:
+            folders.write_json(partial / "identity.json", identity)
+            scenarios.run(model, store, identity, chosen, partial, arguments.tensorboard)
+    print(f"results in {folder}")
+
+
+def find_data(arguments, folder):
+    """The folder of the six HDF5 files: made from the collection, or as the authors released it."""
+    given = (arguments.metadata_path, arguments.jpg_images_path)
+    if given == (None, None):
+        return folder
+    if None in given:
+        raise InputError("--metadata_path and --jpg_images_path go together; one is missing")
+    return collection.prepare(
+        *given,
+        arguments.challenge,
+        folder,
+        arguments.split,
+        arguments.split_seed,
+        arguments.min_pictures,
+        id_column=arguments.id_column,
+        drop_labels=arguments.drop_labels,
+    )
+
+
+def finished(folder, identity):
+    """Whether a whole run of this identity is there; one of another identity is an InputError."""
+    if not folder.exists():
+        return False
+    other = folders.read_json(folder / "manifest.json")["identity"]
+    if other == identity:
+        return True
+    raise InputError(
+        f"{folder} holds a finished run with {_difference(other, identity)}; "
+        "give another --results_path, or remove it"
+    )
+
+
+def forget_other_run(folder, identity):
+    """Remove what an interrupted run with other settings left under the temporary name."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    if not partial.exists():
+        return
+    with contextlib.suppress(InputError):  # killed before its first file was whole
+        other = folders.read_json(partial / "identity.json")
+        if other == identity:
+            return
+        print(f"an interrupted run with {_difference(other, identity)} is dropped")
+    shutil.rmtree(partial)
+
+
+def _difference(old, new):
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    return ", ".join(f"{key} {old.get(key)!r} (now {new.get(key)!r})" for key in keys)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

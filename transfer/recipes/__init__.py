@@ -1,0 +1,1 @@
+"""One file per paper, each stating only what differs from transfer.recipe.Recipe."""

@@ -1,0 +1,204 @@
+"""The three ways of Sabatelli et al. 2018 to get a classifier from a network, and a run's results.
+
+off_the_shelf: only the head is trained, on features computed once (section 2.3). fine_tuning:
+every layer is trained. random: the same from He-uniform weights.
+"""
+
+import shutil
+import time
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from models import device, saved, zoo
+from transfer import evaluate, features, folders, runs, shallow, tables, train
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a mode hands on: test scores (pictures, classes) and what they took."""
+
+    scores: np.ndarray
+    history: list  # of dicts, one per epoch; empty for a classifier without epochs
+    seconds: float  # of computing features, training and validating
+    pictures: int  # forward passes through the network in these seconds
+
+
+def build(identity, recipe, store):
+    """The network of a run, its weights loaded, its layers frozen as the recipe says."""
+    keras.utils.set_random_seed(recipe.seed)
+    model = zoo.build(
+        identity["ANN"],
+        len(store.classes),
+        identity["input_size"],
+        identity["weights"],
+        recipe.pixels,
+        activation="linear" if recipe.classifier == "svm" else "softmax",
+        seed=recipe.seed,
+    )
+    train.set_batch_norm(model, recipe.batch_norm, steps(store, recipe))
+    return model
+
+
+def off_the_shelf(model, store, recipe, folder, name):
+    """Train a classifier on the pooled features of a network that stays as it is.
+
+    Args:
+        model: from build(); a softmax or SVM ends in its head.
+        store: transfer.store.Store.
+        folder: of the run, for finished epochs.
+        name: of the network in the features' cache.
+    """
+    network = features.extractor(model)
+    cache = store.folder / "features"
+    pooled, seconds = features.cached(network, store, recipe.batch_size, cache, name)
+    started = time.monotonic()
+    labels = store.labels
+    history = []
+    if recipe.classifier == "softmax":
+        history = _train_head(model, pooled, store, recipe, folder)
+        scores = _head(model).predict(pooled["test"], recipe.batch_size, verbose=0)
+    else:
+        balanced = recipe.class_weights == "balanced"
+        fitted = shallow.fit(
+            recipe.classifier, pooled["train"], labels["train"], balanced, recipe.seed
+        )
+        scores = shallow.scores(fitted, pooled["test"])
+        if recipe.classifier == "svm":
+            model.get_layer("head").set_weights(shallow.as_dense(fitted))
+    seconds += sum(row["seconds"] for row in history) if history else time.monotonic() - started
+    return Trained(scores, history, seconds, sum(map(len, labels.values())))
+
+
+def _head(model):
+    """The head of a classifier as a model of its own, sharing its weights."""
+    inputs = keras.Input(model.get_layer("features").output.shape[1:])
+    return keras.Model(inputs, model.get_layer("head")(inputs))
+
+
+def _train_head(model, pooled, store, recipe, folder):
+    labels = store.labels
+
+    def shuffled(first_epoch):
+        return features.batches(
+            pooled["train"], labels["train"], recipe.batch_size, recipe.seed, first_epoch
+        )
+
+    validation = features.batches(pooled["val"], labels["val"], recipe.batch_size)
+    return train.fit(
+        _head(model),
+        recipe,
+        shuffled,
+        validation,
+        steps(store, recipe),
+        folder,
+        _class_weight(recipe, labels["train"]),
+    )
+
+
+def fine_tuning(model, store, recipe, folder, callbacks=()):
+    """Train every layer that is not frozen, from the weights that the model has."""
+    size = model.input_shape[1]
+    labels = store.labels
+
+    def shuffled(first_epoch):
+        return store.dataset("train", size, recipe.batch_size, recipe.seed, first_epoch)
+
+    history = train.fit(
+        model,
+        recipe,
+        shuffled,
+        store.dataset("val", size, recipe.batch_size),
+        steps(store, recipe),
+        folder,
+        _class_weight(recipe, labels["train"]),
+        callbacks,
+    )
+    test = store.dataset("test", size, recipe.batch_size)
+    scores = evaluate.predict(model, test, len(labels["test"]))
+    pictures = len(history) * (len(labels["train"]) + len(labels["val"]))
+    return Trained(scores, history, sum(row["seconds"] for row in history), pictures)
+
+
+def steps(store, recipe):
+    """Batches in an epoch, the last one partial."""
+    return -(-len(store.labels["train"]) // recipe.batch_size)
+
+
+def _class_weight(recipe, labels):
+    if recipe.class_weights == "none":
+        return None
+    return train.balanced(labels, labels.max() + 1)
+
+
+def run(model, store, identity, recipe, folder, tensorboard=None):
+    """Train and test in one mode, and write the run's results into its folder.
+
+    Files: metrics.json, history.csv, predictions.csv, confusion_matrix.csv, learning_curve.png,
+    model.keras, manifest.json; a random forest has no learning curve and no model.keras.
+    """
+    epochs = folder / "epochs"
+    if identity["tl_mode"] == "off_the_shelf":
+        name = f"{identity['ANN']}-{identity['input_size']}-{recipe.pixels}"
+        trained = off_the_shelf(model, store, recipe, epochs, name)
+    else:
+        logs = [keras.callbacks.TensorBoard(tensorboard)] if tensorboard else []
+        trained = fine_tuning(model, store, recipe, epochs, logs)
+    found = metrics(model, store, identity, recipe, trained)
+    folders.write_json(folder / "metrics.json", found)
+    _write_tables(store, trained, folder)
+    if recipe.classifier != "random_forest":
+        about = {"classes": store.classes, "network": identity["ANN"], "pixels": recipe.pixels}
+        saved.save(model, folder / "model.keras", about)
+    inputs = {"device": found["device"], "split_sha256": store.split_sha256}
+    folders.write_json(folder / "manifest.json", folders.manifest(identity=identity, **inputs))
+    if trained.history:
+        title = f"{identity['dataset']}: {identity['challenge']}"
+        curve = [runs.read_run(folder)]
+        tables.plot_learning_curves(curve, folder / "learning_curve.png", title)
+    shutil.rmtree(epochs, ignore_errors=True)
+    (folder / "identity.json").unlink()
+    print(
+        f"test: top-1 {found['top1_accuracy']:.2%}, top-5 {found['top5_accuracy']:.2%}, "
+        f"macro F1 {found['macro_f1']:.4f} over {found['n_test']} pictures"
+    )
+
+
+def metrics(model, store, identity, recipe, trained):
+    """Everything metrics.json holds, as a dict; accuracies and F1 in [0, 1], seconds, nats."""
+    labels = store.labels
+    probabilities = recipe.classifier != "svm"
+    losses = [row["val_loss"] for row in trained.history]
+    return {
+        **{key: identity[key] for key in ("dataset", "challenge", "ANN", "tl_mode", "weights")},
+        "classifier": recipe.classifier,
+        "toy": store.toy,
+        **evaluate.metrics(trained.scores, labels["test"], probabilities),
+        **{f"n_{split}": len(part) for split, part in labels.items()},
+        "n_classes": len(store.classes),
+        "head_parameters": model.get_layer("head").count_params(),
+        "parameters": model.count_params(),
+        "feature_size": model.get_layer("features").output.shape[-1],
+        "epochs_run": len(losses),
+        "best_epoch": int(np.nanargmin(losses)) + 1 if losses else None,
+        "seconds": round(trained.seconds, 3),
+        "images_per_second": round(trained.pictures / max(trained.seconds, 1e-9), 3),
+        "device": device.name(),
+        "backend": keras.backend.backend(),
+        "seed": recipe.seed,
+        "split_sha256": store.split_sha256,
+        "versions": folders.versions(),
+    }
+
+
+def _write_tables(store, trained, folder):
+    if trained.history:
+        train.write_history(trained.history, folder / "history.csv")
+    labels = store.labels["test"]
+    predictions = evaluate.predictions_csv(
+        store.ids("test"), labels, trained.scores, store.classes
+    )
+    folders.write_text(folder / "predictions.csv", predictions)
+    confusion = evaluate.confusion_csv(labels, trained.scores, store.classes)
+    folders.write_text(folder / "confusion_matrix.csv", confusion)

@@ -1,0 +1,55 @@
+"""Support vector machine or random forest on features (Sabatelli et al. 2018, footnote 7)."""
+
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+# The paper gives no settings. One-against-rest linear machines with scikit-learn's C = 1, which
+# supposes features of unit variance; scikit-learn's forest with more trees than its 100, since
+# there are often more classes than that.
+TREES = 500
+
+
+def fit(classifier, features, labels, balanced, seed):
+    """Fit a scikit-learn classifier.
+
+    Args:
+        classifier: `svm` or `random_forest`.
+        features: (pictures, feature size).
+        labels: (pictures,) class numbers, every class present.
+        balanced: weight classes by the inverse of their frequency.
+        seed: of the solver or the trees.
+
+    Returns:
+        The fitted estimator, for `scores`.
+    """
+    weights = "balanced" if balanced else None
+    if classifier == "svm":
+        machine = LinearSVC(class_weight=weights, random_state=seed)
+        estimator = make_pipeline(StandardScaler(), machine)
+    else:
+        estimator = RandomForestClassifier(
+            TREES, class_weight=weights, random_state=seed, n_jobs=-1
+        )
+    return estimator.fit(np.asarray(features), labels)
+
+
+def scores(estimator, features):
+    """Class scores (pictures, classes): a forest's probabilities, a machine's decision values."""
+    features = np.asarray(features)
+    if hasattr(estimator, "predict_proba"):
+        return estimator.predict_proba(features)
+    values = estimator.decision_function(features)
+    return np.stack([-values, values], axis=1) if values.ndim == 1 else values
+
+
+def as_dense(machine):
+    """Kernel (feature size, classes) and bias (classes,) of a dense layer equal to an `svm`."""
+    scaler, svm = machine[0], machine[-1]
+    kernel = (svm.coef_ / scaler.scale_).T
+    bias = svm.intercept_ - (scaler.mean_ / scaler.scale_) @ svm.coef_.T
+    if kernel.shape[1] == 1:
+        kernel, bias = np.hstack([-kernel, kernel]), np.concatenate([-bias, bias])
+    return kernel, bias
