@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=art-transfer
+#SBATCH --nodes=1
+#SBATCH --gres=gpu:1
+#SBATCH --time=24:00:00
+#SBATCH --mem=50G
+
+# ---- Edit these for your own collection; left as they are, a toy collection is painted and used.
+dataset_name="toy"                     # names the result folders
+metadata_path="toy/metadata.csv"       # CSV: ImageId, dc_creator, dc_materiaal, dc_type, or your own
+jpg_images_path="toy/jpg"              # folder of <ImageId>.jpg (subfolders and other formats too)
+results_path="results"                 # metrics, tables, figures, trained networks
+datasets_path="datasets"               # splits and HDF5 files, made once and shared by all runs
+tl_mode="off_the_shelf fine_tuning random"   # one or several of these
+
+challenges="artist"                    # material, type, artist, or any column of the CSV
+ANNs="MobileNet(alpha=0.25)"           # several with a space between: "VGG19 ResNet50 InceptionV3 Xception"
+input_size="64"                        # pixels; empty for each network's own
+weights="transfer/toy/mobilenet_0.25_64_nature.weights.h5"   # imagenet, none, or a file
+options=""                             # e.g. --id_column id --min_pictures 20 --epochs 50 --tensorboard logs
+# ---- Nothing below needs to be edited.
+
+set -euo pipefail
+cd "${SLURM_SUBMIT_DIR:-$(dirname "$0")}"
+
+if [ "$dataset_name" = "toy" ]; then
+    python -m transfer.toy paint toy
+fi
+for challenge in $challenges; do
+    for ANN in $ANNs; do
+        for mode in $tl_mode; do
+            echo "== $dataset_name, $challenge, $ANN, $mode"
+            given=($options)
+            if [ -n "$input_size" ]; then given+=(--input_size "$input_size"); fi
+            if [ "$mode" != "random" ]; then given+=(--weights "$weights"); fi
+            python -m transfer.experiment --dataset_name "$dataset_name" --ANN "$ANN" \
+                --metadata_path "$metadata_path" --jpg_images_path "$jpg_images_path" \
+                --results_path "$results_path" --datasets_path "$datasets_path" \
+                --challenge "$challenge" --tl_mode "$mode" "${given[@]}"
+        done
+    done
+done
+python -m transfer.tables "$results_path"
