@@ -20,8 +20,9 @@ weights="transfer/toy/mobilenet_0.25_64_nature.weights.h5"   # imagenet, none, o
 options=""                             # e.g. --id_column id --min_pictures 20 --epochs 50 --tensorboard logs
 # ---- Nothing below needs to be edited.
 
-set -euo pipefail
+set -eo pipefail
 cd "${SLURM_SUBMIT_DIR:-$(dirname "$0")}"
+if [ -x .venv/bin/python ]; then PATH="$PWD/.venv/bin:$PATH"; fi   # what the README installs
 
 if [ "$dataset_name" = "toy" ]; then
     python -m transfer.toy paint toy

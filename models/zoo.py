@@ -131,7 +131,7 @@ def parse(spec):
 
 
 def preprocess(pixels, scaling):
-    """Scale a Keras tensor, RGB in [0, 255], to what a network was trained on (a name in PIXELS)."""
+    """Scale a Keras tensor, RGB in [0, 255], as a network expects it (a name in PIXELS)."""
     import keras
 
     if PIXELS[scaling] is None:

@@ -3,10 +3,10 @@
 import csv
 import difflib
 import io
-import os
 from pathlib import Path
 
 from models.errors import InputError
+from transfer import folders
 
 _DELIMITERS = ",;\t"  # semicolon: what Excel writes in countries with a decimal comma
 
@@ -43,15 +43,10 @@ def position(path, header, name):
 
 def write(path, header, rows):
     """Write a UTF-8 CSV (RFC 4180) whole or not at all; names that are not UTF-8 are escaped."""
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    try:
-        # RFC 4180's line ends: csv quotes a lone carriage return only where they hold one.
-        with open(partial, "w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-            csv.writer(file).writerows([header, *rows])
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    text = io.StringIO(newline="")
+    # RFC 4180's line ends: csv quotes a lone carriage return only where they hold one.
+    csv.writer(text).writerows([header, *rows])
+    folders.write_text(path, text.getvalue())
 
 
 def _text(path):

@@ -75,7 +75,9 @@ def recipe_for(arguments):
     if chosen.classifier != "softmax" and mode != "off_the_shelf":
         raise InputError(f"--classifier {chosen.classifier} is for off_the_shelf, not {mode}")
     if mode == "random" and arguments.weights not in (None, "none"):
-        raise InputError(f"random starts from He-uniform; --weights {arguments.weights} is for others")
+        raise InputError(
+            f"random starts from He-uniform; --weights {arguments.weights} is for others"
+        )
     if mode == "off_the_shelf" and chosen.batch_norm != "frozen":
         raise InputError("off_the_shelf trains no layer of the network; --batch_norm is for others")
     if arguments.input_size is not None and arguments.input_size < 1:

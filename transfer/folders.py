@@ -61,12 +61,17 @@ def whole(path, resume=False):
 
 
 def write_text(path, text):
-    """Write a text file whole or not at all (temporary name, flushed to disk, renamed)."""
+    """Write a UTF-8 text file whole or not at all; what UTF-8 cannot hold is escaped."""
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def write_bytes(path, content):
+    """Write a file whole or not at all (temporary name, flushed to disk, renamed)."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with open(temporary, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -118,7 +123,7 @@ def manifest(**inputs):
 
 def safe_name(text):
     """A folder name for a data set, column or network; names that would leave the folder raise."""
-    name = "".join("_" if c in '/\\\0' or ord(c) < 32 else c for c in text.strip())
+    name = "".join("_" if c in "/\\\0" or ord(c) < 32 else c for c in text.strip())
     if name.strip(".") == "" or name.startswith("."):
         raise InputError(f"{text!r} cannot name a folder; give a name that starts with a letter")
     return name

@@ -154,8 +154,8 @@ def run(model, store, identity, recipe, folder, tensorboard=None):
     inputs = {"device": found["device"], "split_sha256": store.split_sha256}
     folders.write_json(folder / "manifest.json", folders.manifest(identity=identity, **inputs))
     if trained.history:
-        title = f"{identity['dataset']}: {identity['challenge']}"
         curve = [runs.read_run(folder)]
+        title = f"{runs.compare(curve)[0].title}, {identity['ANN']}, {identity['tl_mode']}"
         tables.plot_learning_curves(curve, folder / "learning_curve.png", title)
     shutil.rmtree(epochs, ignore_errors=True)
     (folder / "identity.json").unlink()
@@ -196,9 +196,7 @@ def _write_tables(store, trained, folder):
     if trained.history:
         train.write_history(trained.history, folder / "history.csv")
     labels = store.labels["test"]
-    predictions = evaluate.predictions_csv(
-        store.ids("test"), labels, trained.scores, store.classes
-    )
+    predictions = evaluate.predictions_csv(store.ids("test"), labels, trained.scores, store.classes)
     folders.write_text(folder / "predictions.csv", predictions)
     confusion = evaluate.confusion_csv(labels, trained.scores, store.classes)
     folders.write_text(folder / "confusion_matrix.csv", confusion)

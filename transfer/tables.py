@@ -9,7 +9,6 @@ prints the Markdown. Published figures are shown and written apart, never merged
 import argparse
 import io
 import itertools
-import os
 import re
 import sys
 import textwrap
@@ -21,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from models.errors import InputError, exit_code
-from transfer import tabulate
+from transfer import folders, tabulate
 from transfer.runs import (
     PAPER_NETWORKS,
     collect,
@@ -41,7 +40,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#D
 MARKERS = ("", "x", "^", "s", "+", "d")
 LINE_WIDTH = 1.5  # points, matplotlib's own default
 HANDLE_LENGTH = 3.5  # in letter heights: room for two periods of dash and dot
-LEGEND_INSIDE = 6  # entries that fit inside the axes without covering the curves
+LEGEND_BELOW = 4  # entries that leave the curves above them their height
 NAME_BYTES = 200  # file systems take 255 per name; the rest is for the ending
 
 
@@ -75,7 +74,7 @@ def plot_learning_curves(runs, path, title):
 
     path: of the PNG, in a folder that exists. Raises InputError when no run has a history.
     """
-    _write_whole(Path(path), _png(learning_curve_figure(runs, title)))
+    folders.write_bytes(path, _png(learning_curve_figure(runs, title)))
 
 
 def collate(results_dir):
@@ -97,9 +96,9 @@ def collate(results_dir):
             figures[name] = (comparison, learning_curve_figure(drawn, title))
     links = {id(comparison): quote(name) for name, (comparison, _) in figures.items()}
     sections = [tabulate.section(c, links.get(id(c))) for c in comparisons]
-    page = tabulate.page(sections, runs, results_dir)
     return {
-        "comparison.md": _encoded(page),
+        "comparison.md": _encoded(tabulate.page(sections)),
+        "runs.md": _encoded(tabulate.every_run(runs, results_dir)),
         "comparison.csv": _encoded(tabulate.csv_text(tabulate.comparison_rows(comparisons))),
         "runs.csv": _encoded(tabulate.csv_text(tabulate.run_rows(runs, results_dir))),
         **{name: _png(figure) for name, (_, figure) in figures.items()},
@@ -120,7 +119,7 @@ def main(argv=None):
     if out:
         out.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            _write_whole(out / name, content)
+            folders.write_bytes(out / name, content)
     encoding = sys.stdout.encoding or "utf-8"
     text = "\n".join(page.decode() for page in printed)
     print(text.encode(encoding, "backslashreplace").decode(encoding), end="")
@@ -177,16 +176,14 @@ def _draw_several(figure, runs):
         entries.setdefault(f"{network}, {column_label(column, short)}", line)
     (entries["best epoch"],) = axes.plot([], [], "o", color="0.4")
     axes.set_ylabel("validation accuracy (%)")
-    _legend(figure, axes, entries)
+    _legend(figure, entries)
 
 
-def _legend(figure, axes, entries):
+def _legend(figure, entries):
     lines, labels = list(entries.values()), [tabulate.one_line(label) for label in entries]
-    outside = len(entries) > LEGEND_INSIDE
-    place = (figure, {"loc": "outside right upper"}) if outside else (axes, {})
-    legend = place[0].legend(
-        lines, labels, fontsize="small", handlelength=HANDLE_LENGTH, **place[1]
-    )
+    # never over the curves: below them while the entries are few, else beside them
+    place = "outside lower center" if len(entries) <= LEGEND_BELOW else "outside right upper"
+    legend = figure.legend(lines, labels, fontsize="small", handlelength=HANDLE_LENGTH, loc=place)
     for text in legend.get_texts():
         text.set_parse_math(False)  # a "$" in a name is no formula
 
@@ -230,15 +227,6 @@ def _png(figure):
 
 def _encoded(text):
     return text.encode("utf-8", "backslashreplace")
-
-
-def _write_whole(path, content):
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -63,15 +63,21 @@ SHORT_SHA = 12  # digits of a sha256 that are shown: enough to tell a project's 
 NO_RUN = "–"
 
 
-def page(sections, runs, results_dir):
-    """Join the sections of all comparisons and the table of every metric into one document."""
+def page(sections):
+    """Join the sections of all comparisons into one document."""
     intro = (
         "# Comparison of runs\n\nTop-1 accuracy on the test pictures in %; the best of a"
         " challenge is bold. Repeated runs: mean ± sample standard deviation (number of runs).\n"
     )
-    header, *rows = [[escape(cell) for cell in row] for row in run_rows(runs, results_dir)]
-    every = "## Every run\n\nAs measured: accuracies and F1 are fractions from 0 to 1.\n"
-    return "\n".join([intro, *sections, every, markdown_table(header, rows)])
+    return "\n".join([intro, *sections])
+
+
+def every_run(runs, results_dir):
+    """Every metric of every run as Markdown: a row per metric, a column per run."""
+    columns = [[escape(cell) for cell in row] for row in run_rows(runs, results_dir)]
+    header, *rows = zip(*columns, strict=True)
+    intro = "# Every run\n\nAs measured: accuracies and F1 are fractions from 0 to 1.\n"
+    return "\n".join([intro, markdown_table(header, rows)])
 
 
 def section(comparison, figure):

@@ -149,7 +149,9 @@ def test_weights_of_another_network_do_not_fit(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras"])
-@pytest.mark.parametrize("content", [b"", b"no weights at all", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no weights at all", b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"]
+)
 def test_files_that_are_no_weights(tmp_path, suffix, content):
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)

@@ -123,9 +123,7 @@ def test_other_classifiers_on_the_same_features(collection, tmp_path, classifier
         assert not (folder / "model.keras").exists()
 
 
-def test_same_command_finds_its_result_and_others_do_not_overwrite_it(
-    collection, tmp_path, capsys
-):
+def test_same_command_finds_its_result_and_others_do_not_overwrite_it(collection, tmp_path, capsys):
     assert run(collection, tmp_path) == 0
     before = (result(tmp_path) / "metrics.json").read_bytes()
     assert run(collection, tmp_path) == 0

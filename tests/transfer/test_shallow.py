@@ -26,4 +26,6 @@ def test_svm_as_a_dense_layer(classes):
     features, labels = clouds(classes)
     fitted = shallow.fit("svm", features, labels, True, 0)
     kernel, bias = shallow.as_dense(fitted)
-    np.testing.assert_allclose(features @ kernel + bias, shallow.scores(fitted, features), atol=1e-9)
+    np.testing.assert_allclose(
+        features @ kernel + bias, shallow.scores(fitted, features), atol=1e-9
+    )

@@ -60,7 +60,8 @@ def test_command_writes_every_file_and_prints_the_markdown(tmp_path, capsys):
     assert tables.main([str(tmp_path)]) == 0
     out = tmp_path / "tables"
     figure = "rijks_dc_type_learning_curves.png"
-    assert sorted(os.listdir(out)) == ["comparison.csv", "comparison.md", figure, "runs.csv"]
+    tables_written = ["comparison.csv", "comparison.md", figure, "runs.csv", "runs.md"]
+    assert sorted(os.listdir(out)) == tables_written
     text = (out / "comparison.md").read_text(encoding="utf-8")
     assert capsys.readouterr().out == text
     assert f"({figure})" in text and "Unfinished" not in text

@@ -157,7 +157,7 @@ def test_optimizers_take_the_recipes_numbers(name):
 
 
 def test_full_disk_keeps_the_epochs_before(tmp_path, small_disk):
-    """The disk fills up in epoch 3: an OSError, and epochs 1 and 2 are still there to go on from."""
+    """The disk fills up in epoch 3: an OSError, and epochs 1 and 2 are there to go on from."""
 
     class Fill(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
