@@ -71,7 +71,11 @@ def main(argv=None):
 def recipe_for(arguments):
     """The mode's Recipe with the flags that were given; impossible pairs raise InputError."""
     mode = arguments.tl_mode
-    chosen = replace(sabatelli2018.MODES[mode], **recipe.given(arguments))
+    given = recipe.given(arguments)
+    if mode == "fine_tuning" and arguments.weights == "none":
+        # without trained moving averages there is nothing to freeze, and signals would explode
+        given.setdefault("batch_norm", "train")
+    chosen = replace(sabatelli2018.MODES[mode], **given)
     if chosen.classifier != "softmax" and mode != "off_the_shelf":
         raise InputError(f"--classifier {chosen.classifier} is for off_the_shelf, not {mode}")
     if mode == "random" and arguments.weights not in (None, "none"):

@@ -1,0 +1,97 @@
+"""The commands that the README and docs/ give, run as a user would."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from transfer.toy.collection import paint_collection
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def shell(command, cwd):
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=cwd, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def blocks(page):
+    """Indented commands of a Markdown page, continued lines joined."""
+    text = re.sub(r" \\\n +", " ", page.read_text(encoding="utf-8"))
+    return re.findall(r"^    ((?:python|\./|git|for ).*)$", text, flags=re.M)
+
+
+def test_experiment_of_the_readme(tmp_path):
+    """As written, but small: no ImageNet weights (no network here), 32 pixels, one epoch."""
+    (command,) = (c for c in blocks(PAGES[0]) if "mymuseum" in c)
+    paint_collection(tmp_path / "toy", count=60)
+    (tmp_path / "mymuseum").mkdir()
+    (tmp_path / "toy" / "jpg").rename(tmp_path / "mymuseum" / "jpg")
+    (tmp_path / "toy" / "metadata.csv").rename(tmp_path / "mymuseum.csv")
+    shell(f"{command} --weights none --input_size 32 --epochs 1", tmp_path)
+    assert (tmp_path / "results/mymuseum/material/ResNet50/fine_tuning/model.keras").exists()
+    printed = shell("python -m transfer.tables results", tmp_path)
+    assert "| ResNet50 |" in printed and "toy collection" in printed
+
+
+@pytest.mark.slow
+def test_job_sh_edited_as_a_user_would(tmp_path):
+    """The three modes of the toy collection; one epoch each to save time."""
+    script = (ROOT / "job.sh").read_text(encoding="utf-8")
+    script = script.replace('options=""', 'options="--epochs 1"')
+    script = script.replace('weights="transfer', f'weights="{ROOT}/transfer')
+    (tmp_path / "job.sh").write_text(script, encoding="utf-8")
+    printed = shell("bash job.sh", tmp_path)
+    assert "## toy: artist (toy collection)" in printed
+    runs = tmp_path / "results" / "toy" / "artist" / "MobileNet(alpha=0.25)"
+    for mode in ("off_the_shelf", "fine_tuning", "random"):
+        assert (runs / mode / "metrics.json").exists()
+    assert (tmp_path / "results" / "tables" / "toy_artist_learning_curves.png").exists()
+    assert "already finished" in shell("bash job.sh", tmp_path)
+
+
+def test_job_sh_keeps_the_released_variables_and_slurm_lines():
+    script = (ROOT / "job.sh").read_text(encoding="utf-8")
+    released = "dataset_name metadata_path jpg_images_path results_path datasets_path tl_mode"
+    for variable in released.split():
+        assert re.search(rf'^{variable}="', script, flags=re.M)
+    for line in ("--nodes=1", "--gres=gpu:1", "--time=24:00:00", "--mem=50G"):
+        assert f"#SBATCH {line}" in script
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_flags_named_in_the_pages_exist(page):
+    from transfer import experiment
+
+    parser = experiment.flags()
+    known = {option for action in parser._actions for option in action.option_strings}
+    known |= {"--mode", "--count", "--help"}
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_of_the_pages_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_command_of_the_pages_is_known_here():
+    """A new command in a page must get a test: this list is what the tests above run."""
+    tested = ("python -m transfer.experiment --dataset_name mymuseum", "python3 -m venv", "for ")
+    for page in PAGES:
+        for command in blocks(page):
+            assert shlex.split(command, comments=True) and command.startswith(tested), command
