@@ -81,12 +81,13 @@ def flags(description, rounds):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=_positive, default=rounds, help=f"default {rounds}")
+    parser.add_argument("--rounds", type=positive, default=rounds, help=f"default {rounds}")
     parser.add_argument("--check", action="store_true", help="exit code 1 where a bound is missed")
     return parser
 
 
-def _positive(text):
+def positive(text):
+    """Read a flag's whole number above 0."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{number}; it must be above 0")

@@ -126,13 +126,13 @@ def peak_memory(code, *arguments):
 def memory(few, many, size, batch, rounds):
     """One Compared: MB that a shuffled pass over the store `many` takes above one over `few`."""
     sides = {
-        store: lambda store=store: peak_memory(ONE_EPOCH, store.folder, size, batch)
-        for store in (few, many)
+        name: lambda store=store: peak_memory(ONE_EPOCH, store.folder, size, batch)
+        for name, store in {"few": few, "many": many}.items()
     }
     peaks = compare.by_turns(sides, rounds, warm_up=False)
-    for store, found in peaks.items():
+    for store, found in zip((few, many), peaks.values(), strict=True):
         print(f"{len(store.labels['train'])} pictures: {np.median(found):.0f} MB", flush=True)
-    more = tuple(b - a for a, b in zip(peaks[few], peaks[many], strict=True))
+    more = tuple(b - a for a, b in zip(peaks["few"], peaks["many"], strict=True))
     claim = f"memory of {len(many.labels['train'])} pictures above {len(few.labels['train'])}"
     return Compared(claim, more, 300, at_least=False, unit=" MB")
 
@@ -141,10 +141,14 @@ def memory(few, many, size, batch, rounds):
 def main(argv=None):
     """Run the command; returns its exit code."""
     parser = compare.flags(__doc__, rounds=5)
-    parser.add_argument("--pictures", type=int, default=512, help="in a pass; default 512")
-    parser.add_argument("--distinct", type=int, default=128, help="files they are copies of")
-    parser.add_argument("--memory_pictures", type=int, nargs=2, default=(2000, 20000))
-    parser.add_argument("--memory_rounds", type=int, default=2, help="default 2")
+    parser.add_argument(
+        "--pictures", type=compare.positive, default=512, help="in a pass; default 512"
+    )
+    parser.add_argument(
+        "--distinct", type=compare.positive, default=128, help="files they are copies of"
+    )
+    parser.add_argument("--memory_pictures", type=compare.positive, nargs=2, default=(2000, 20000))
+    parser.add_argument("--memory_rounds", type=compare.positive, default=2, help="default 2")
     arguments = parser.parse_args(argv)
     compare.print_setting()
     with tempfile.TemporaryDirectory() as name:

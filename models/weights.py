@@ -1,4 +1,4 @@
-"""Weights from a file or from Keras's own ImageNet collection into a network's trunk."""
+"""Weights from a file, or Keras's ImageNet collection, into a network: all of it or an error."""
 
 import warnings
 import zipfile
@@ -7,27 +7,50 @@ from pathlib import Path
 import h5py
 
 from models.errors import InputError
+from models.importers import caffe, keras_hdf5, tf_graph
+
+# file ending -> importer of another program's files
+IMPORTERS = {".caffemodel": caffe, ".pb": tf_graph}
+IMAGENET_CLASSES = 1000
 
 
-def load(trunk, network, size, source):
-    """Fill a trunk (a network without its top) with weights, all of it or an error.
+def load(model, network, size, source):
+    """Fill a network, with its top or without, from a source of weights.
 
     Args:
-        trunk: keras.Model made by the network's constructor with include_top=False.
+        model: keras.Model from models.zoo.trunk or with_top.
         network: models.zoo.Network.
         size: input side in pixels.
         source: `imagenet`, or a path: `.keras` (a classifier saved by this project: its trunk is
-            taken, its head left), or `.h5` weights of the network with or without its top.
+            taken, its head left), `.h5` as Keras 1, 2 or 3 wrote it, with the network's top or
+            without, `.caffemodel`, or `.pb` (TensorFlow graph).
 
     Raises:
         InputError: no such file, not a weights file, or one that does not fit.
     """
     if source == "imagenet":
-        trunk.set_weights(_imagenet(network, size).get_weights())
+        _imagenet(model, network, size)
+        return
+    _need_file(source)
+    importer = IMPORTERS.get(Path(source).suffix) or (keras_hdf5 if _is_old(source) else None)
+    if importer:
+        importer.load(source, model)
     elif Path(source).suffix == ".keras":
-        _copy_by_name(saved(source), trunk, source)
+        _copy_by_name(saved(source), model, source)
     else:
-        trunk.set_weights(_from_hdf5(network, size, source).get_weights())
+        _copy_by_name(_from_keras3(network, size, source), model, source)
+
+
+def classes(network, source):
+    """Width of the top that a source of weights holds, or None where it has no top."""
+    if source == "imagenet":
+        return IMAGENET_CLASSES
+    _need_file(source)
+    importer = IMPORTERS.get(Path(source).suffix) or (keras_hdf5 if _is_old(source) else None)
+    if importer:
+        return importer.classes(source)
+    arrays = _count_arrays(source)
+    return IMAGENET_CLASSES if arrays == len(network.construct(weights=None).weights) else None
 
 
 def saved(path):
@@ -41,9 +64,11 @@ def saved(path):
         raise InputError(f"{path} is not a readable .keras model: {error}") from error
 
 
-def _imagenet(network, size):
+def _imagenet(model, network, size):
+    top = len(model.output.shape) == 2  # a trunk of keras.applications ends in a feature map
+    shape = {} if top else {"include_top": False, "input_shape": (size, size, 3)}
     try:
-        return network.construct(include_top=False, weights="imagenet", input_shape=(size, size, 3))
+        given = network.construct(weights="imagenet", **shape)
     except InputError:
         raise
     except Exception as error:  # Keras raises a bare Exception when a download fails
@@ -51,47 +76,56 @@ def _imagenet(network, size):
             f"ImageNet weights of {network.spec} could not be had ({error}); "
             "give a file with --weights PATH, or put it into ~/.keras/models"
         ) from error
+    model.set_weights(given.get_weights())
 
 
-def _copy_by_name(source, trunk, path):
+def _copy_by_name(source, model, path):
     given = {layer.name: layer.get_weights() for layer in source.layers}
-    wanted = {layer.name: [w.shape for w in layer.weights] for layer in trunk.layers}
+    wanted = {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers}
     unfit = [
         name
         for name, shapes in wanted.items()
-        if [w.shape for w in given.get(name, [])] != [tuple(s) for s in shapes]
+        if shapes and [w.shape for w in given.get(name, [])] != shapes
     ]
     if unfit:
         raise InputError(
             f"weights {path} ({source.name}) do not fit: {len(unfit)} of {len(wanted)} layers "
             f"differ or are missing, the first {unfit[0]!r}"
         )
-    for layer in trunk.layers:
-        layer.set_weights(given[layer.name])
+    for layer in model.layers:
+        if wanted[layer.name]:
+            layer.set_weights(given[layer.name])
 
 
-def _from_hdf5(network, size, path):
-    """Build the network as the file holds it, with or without its top, and load the file."""
+def _is_old(path):
+    """Whether an HDF5 file has the attributes of Keras 1 and 2."""
+    if Path(path).suffix == ".keras":
+        return False
+    try:
+        with h5py.File(path, "r") as file:
+            old = ("layer_names", "layer_names0", "keras_version")
+            return "model_weights" in file or any(name in file.attrs for name in old)
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"weights {path} are not a readable HDF5 file: {error}") from error
+
+
+def _from_keras3(network, size, path):
+    """Build the network as a Keras 3 file holds it, with or without its top, and fill it."""
     arrays = _count_arrays(path)
     bare = network.construct(include_top=False, weights=None, input_shape=(size, size, 3))
     if arrays == len(bare.weights):
-        _load_checked(bare, path, network)
-        return bare
-    # at the size and with the 1000 classes of ImageNet: a VGG's top depends on both
+        return _filled(bare, path, network)
+    # at the size and with the classes of ImageNet: a VGG's top depends on both
     full = network.construct(weights=None)
     if arrays != len(full.weights):
         raise InputError(
             f"weights {path} hold {arrays} arrays; {network.spec} has "
             f"{len(bare.weights)} without its top and {len(full.weights)} with it"
         )
-    _load_checked(full, path, network)
-    for layer in bare.layers:
-        if layer.weights:
-            layer.set_weights(full.get_layer(layer.name).get_weights())
-    return bare
+    return _filled(full, path, network)
 
 
-def _load_checked(model, path, network):
+def _filled(model, path, network):
     try:
         with warnings.catch_warnings():
             # Keras lists each layer it could not fill before it raises: the error says enough
@@ -99,11 +133,11 @@ def _load_checked(model, path, network):
             model.load_weights(path)
     except (ValueError, KeyError, OSError, TypeError) as error:
         raise InputError(f"weights {path} do not fit {network.spec}: {error}") from error
+    return model
 
 
 def _count_arrays(path):
-    """Count the weight arrays in a Keras 1, 2 or 3 HDF5 file."""
-    _need_file(path)
+    """Count the weight arrays in a Keras 3 HDF5 file."""
     names = []
 
     def visit(name, item):

@@ -7,6 +7,7 @@ weights and is applied in one place.
 """
 
 import ast
+import importlib
 from dataclasses import dataclass
 
 from models.errors import InputError
@@ -14,7 +15,8 @@ from models.errors import InputError
 # How keras.applications.<module>.preprocess_input scales pixels, as
 # value * scale + offset per channel, after reversing RGB to BGR where the weights expect it.
 # caffe: ImageNet's mean BGR; torch: ImageNet's mean and deviation of RGB in [0, 1]; unit: the
-# [0, 1] of Sabatelli et al. 2018, section 2.3; none: the network holds its own scaling layers.
+# [0, 1] of Sabatelli et al. 2018, section 2.3; none: the network holds its own scaling layers;
+# lucid: InceptionV1's input in [-117, 138]; bvlc: the mean BGR of BVLC's GoogLeNet and CaffeNet.
 PIXELS = {
     "caffe": {"bgr": True, "scale": 1.0, "offset": (-103.939, -116.779, -123.68)},
     "tf": {"bgr": False, "scale": 1 / 127.5, "offset": -1.0},
@@ -24,11 +26,23 @@ PIXELS = {
         "offset": (-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225),
     },
     "unit": {"bgr": False, "scale": 1 / 255, "offset": 0.0},
+    "lucid": {"bgr": False, "scale": 1.0, "offset": -117.0},
+    "bvlc": {"bgr": True, "scale": 1.0, "offset": (-104.0, -117.0, -123.0)},
     "none": None,
 }
 
-# name in keras.applications: (input size in pixels its ImageNet weights were trained at, PIXELS)
+# networks that keras.applications lacks -> the module of ours with a constructor of that name
+OWN = {
+    "InceptionV1": "models.inception_v1",
+    "GoogLeNet": "models.inception_v1",
+    "CaffeNet": "models.caffenet",
+}
+
+# name in OWN or keras.applications: (side in pixels its ImageNet weights were trained at, PIXELS)
 NETWORKS = {
+    "InceptionV1": (224, "lucid"),
+    "GoogLeNet": (224, "bvlc"),
+    "CaffeNet": (227, "bvlc"),
     "VGG16": (224, "caffe"),
     "VGG19": (224, "caffe"),
     "ResNet50": (224, "caffe"),
@@ -100,11 +114,10 @@ class Network:
         return f"{self.name}({given})" if given else self.name
 
     def construct(self, **extra):
-        """Call keras.applications' constructor; what it refuses becomes an InputError."""
-        import keras
-
+        """Call the constructor, ours or Keras's; what it refuses becomes an InputError."""
+        module = importlib.import_module(OWN.get(self.name, "keras.applications"))
         try:
-            return getattr(keras.applications, self.name)(**dict(self.arguments), **extra)
+            return getattr(module, self.name)(**dict(self.arguments), **extra)
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.spec} cannot be built: {error}") from error
 
@@ -168,20 +181,41 @@ def build(spec, classes, size=None, weights="none", pixels="own", activation="so
     size = size or network.size
     if pixels == "unit" and network.pixels == "none":
         raise InputError(f"{network.name} scales pixels in its own layers; --pixels must be 'own'")
-    inputs = keras.Input((size, size, 3), name="pixels")
-    scaled = preprocess(inputs, network.pixels if pixels == "own" else pixels)
-    trunk = network.construct(include_top=False, weights=None, input_tensor=scaled)
-    features = keras.layers.GlobalAveragePooling2D(name="features")(trunk.output)
+    body = trunk(network, size, network.pixels if pixels == "own" else pixels)
+    # a trunk that ends in a vector (CaffeNet's fc7) is its own feature
+    spatial = len(body.output.shape) == 4
+    pool = keras.layers.GlobalAveragePooling2D if spatial else keras.layers.Identity
+    features = pool(name="features")(body.output)
     initializer = keras.initializers.GlorotUniform(seed)
     outputs = keras.layers.Dense(
         classes, activation=activation, kernel_initializer=initializer, name="head"
     )(features)
-    model = keras.Model(inputs, outputs, name=network.name)
+    model = keras.Model(body.inputs, outputs, name=network.name)
     if weights == "none":
         he_uniform(model, seed)
     else:
-        sources.load(trunk, network, size, weights)
+        sources.load(body, network, size, weights)
     return model
+
+
+def trunk(network, size, pixels=None):
+    """A Network without its top: pixels (N, size, size, 3), RGB in [0, 255] -> feature map."""
+    scaled = _scaled(network, size, pixels)
+    return network.construct(include_top=False, weights=None, input_tensor=scaled)
+
+
+def with_top(network, size=None, classes=None):
+    """A Network with the top it was made with: RGB in [0, 255] -> (N, classes), and as trunk()."""
+    scaled = _scaled(network, size or network.size)
+    width = {"classes": classes} if classes else {}
+    return network.construct(weights=None, input_tensor=scaled, **width)
+
+
+def _scaled(network, size, pixels=None):
+    import keras
+
+    inputs = keras.Input((size, size, 3), name="pixels")
+    return preprocess(inputs, pixels or network.pixels)
 
 
 def he_uniform(model, seed):

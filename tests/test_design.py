@@ -8,7 +8,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ORDER = ["models", "transfer", "visualization"]
 SOURCES = sorted(path for package in ORDER for path in (ROOT / package).rglob("*.py"))
-COMMANDS = {"transfer/experiment.py", "transfer/tables.py", "transfer/toy/__main__.py"}
+COMMANDS = {
+    "models/__main__.py",
+    "transfer/experiment.py",
+    "transfer/tables.py",
+    "transfer/toy/__main__.py",
+}
 # recipe.py turns its fields into flags of a parser that a command hands it
 PARSING = COMMANDS | {"transfer/recipe.py"}
 PLOTTING = {"transfer/tables.py", "visualization/figures.py"}

@@ -56,7 +56,8 @@ def predict(model, batches, count):
     Returns:
         (count, classes) float32; RuntimeError when the batches do not hold `count` inputs.
     """
-    scores = np.concatenate([model.predict_on_batch(inputs) for inputs, _ in batches])
+    # as NumPy arrays: Keras on JAX takes no TensorFlow tensors here
+    scores = np.concatenate([model.predict_on_batch(np.asarray(x)) for x, _ in batches])
     if len(scores) != count:
         raise RuntimeError(f"{len(scores)} of {count} pictures came through the pipeline")
     return scores

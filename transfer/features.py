@@ -75,7 +75,7 @@ def write(network, pictures, count, path):
     with open(path, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for inputs, _ in pictures:
-            values = np.asarray(network.predict_on_batch(inputs), "<f4")
+            values = np.asarray(network.predict_on_batch(np.asarray(inputs)), "<f4")
             file.write(values.tobytes())
             done += len(values)
             bar.update(done)

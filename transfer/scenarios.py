@@ -41,7 +41,7 @@ def build(identity, recipe, store):
     return model
 
 
-def off_the_shelf(model, store, recipe, folder, name):
+def off_the_shelf(model, store, recipe, folder, name, callbacks=()):
     """Train a classifier on the pooled features of a network that stays as it is.
 
     Args:
@@ -57,7 +57,7 @@ def off_the_shelf(model, store, recipe, folder, name):
     labels = store.labels
     history = []
     if recipe.classifier == "softmax":
-        history = _train_head(model, pooled, store, recipe, folder)
+        history = _train_head(model, pooled, store, recipe, folder, callbacks)
         scores = _head(model).predict(pooled["test"], recipe.batch_size, verbose=0)
     else:
         balanced = recipe.class_weights == "balanced"
@@ -77,7 +77,7 @@ def _head(model):
     return keras.Model(inputs, model.get_layer("head")(inputs))
 
 
-def _train_head(model, pooled, store, recipe, folder):
+def _train_head(model, pooled, store, recipe, folder, callbacks):
     labels = store.labels
 
     def shuffled(first_epoch):
@@ -94,6 +94,7 @@ def _train_head(model, pooled, store, recipe, folder):
         steps(store, recipe),
         folder,
         _class_weight(recipe, labels["train"]),
+        callbacks,
     )
 
 
@@ -139,11 +140,11 @@ def run(model, store, identity, recipe, folder, tensorboard=None):
     model.keras, manifest.json; a random forest has no learning curve and no model.keras.
     """
     epochs = folder / "epochs"
+    logs = [keras.callbacks.TensorBoard(tensorboard)] if tensorboard else []
     if identity["tl_mode"] == "off_the_shelf":
         name = f"{identity['ANN']}-{identity['input_size']}-{recipe.pixels}"
-        trained = off_the_shelf(model, store, recipe, epochs, name)
+        trained = off_the_shelf(model, store, recipe, epochs, name, logs)
     else:
-        logs = [keras.callbacks.TensorBoard(tensorboard)] if tensorboard else []
         trained = fine_tuning(model, store, recipe, epochs, logs)
     found = metrics(model, store, identity, recipe, trained)
     folders.write_json(folder / "metrics.json", found)

@@ -16,6 +16,7 @@ import numpy as np
 
 from models.errors import InputError
 from transfer import folders, pictures
+from transfer.decoding import decode
 
 # split -> (word in the file names, word in the data set names), as released
 SPLITS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
@@ -190,7 +191,8 @@ class Store:
             return encoded, label
 
         rows = tf.data.Dataset.from_tensor_slices(order).batch(READ_AHEAD).map(fetch_some)
-        decoded = rows.unbatch().map(
+        # fetched while the ones before are decoded
+        decoded = rows.prefetch(1).unbatch().map(
             lambda encoded, label: (decode(encoded, size), label), tf.data.AUTOTUNE
         )
         return decoded.batch(batch_size)
@@ -213,34 +215,3 @@ def epochs(count, batch_size, one_epoch, shuffle_seed=None, first_epoch=0):
 
     endless = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(shuffled)
     return endless.prefetch(2)
-
-
-def decode(encoded, size):
-    """Decode one encoded picture and resize it.
-
-    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where both sides stay at least `size`: the
-    same frequencies, many times faster for a museum's scan.
-
-    Args:
-        encoded: scalar string tensor, JPEG or PNG bytes.
-        size: side of the result in pixels.
-
-    Returns:
-        float32 tensor (size, size, 3), RGB in [0, 255].
-    """
-    import tensorflow as tf
-
-    def jpeg():
-        shortest = tf.reduce_min(tf.io.extract_jpeg_shape(encoded)[:2])
-        # the number of ratios among 2, 4, 8 that leave the shortest side long enough
-        fits = tf.reduce_sum(tf.cast(shortest // tf.constant([2, 4, 8]) >= size, tf.int32))
-        scaled = [
-            lambda r=ratio: tf.io.decode_jpeg(encoded, 3, ratio=r, dct_method="INTEGER_ACCURATE")
-            for ratio in (1, 2, 4, 8)
-        ]
-        return tf.switch_case(fits, scaled)
-
-    is_jpeg = tf.equal(tf.strings.substr(encoded, 0, 2), b"\xff\xd8")
-    picture = tf.cond(is_jpeg, jpeg, lambda: tf.io.decode_png(encoded, 3))
-    resized = tf.image.resize(picture, (size, size), antialias=True)
-    return tf.ensure_shape(resized, (size, size, 3))

@@ -55,7 +55,7 @@ def fit(model, recipe, train, validation, steps, folder, class_weight=None, call
             class_weight=class_weight,
             callbacks=[epochs, *callbacks],
             shuffle=False,  # the data set is shuffled already
-            verbose=1 if sys.stdout.isatty() else 2,
+            verbose=1 if sys.stdout.isatty() else 0,
         )
     if epochs.best() is None:
         raise InputError(
@@ -165,8 +165,18 @@ class KeptEpochs(keras.callbacks.Callback):
         for path in self.folder.glob("epoch-*.npz"):
             if path not in kept:
                 path.unlink()
+        if not sys.stdout.isatty():
+            print(self._line(row), flush=True)
         if self.stopped():
             self.model.stop_training = True
+
+    def _line(self, row):
+        best = ", the best so far" if self.best() == row["epoch"] else ""
+        return (
+            f"epoch {row['epoch']} of {self.params['epochs']}: loss {row['loss']:.4f}, accuracy "
+            f"{row['accuracy']:.2%}, validation loss {row['val_loss']:.4f}, accuracy "
+            f"{row['val_accuracy']:.2%}{best} ({row['seconds']:.1f} s)"
+        )
 
     def _save(self, path):
         # not Keras's HDF5: on a full disk the HDF5 library leaves a file that it can neither

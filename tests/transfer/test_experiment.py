@@ -104,6 +104,34 @@ def test_saved_model_gives_the_predictions_of_the_table(collection, tmp_path):
         assert scores.max() == pytest.approx(float(row["score"]), abs=0.1)
 
 
+def test_hostile_names_come_through(tmp_path):
+    names = ('Boëtius "the", younger', "line\nbreak | <b>")
+    collection = paint(
+        tmp_path / "a collection’s “é” ", names=[n.replace('"', '""') for n in names]
+    )
+    assert run(collection, tmp_path, dataset_name="Museo d'été, 1/2\n") == 0
+    (folder,) = tmp_path.glob("results/*/artist/MobileNet(alpha=0.25)/fine_tuning")
+    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8", newline="")))
+    assert {row["true"] for row in rows} <= {names[0], "line break | <b>"}
+    assert metrics(folder)["dataset"] == "Museo d'été, 1/2\n"
+
+
+@pytest.mark.parametrize("mode", ["off_the_shelf", "fine_tuning"])
+def test_tensorboard_and_class_weights_on_request(collection, tmp_path, mode):
+    assert run(collection, tmp_path, mode, tensorboard=tmp_path / "logs") == 0
+    assert list(tmp_path.glob("logs/train/events.*"))
+    again = tmp_path / "again"
+    assert run(collection, again, mode, class_weights="balanced", seed=42) == 0
+    assert metrics(result(again, mode))["epochs_run"] == 2
+
+
+def test_one_line_per_epoch_off_a_terminal(collection, tmp_path, capsys):
+    assert run(collection, tmp_path) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("epoch")]
+    assert [line.split(":")[0] for line in lines] == ["epoch 1 of 2", "epoch 2 of 2"]
+    assert "the best so far" in lines[0]
+
+
 def test_colours_are_learnt(collection, tmp_path):
     assert run(collection, tmp_path, "random", learning_rate=0.01, epochs=15) == 0
     assert metrics(result(tmp_path, "random"))["top1_accuracy"] == 1

@@ -10,6 +10,7 @@ from PIL import Image
 
 from models.errors import InputError
 from transfer import store as stores
+from transfer.decoding import decode
 from transfer.store import Store
 
 COLOURS = {"red": (200, 30, 30), "Grün": (30, 180, 40), 'blue "b"\n': (20, 40, 190)}
@@ -148,7 +149,7 @@ def test_reduced_decoding_keeps_the_picture(height, width, size):
     y, x = np.mgrid[0:height, 0:width]
     smooth = np.stack([x * 255 / width, y * 255 / height, (x + y) * 255 / (height + width)], -1)
     content = encoded_jpeg(smooth.astype(np.uint8))
-    ours = stores.decode(content, size).numpy()
+    ours = decode(content, size).numpy()
     full = Image.open(io.BytesIO(content)).resize((size, size), Image.Resampling.BILINEAR)
     assert ours.shape == (size, size, 3) and ours.min() >= 0 and ours.max() <= 255
     # libjpeg rounds a side up: at 1/r it may show r-1 pixels more than there are, so the content
@@ -163,7 +164,7 @@ def test_large_scan_is_not_decoded_whole():
     """1/8 of 4000 pixels is 500: a fine checkerboard is its mean grey long before resizing."""
     board = np.indices((1024, 1024)).sum(0) % 2 * 255
     content = encoded_jpeg(np.repeat(board[:, :, None], 3, 2).astype(np.uint8))
-    np.testing.assert_allclose(stores.decode(content, 64).numpy(), 127.5, atol=4)
+    np.testing.assert_allclose(decode(content, 64).numpy(), 127.5, atol=4)
 
 
 def test_too_many_classes_are_refused(tmp_path):

@@ -1,0 +1,212 @@
+"""Caffe's binary weights (`.caffemodel`) and mean files (`.binaryproto`) into GoogLeNet, CaffeNet.
+
+Caffe keeps a convolution as (out, in / groups, rows, columns) and an inner product as (out, in);
+Keras as (rows, columns, in / groups, out) and (in, out). The inputs of an inner product after a
+picture-shaped layer run over (channels, rows, columns) in Caffe, over (rows, columns, channels)
+in Keras, so they are reordered. Pixels are BGR in [0, 255] minus a mean: see MEAN_BGR.
+"""
+
+import numpy as np
+
+from models.errors import InputError
+from models.importers import Report
+from models.importers.caffe_messages import MOST, array, content, layers
+
+# Blue, green, red: models/bvlc_googlenet/train_val.prototxt; the means over the picture of
+# imagenet_mean.binaryproto, which Caffe's reference CaffeNet and its descendants subtract
+MEAN_BGR = {
+    "GoogLeNet": (104.0, 117.0, 123.0),
+    "CaffeNet": (104.00698793, 116.66876762, 122.67891434),
+}
+
+# layer in Caffe's files -> layer of models.inception_v1; CaffeNet's names are Caffe's own
+NAMES = {
+    "conv1/7x7_s2": "conv2d0_pre_relu",
+    "conv2/3x3_reduce": "conv2d1_pre_relu",
+    "conv2/3x3": "conv2d2_pre_relu",
+    "loss1/conv": "head0_bottleneck_pre_relu",
+    "loss1/fc": "nn0_pre_relu",
+    "loss1/classifier": "softmax0_pre_activation",
+    "loss2/conv": "head1_bottleneck_pre_relu",
+    "loss2/fc": "nn1_pre_relu",
+    "loss2/classifier": "softmax1_pre_activation",
+    "loss3/classifier": "softmax2_pre_activation",
+}
+BRANCHES = {
+    "1x1": "1x1",
+    "3x3_reduce": "3x3_bottleneck",
+    "3x3": "3x3",
+    "5x5_reduce": "5x5_bottleneck",
+    "5x5": "5x5",
+    "pool_proj": "pool_reduce",
+}
+BLOCKS = ("3a", "3b", "4a", "4b", "4c", "4d", "4e", "5a", "5b")
+NAMES |= {
+    f"inception_{block}/{caffe}": f"mixed{block}_{ours}_pre_relu"
+    for block in BLOCKS
+    for caffe, ours in BRANCHES.items()
+}
+AUXILIARY = ("loss1/", "loss2/")
+
+# dense layer of the network -> the layer whose picture-shaped output it takes, flattened
+FLATTENED = {
+    "fc6": "pool5",
+    "nn0_pre_relu": "head0_bottleneck",
+    "nn1_pre_relu": "head1_bottleneck",
+}
+
+
+def read(path):
+    """Read every layer of a `.caffemodel`, in Caffe's layout.
+
+    Layers of the new form (`layer`), of the V1 form (`layers`) and of the first form inside it.
+
+    Returns:
+        dict layer name -> list of float32 arrays (weights, bias; [] for a layer without).
+
+    Raises:
+        InputError: no such file, damaged, without layers, two layers of one name with weights,
+            or a blob whose data is missing, of another size than its shape, or raw (float16).
+    """
+    arrays, count = {}, 0
+    for name, blobs in layers(path):
+        count += len(blobs)
+        if count > MOST:
+            raise InputError(f"{path} holds more than {MOST} arrays; that is no network")
+        if arrays.get(name) and blobs:
+            raise InputError(f"{path} holds two layers {name!r} with weights")
+        if blobs or name not in arrays:
+            arrays[name] = [array(blob, f"{path}, layer {name!r}") for blob in blobs]
+    return arrays
+
+
+def classes(path):
+    """Return the number of classes of a `.caffemodel`: the outputs of its last inner product.
+
+    Raises:
+        InputError: as read(), or no inner product in the file.
+    """
+    products = [a[0] for a in read(path).values() if a and _is_product(a[0])]
+    if not products:
+        raise InputError(f"{path} holds no inner product layer, so no classes")
+    return products[-1].shape[-2]
+
+
+def mean(path):
+    """Read a mean file (`.binaryproto`).
+
+    Returns:
+        float32 (rows, columns, 3), or (3,) for a file of one pixel; BGR in [0, 255].
+
+    Raises:
+        InputError: no such file, damaged, or not of three channels.
+    """
+    values = array(content(path), path)
+    shape = values.shape[1:] if values.ndim == 4 and len(values) == 1 else values.shape
+    if len(shape) not in (1, 3) or shape[0] != 3:
+        raise InputError(f"{path} holds {values.shape}; a mean is (1, 3, rows, columns)")
+    pixels = np.moveaxis(values.reshape(shape), 0, -1)
+    return pixels.reshape(3) if pixels.size == 3 else np.ascontiguousarray(pixels)
+
+
+def load(path, model):
+    """Fill a network with a `.caffemodel`, all of it or none.
+
+    A last inner product that was renamed for fine tuning (fc8_flickr) is taken when the network
+    lacks one dense layer only, the file has one such inner product only, and the shape is right.
+
+    Args:
+        path: the file.
+        model: keras.Model of models.inception_v1.GoogLeNet or models.caffenet.CaffeNet.
+
+    Raises:
+        InputError: as read(), or a file that leaves a part of the network without weights.
+    """
+    arrays = read(path)
+    wanted = {layer.name: layer for layer in model.layers if layer.weights}
+    held = {name: NAMES.get(name, name) for name, blobs in arrays.items() if blobs}
+    twice = [name for name, layer in held.items() if layer != name and layer in held]
+    if twice:
+        raise InputError(f"{path} holds both {twice[0]!r} and {held[twice[0]]!r}, one layer for us")
+    pairs = {name: layer for name, layer in held.items() if layer in wanted}
+    pairs |= _renamed(arrays, held, pairs, wanted)
+    missing = [name for name in wanted if name not in pairs.values()]
+    unfit = [name for name, layer in pairs.items() if not _fits(arrays[name], wanted[layer])]
+    if missing or unfit or not pairs:
+        raise InputError(_difference(path, model, arrays, held, pairs, missing, unfit))
+    for name, layer in pairs.items():
+        wanted[layer].set_weights(_keras(arrays[name], wanted[layer], model))
+    skipped = [(name, _reason(name, arrays)) for name in arrays if name not in pairs]
+    return Report(list(pairs.items()), skipped)
+
+
+def _is_product(weights):
+    """Whether a layer's first array is an inner product's: (out, in), in old files (1, 1, ...)."""
+    return weights.ndim == 2 or (weights.ndim == 4 and weights.shape[:2] == (1, 1))
+
+
+def _renamed(arrays, held, pairs, wanted):
+    """Return {name in the file: layer} for a renamed last inner product, else {}."""
+    missing = [layer for layer in wanted if layer not in pairs.values()]
+    spare = [
+        name
+        for name in held
+        if name not in pairs and _is_product(arrays[name][0]) and not name.startswith(AUXILIARY)
+    ]
+    if len(missing) != 1 or len(spare) != 1 or not pairs:
+        return {}
+    fits = len(wanted[missing[0]].kernel.shape) == 2 and _fits(arrays[spare[0]], wanted[missing[0]])
+    return {spare[0]: missing[0]} if fits else {}
+
+
+def _caffe_shape(layer):
+    """Return the shape that Caffe gives the weights of a Keras convolution or dense layer."""
+    *window, inputs, outputs = layer.kernel.shape
+    return (outputs, inputs, *window)
+
+
+def _fits(blobs, layer):
+    """Whether a layer's arrays are those of a Keras layer: weights, then bias."""
+    old = (1,) * 3  # old files give every array four axes
+    weights, bias = _caffe_shape(layer), (layer.kernel.shape[-1],)
+    accepted = {weights, (1, 1, *weights)} if len(weights) == 2 else {weights}
+    return (
+        len(blobs) == len(layer.weights) == 2
+        and blobs[0].shape in accepted
+        and blobs[1].shape in (bias, old + bias)
+    )
+
+
+def _keras(blobs, layer, model):
+    """Return [kernel, bias] in Keras's layout."""
+    weights = blobs[0].reshape(_caffe_shape(layer))
+    if layer.name in FLATTENED:
+        rows, columns, channels = model.get_layer(FLATTENED[layer.name]).output.shape[1:]
+        pictures = weights.reshape(-1, channels, rows, columns)
+        weights = pictures.transpose(0, 2, 3, 1).reshape(weights.shape)
+    axes = (2, 3, 1, 0) if weights.ndim == 4 else (1, 0)
+    return [weights.transpose(axes), blobs[1].reshape(-1)]
+
+
+def _reason(name, arrays):
+    if not arrays[name]:
+        return "holds no weights"
+    if name.startswith(AUXILIARY):
+        return "auxiliary head, which the network is built without"
+    return "the network has no such layer"
+
+
+def _difference(path, model, arrays, held, pairs, missing, unfit):
+    """Say what does not fit, both sides, the first five of each."""
+    shapes = {name: " + ".join(str(blob.shape) for blob in arrays[name]) for name in held}
+    unused = [f"{name!r} {shapes[name]}" for name in held if name not in pairs]
+    other = [
+        f"{name!r} {shapes[name]} for {pairs[name]} "
+        f"{_caffe_shape(model.get_layer(pairs[name]))} + bias"
+        for name in unfit
+    ]
+    parts = {"no weights for": missing, "not used of the file": unused, "of another shape": other}
+    text = "; ".join(
+        f"{title} {len(found)}: {', '.join(found[:5])}" for title, found in parts.items() if found
+    )
+    return f"{path} does not fit {model.name}: {text or 'neither holds weights'}"

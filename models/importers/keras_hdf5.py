@@ -1,0 +1,226 @@
+"""Weights files as Keras 1 and 2 wrote them (HDF5) into a network of today's Keras.
+
+Read are the files of `save_weights` and of `save` (their group `model_weights`), made with the
+TensorFlow or CNTK backend: kernels (rows, columns, in, out). Refused are kernels of the Theano
+backend, which are flipped, and kernels in Theano's order (out, in, rows, columns). A Keras 1 file
+does not name its backend: its kernels' order is told by the shapes; whether they are flipped
+cannot be told.
+"""
+
+import re
+
+from models.errors import InputError
+from models.importers import Report, hdf5
+from models.importers.keras2_names import COUNTERS, HEADS, RENAMED, VARIABLES
+
+SHOWN = 5  # names listed for each side of a misfit
+
+
+def read(path):
+    """Read a weights file.
+
+    Returns:
+        list of (layer name, list of (weight name, float32 array)) in the file's order, layers
+        without weights included.
+
+    Raises:
+        models.errors.InputError: no such file, damaged, of another format, or made with Theano.
+    """
+    with hdf5.opened(path) as file:
+        return [
+            (layer, [(name, file.array(group, name)) for name in names])
+            for layer, group, names in _groups(file)
+        ]
+
+
+def layers(path):
+    """Read the names of all layers in a file's order (see read)."""
+    with hdf5.opened(path) as file:
+        return [layer for layer, _, _ in _groups(file)]
+
+
+def classes(path):
+    """Read how many classes a classifier's file holds: the width of its last 2-D kernel.
+
+    Raises:
+        models.errors.InputError: as read, and a file without a dense layer.
+    """
+    with hdf5.opened(path) as file:
+        shapes = [file.shape(group, name) for _, group, names in _groups(file) for name in names]
+        widths = [shape[1] for shape in shapes if len(shape) == 2]
+        if not widths:
+            file.fail("no dense layer in it, so its number of classes is unknown")
+        return widths[-1]
+
+
+def load(path, model):
+    """Fill a network with a file's weights, all of them or an error.
+
+    Layers are matched by equal names, by the names that Keras changed (keras2_names.RENAMED, and
+    `/`, which is `_` today) and, where both sides have only Keras's own numbering (`conv2d_7`), by
+    that numbering among layers of the same class. The file's last dense layer is the network's
+    head. A network without any dense layer takes the file's other layers and leaves its head.
+
+    Args:
+        path: the file.
+        model: keras.Model, flat.
+
+    Returns:
+        Report with every array of the file as `layer/weight`.
+
+    Raises:
+        models.errors.InputError: as read; or weights of the file, or of the network, without a
+            partner of the same shape. The network is then as it was.
+    """
+    given = {name: weights for name, weights in read(path) if weights}
+    wanted = {layer.name: layer for layer in model.layers if layer.weights}
+    pairs = match(given, wanted)
+    skipped = _headless(given, wanted, pairs)
+    extra = [name for name in given if name not in pairs and name not in skipped]
+    missing = [name for name in wanted if name not in pairs.values()]
+    if not given or extra or missing:
+        raise InputError(
+            f"weights {path} do not fit {model.name}: {len(extra)} layers only in the file "
+            f"({_some(extra)}), {len(missing)} only in the network ({_some(missing)})"
+        )
+    placed = {new: place(given[old], wanted[new]) for old, new in pairs.items()}
+    unfit = [_misfit(old, given[old], wanted[new]) for old, new in pairs.items() if not placed[new]]
+    if unfit:
+        raise InputError(
+            f"weights {path} do not fit {model.name}: {len(unfit)} layers differ: {_some(unfit)}"
+        )
+    loaded = []
+    for old, new in pairs.items():
+        for (name, value), variable in placed[new]:
+            variable.assign(value)
+            loaded.append((f"{old}/{name}", f"{new}/{variable.name}"))
+    reason = "the network has no dense layer"
+    return Report(loaded, [(f"{old}/{name}", reason) for old in skipped for name, _ in given[old]])
+
+
+def match(given, wanted):
+    """Pair the layers of a file with those of a network.
+
+    Args:
+        given: dict, layer name in the file -> list of (weight name, array), in the file's order.
+        wanted: dict, layer name in the network -> keras layer.
+
+    Returns:
+        dict, layer name in the file -> layer name in the network; layers without a partner are
+        not in it.
+    """
+    pairs = {}
+    for old in given:
+        names = (old, RENAMED.get(old), old.replace("/", "_"))
+        new = next((name for name in names if name in wanted), None)
+        # a number given by Keras says nothing across files
+        if new and not _counter(old) and new not in pairs.values():
+            pairs[old] = new
+    last = next(reversed(given), None)
+    head = next((name for name in HEADS if name in wanted and name not in pairs.values()), None)
+    if head and last not in pairs and last is not None and _is_dense(given[last]):
+        pairs[last] = head
+    for kind in sorted(set(COUNTERS.values())):
+        mine = _numbered(kind, [name for name in given if name not in pairs])
+        theirs = _numbered(kind, [name for name in wanted if name not in pairs.values()])
+        if len(mine) == len(theirs):
+            pairs.update(zip(mine, theirs, strict=True))
+    return {old: pairs[old] for old in given if old in pairs}
+
+
+def place(weights, layer):
+    """Pair a file's weights with a layer's variables, by their names or else by their order.
+
+    Returns:
+        list of ((name, array), variable), or None where number, names or shapes differ.
+    """
+    # Keras 3 calls a depthwise layer's kernel `kernel`
+    depthwise = type(layer).__name__ == "DepthwiseConv2D"
+    roles = [_role(name) for name, _ in weights]
+    roles = ["kernel" if depthwise and r == "depthwise_kernel" else r for r in roles]
+    variables = list(layer.weights)
+    if None not in roles:
+        named = {variable.name: variable for variable in variables}
+        if sorted(roles) != sorted(named):
+            return None
+        variables = [named[role] for role in roles]
+    if len(weights) != len(variables):
+        return None
+    fits = all(
+        value.shape == tuple(variable.shape)
+        for (_, value), variable in zip(weights, variables, strict=True)
+    )
+    return list(zip(weights, variables, strict=True)) if fits else None
+
+
+def _groups(file):
+    """Yield (layer name, group, weight names) for every layer of an hdf5.Bounded."""
+    root = file.root
+    _refuse_theano(file, root)
+    names = file.names(root, "layer_names")
+    if names is None and file.has(root, "model_weights"):
+        root = file.find(root, "model_weights")
+        _refuse_theano(file, root)
+        names = file.names(root, "layer_names")
+    if names is None:
+        file.fail("not a Keras 1 or 2 weights file: it has no attribute 'layer_names'")
+    if len(set(names)) < len(names):
+        file.fail("two layers have the same name")
+    for layer in names:
+        group = file.find(root, layer)
+        weights = file.names(group, "weight_names")
+        if weights is None or len(set(weights)) < len(weights):
+            file.fail(f"layer {layer!r} has no list of distinct 'weight_names'")
+        yield layer, group, weights
+
+
+def _refuse_theano(file, group):
+    if file.text(group, "backend") == "theano":
+        file.fail("kernels of the Theano backend are flipped; accepted: tensorflow, cntk")
+
+
+def _counter(name):
+    """Split `conv2d_7` into ("Conv2D", 7), `conv2d` into ("Conv2D", 0); None for other names."""
+    found = re.fullmatch(r"(.*?)(?:_([0-9]{1,9}))?", name)
+    if not found or found[1] not in COUNTERS:
+        return None
+    return COUNTERS[found[1]], int(found[2] or 0)
+
+
+def _numbered(kind, names):
+    """Names that Keras numbered, of one class, in the order of their numbers."""
+    numbers = {name: counter for name in names if (counter := _counter(name))}
+    return sorted((n for n in numbers if numbers[n][0] == kind), key=lambda n: numbers[n][1])
+
+
+def _is_dense(weights):
+    return len(weights) <= 2 and weights[0][1].ndim == 2
+
+
+def _headless(given, wanted, pairs):
+    """Layers of the file to leave: its dense ones, if the network has none and takes the rest."""
+    if any(len(layer.weights[0].shape) == 2 for layer in wanted.values()):
+        return []
+    return [name for name in given if name not in pairs and _is_dense(given[name])]
+
+
+def _role(name):
+    """Today's name of an old variable, None for one that its layer did not name (`uniform1`)."""
+    end = re.sub(r"(_[0-9]{1,9})?(:[0-9]{1,9})?$", "", name.rsplit("/", 1)[-1])
+    return next(
+        (new for old, new in VARIABLES.items() if end == old or end.endswith("_" + old)), None
+    )
+
+
+def _misfit(name, weights, layer):
+    mine = [value.shape for _, value in weights]
+    theirs = [tuple(variable.shape) for variable in layer.weights]
+    # (out, in, rows, columns) is what Theano's order makes of (rows, columns, in, out)
+    theano = [(s[3], s[2], s[0], s[1]) if len(s) == 4 else s for s in theirs]
+    note = ": Theano's order of kernels" if mine == theano else ""
+    return f"{name} {mine} is {layer.name} {theirs}{note}"
+
+
+def _some(names):
+    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+    return shown or "none"

@@ -1,0 +1,61 @@
+"""Protocol buffer messages of untrusted files, decoded one level at a time.
+
+Message types are made from a table of the few fields that are read: no generated code, no protoc
+step. A message inside another one is declared as `bytes`, which is the same on the wire, and is
+decoded when it is wanted: nesting in a hostile file then costs nothing. The worst case is the
+library's 16 bytes for an empty `bytes` of 2, so decoding takes at most 16 times the data, where
+TensorFlow's own GraphDef took 56 to 90 times it (measured, protobuf 7.36, on 8 MB files of
+empty nodes and of empty messages inside one attribute).
+"""
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from models.errors import InputError
+
+KINDS = descriptor_pb2.FieldDescriptorProto
+BYTES, FLOAT, DOUBLE = KINDS.TYPE_BYTES, KINDS.TYPE_FLOAT, KINDS.TYPE_DOUBLE
+INT32, INT64 = KINDS.TYPE_INT32, KINDS.TYPE_INT64
+ONE, MANY = KINDS.LABEL_OPTIONAL, KINDS.LABEL_REPEATED
+
+
+def message_types(package, table):
+    """Make message classes from a table.
+
+    Args:
+        package: name that keeps the types apart from those of other tables.
+        table: dict message -> dict field -> (number, type, label); numbers with the label MANY
+            are read whether they are packed or not.
+
+    Returns:
+        dict message -> class of google.protobuf.
+    """
+    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package)
+    for name, fields in table.items():
+        message = file.message_type.add(name=name)
+        for field, (number, kind, label) in fields.items():
+            added = message.field.add(name=field, number=number, type=kind, label=label)
+            if label == MANY and kind != BYTES:
+                added.options.packed = True
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    found = {name: pool.FindMessageTypeByName(f"{package}.{name}") for name in table}
+    return {name: message_factory.GetMessageClass(type_) for name, type_ in found.items()}
+
+
+def decode(message_type, data, where, what):
+    """Decode bytes as one message.
+
+    Args:
+        message_type: class from message_types().
+        data: bytes.
+        where: file and place, for the error.
+        what: what the message is, for the error.
+
+    Raises:
+        InputError: cut short or no protocol buffer.
+    """
+    try:
+        return message_type.FromString(data)
+    except DecodeError as error:
+        raise InputError(f"{where} is not {what}: {error}") from error

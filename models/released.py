@@ -1,0 +1,206 @@
+"""The released networks of Sabatelli et al. 2018, fine-tuned on the Rijksmuseum's collection.
+
+Eleven weights files that the authors put beside their code. Each is looked for in a folder, then
+downloaded, and in any case compared with the id under which the authors' repository keeps it.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+from models.errors import InputError
+from models.importers import keras_hdf5
+
+REPOSITORY = (
+    "https://raw.githubusercontent.com/paintception/"
+    "Deep-Transfer-Learning-for-Art-Classification-Problems/master/models"
+)
+FOLDER = "RIJKS_WEIGHTS"  # environment variable
+BLOCK = 1 << 20  # bytes read at once
+
+# (challenge, network as the authors name it) -> git blob id of its file
+RELEASED = {
+    ("creator", "ResNet"): "3f5f4449ceade1433e72d0e19d14170d0b1d6585",
+    ("creator", "V3"): "a9ce1c00f5727603104a07727bc2b32a8c204edd",
+    ("creator", "VGG19"): "64588ae2704b200a0e5576484ab80885f99de940",
+    ("creator", "Xception"): "a8d677ba1d95da8d4ecf9089ddb70d1efc91209b",
+    ("material", "ResNet"): "6dbaa47db7c82993211a0ea09588aa80ddccfe69",
+    ("material", "V3"): "64cf7a711d722eb095ec76f7540401988e71d417",
+    ("material", "Xception"): "5df8f53a8828bd8199299738158223b3cea807ee",
+    ("type", "ResNet"): "0423bfd96268ec2565b177abc1c15c6106aa3765",
+    ("type", "V3"): "4da364d27b58470a6cd8df7c7ac15d142358852e",
+    ("type", "VGG19"): "5a0e69cef867ebb15fc78d4c02dab8faab228c2f",
+    ("type", "Xception"): "38275d95400d92d2def9e044c865376526a5e3c3",
+}
+# the paper says artist, the released files creator
+CHALLENGES = {"artist": "creator", "creator": "creator", "material": "material", "type": "type"}
+
+
+def RijksVGG19Net(challenge, folder=None):  # noqa: N802 - named as in the paper
+    """VGG19 fine-tuned on a Rijksmuseum challenge (Sabatelli et al. 2018, section 3.1).
+
+    Args:
+        challenge: `artist` (or `creator`) or `type`; `material` was never released.
+        folder: where the weights file lies, flat or laid out as in the authors' repository;
+            None for the folder named by the environment variable RIJKS_WEIGHTS, and without
+            that Keras's cache, into which the file is downloaded.
+
+    Returns:
+        keras.Model: RGB pixels in [0, 255] (N, 224, 224, 3) -> class probabilities. The names of
+        the classes were not released.
+
+    Raises:
+        models.errors.InputError: unknown challenge, no such file and no network, or a file that
+            is not the released one.
+    """
+    return _load("VGG19", "VGG19", challenge, folder)
+
+
+def RijksResNet50(challenge, folder=None):  # noqa: N802
+    """ResNet50 as Keras 2.0 to 2.2 built it, fine-tuned; see RijksVGG19Net.
+
+    challenge may be `artist` (`creator`), `material` or `type`; input (N, 224, 224, 3).
+    """
+    return _load("ResNet50", "ResNet", challenge, folder)
+
+
+def RijksInceptionV3(challenge, folder=None):  # noqa: N802
+    """InceptionV3 fine-tuned; see RijksVGG19Net.
+
+    challenge may be `artist` (`creator`), `material` or `type`; input (N, 299, 299, 3).
+    """
+    return _load("InceptionV3", "V3", challenge, folder)
+
+
+def RijksXception(challenge, folder=None):  # noqa: N802
+    """Xception fine-tuned; see RijksVGG19Net.
+
+    challenge may be `artist` (`creator`), `material` or `type`; input (N, 299, 299, 3).
+    """
+    return _load("Xception", "Xception", challenge, folder)
+
+
+NETWORKS = {
+    "RijksVGG19Net": RijksVGG19Net,
+    "RijksResNet50": RijksResNet50,
+    "RijksInceptionV3": RijksInceptionV3,
+    "RijksXception": RijksXception,
+}
+
+
+def find(challenge, net, folder=None):
+    """Find or download a released file and check it.
+
+    Args:
+        challenge, net: a key of RELEASED, or `artist` for `creator`.
+        folder: as in RijksVGG19Net.
+
+    Returns:
+        Path of a file whose git blob id is the released one.
+
+    Raises:
+        models.errors.InputError: as RijksVGG19Net.
+    """
+    key = (CHALLENGES.get(challenge), net)
+    if key not in RELEASED:
+        raise InputError(
+            f"no weights of {net} for {challenge!r} were released; there are "
+            + ", ".join(f"{released} {name}" for released, name in RELEASED)
+        )
+    for given in (folder, os.environ.get(FOLDER)):
+        if given and (path := _in_folder(Path(given), *key)):
+            return _checked(path, RELEASED[key])
+    path = _download(*key)
+    try:
+        return _checked(path, RELEASED[key])
+    except InputError:
+        path.unlink(missing_ok=True)  # or the next call would find it in the cache
+        raise
+
+
+def blob_id(path):
+    """The id git gives a file's content: SHA-1 of `blob <size>`, a zero byte and the content."""
+    # git's choice; it names a known file here and is no defence against a made collision
+    digest = hashlib.sha1(usedforsecurity=False)
+    digest.update(b"blob %d\0" % os.path.getsize(path))
+    with open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _in_folder(folder, challenge, net):
+    if not folder.is_dir():
+        raise InputError(f"no folder {folder} (for the released weights)")
+    name = f"{challenge}_{net}_weights.h5"
+    layouts = (name, f"{challenge}/{net}/{name}", f"models/{challenge}/{net}/{name}")
+    return next((folder / path for path in layouts if (folder / path).is_file()), None)
+
+
+def _download(challenge, net):
+    import keras
+
+    name = f"{challenge}_{net}_weights.h5"
+    url = f"{REPOSITORY}/{challenge}/{net}/{name}"
+    try:
+        return Path(keras.utils.get_file(name, url, cache_subdir="models/rijksmuseum"))
+    except Exception as error:  # Keras raises a bare Exception when a download fails
+        raise InputError(
+            f"{name} could not be downloaded ({error}); get {url} and put it into a folder named "
+            f"by the environment variable {FOLDER}"
+        ) from error
+
+
+def _checked(path, expected):
+    found = blob_id(path)
+    if found != expected:
+        raise InputError(
+            f"{path} is not the released file: its git blob id is {found}, not {expected}"
+        )
+    return path
+
+
+def _load(name, net, challenge, folder):
+    from models import zoo
+
+    path = find(challenge, net, folder)
+    # The released code prepared pixels with each network's own preprocess_input, as build() does,
+    # and its head is build()'s: global average pooling, one softmax layer.
+    model = zoo.build(name, keras_hdf5.classes(path))
+    if name == "ResNet50":
+        model = old_resnet50(model, keras_hdf5.layers(path))
+    keras_hdf5.load(path, model)
+    return model
+
+
+def old_resnet50(model, names):
+    """ResNet50 as the Keras that wrote a file built it, made from today's.
+
+    Read in keras/applications/resnet50.py of Keras 2.0 to 2.2: the max pool after conv1 is not
+    padded; conv1 is padded by 3 (a layer, whose name the file holds) or, in some versions, by
+    padding="same", which is 2 before and 3 after at an even size; batch normalization has Keras's
+    default epsilon. Strides are those of today. Before 2.2 a 7x7 average pool followed even
+    without the top; at 224 pixels that is what global average pooling does.
+
+    Args:
+        model: keras.Model with today's ResNet50 in it.
+        names: layer names in the file.
+
+    Returns:
+        keras.Model with the same layer names and new weights.
+    """
+    import keras
+
+    padded = any(name == "conv1_pad" or name.startswith("zero_padding2d") for name in names)
+
+    def replaced(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            config["epsilon"] = 1e-3  # Keras 2's default; today's ResNet50 has 1.001e-5
+        if layer.name == "pool1_pad" and layer.name not in names:
+            config["padding"] = 0
+        if layer.name == "conv1_pad" and not padded:
+            config["padding"] = ((2, 3), (2, 3))
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(model, clone_function=replaced)

@@ -1,0 +1,247 @@
+"""Old Keras files into today's networks: which array goes where."""
+
+import keras
+import numpy as np
+import pytest
+
+from models import zoo
+from models.errors import InputError
+from models.importers import keras_hdf5
+from tests.models.importers import keras2_files
+
+# fire2 to fire9 of SqueezeNet v1.1 (Iandola et al. 2016, release 1.1): squeeze and expand widths
+FIRES = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128)} | {
+    6: (48, 192),
+    7: (48, 192),
+    8: (64, 256),
+    9: (64, 256),
+}
+
+
+def squeezenet():
+    x = inputs = keras.Input((64, 64, 3))
+    x = keras.layers.Conv2D(64, 3, strides=2, activation="relu", name="conv1")(x)
+    x = keras.layers.MaxPooling2D(3, 2)(x)
+    for number, (squeeze, expand) in FIRES.items():
+        name = f"fire{number}"
+        x = keras.layers.Conv2D(squeeze, 1, activation="relu", name=f"{name}_squeeze1x1")(x)
+        sides = [
+            keras.layers.Conv2D(
+                expand, n, padding="same", activation="relu", name=f"{name}_expand{n}x{n}"
+            )(x)
+            for n in (1, 3)
+        ]
+        x = keras.layers.Concatenate()(sides)
+        if number in (3, 5):
+            x = keras.layers.MaxPooling2D(3, 2)(x)
+    return keras.Model(inputs, x, name="SqueezeNet")
+
+
+def small(classes=3, head="head", named=True):
+    """Two convolutions that Keras numbers, one separable with a name, a head."""
+    x = inputs = keras.Input((9, 9, 3))
+    for _ in range(2):
+        x = keras.layers.Conv2D(3, 3, padding="same", use_bias=False)(x)
+        x = keras.layers.BatchNormalization(scale=False)(x)
+    x = keras.layers.SeparableConv2D(5, 3, name="sep" if named else None)(x)
+    x = keras.layers.BatchNormalization(name="sep_bn" if named else None)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    if classes:
+        x = keras.layers.Dense(classes, name=head)(x)
+    return keras.Model(inputs, x, name="small")
+
+
+def arrays(*shapes, seed=0):
+    draw = np.random.default_rng(seed)
+    return [draw.normal(size=shape).astype("f4") for shape in shapes]
+
+
+def small_file(path, classes=3, first=1, head="dense_1", **options):
+    """What Keras 2.2 would write of small(), its numbering starting at `first`."""
+    values = arrays(
+        (3, 3, 3, 3), (3,), (3,), (3,), (3, 3, 3, 3), (3,), (3,), (3,), (3, 3, 3, 1), (1, 1, 3, 5),
+        (5,), (5,), (5,), (5,), (5,), (5, classes), (classes,),
+    )  # fmt: skip
+    norm = ["beta", "moving_mean", "moving_variance"]
+    names = {
+        "input_1": [],
+        f"conv2d_{first}": ["kernel"],
+        f"batch_normalization_{first}": norm,
+        f"conv2d_{first + 1}": ["kernel"],
+        f"batch_normalization_{first + 1}": norm,
+        "sep": ["depthwise_kernel", "pointwise_kernel", "bias"],
+        "sep_bn": ["gamma", *norm],
+        "global_average_pooling2d_1": [],
+        head: ["kernel", "bias"],
+    }
+    value = iter(values)
+    layers = [(name, [(f"{name}/{w}:0", next(value)) for w in ws]) for name, ws in names.items()]
+    return keras2_files.write(path, layers, **options), values
+
+
+def test_a_real_keras_1_file_loads_whole(shared):
+    path = shared / "weights" / "squeezenet_v1.1_notop_keras1.h5"
+    model = squeezenet()
+    report = keras_hdf5.load(path, model)
+    assert len(report.loaded) == len(model.weights) == 50 and not report.skipped
+    assert ("fire2/squeeze1x1/uniform2", "fire2_squeeze1x1/kernel") in report.loaded
+    given = dict(keras_hdf5.read(path))
+    assert len(given) == 63  # with the layers without weights
+    for layer in model.layers:
+        for variable, (_, value) in zip(
+            layer.weights, given.get(layer.name.replace("_", "/"), []), strict=True
+        ):
+            np.testing.assert_array_equal(variable, value)
+    # trained: a blank and a striped picture are told apart, and nothing overflows
+    stripes = np.zeros((1, 64, 64, 3), "f4")
+    stripes[:, ::4] = 127
+    found = keras.ops.convert_to_numpy(model(np.concatenate([stripes, 0 * stripes])))
+    assert np.isfinite(found).all() and np.abs(found[0] - found[1]).max() > 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"group": "model_weights"},
+        {"parts": 3},
+        {"first": 8, "backend": None},
+        {"first": 100, "backend": b"cntk"},
+    ],
+)
+def test_every_array_is_loaded_in_its_place(options, tmp_path):
+    path, values = small_file(tmp_path / "w.h5", **options)
+    model = small()
+    report = keras_hdf5.load(path, model)
+    # small()'s own order is that of the file
+    assert len(model.weights) == len(values) == len(report.loaded)
+    for variable, value in zip(model.weights, values, strict=True):
+        np.testing.assert_array_equal(variable, value)
+    assert report.loaded[-1] == ("dense_1/dense_1/bias:0", "head/bias") and not report.skipped
+    assert keras_hdf5.classes(path) == 3
+    assert keras_hdf5.layers(path)[0] == "input_1" and len(keras_hdf5.layers(path)) == 9
+
+
+def test_numbered_layers_go_by_number_and_not_by_place(tmp_path):
+    """Keras sorts a file's layers by depth; the numbers tell in which order they were made."""
+    kernels = arrays((1, 1, 3, 3), (1, 1, 3, 3))
+    layers = [
+        ("conv2d_10", [("conv2d_10/kernel:0", kernels[1])]),
+        ("conv2d_9", [("conv2d_9/kernel:0", kernels[0])]),
+    ]
+    path = keras2_files.write(tmp_path / "w.h5", layers)
+    x = inputs = keras.Input((4, 4, 3))
+    for _ in range(2):
+        x = keras.layers.Conv2D(3, 1, use_bias=False)(x)
+    model = keras.Model(inputs, x)
+    keras_hdf5.load(path, model)
+    for variable, kernel in zip(model.weights, kernels, strict=True):
+        np.testing.assert_array_equal(variable, kernel)
+
+
+def test_variables_go_by_name_where_they_have_one(tmp_path):
+    """Four arrays of one shape: only the names tell which is which."""
+    values = dict(
+        zip(("running_std", "beta", "gamma", "running_mean"), arrays(*[(3,)] * 4), strict=True)
+    )
+    path = keras2_files.write(
+        tmp_path / "w.h5", [("norm", [(f"norm_{name}:0", v) for name, v in values.items()])]
+    )
+    inputs = keras.Input((4, 4, 3))
+    layer = keras.layers.BatchNormalization(name="norm")
+    keras_hdf5.load(path, keras.Model(inputs, layer(inputs)))
+    for name, old in (("gamma", "gamma"), ("beta", "beta"), ("moving_mean", "running_mean")):
+        np.testing.assert_array_equal(getattr(layer, name), values[old])
+    np.testing.assert_array_equal(layer.moving_variance, values["running_std"])
+
+
+def test_a_head_fits_by_place_and_is_left_where_the_network_has_none(tmp_path):
+    path, values = small_file(tmp_path / "w.h5", head="my_classes")
+    model = small()
+    keras_hdf5.load(path, model)
+    np.testing.assert_array_equal(model.get_layer("head").kernel, values[-2])
+    trunk = small(classes=0)
+    report = keras_hdf5.load(path, trunk)
+    assert [name for name, _ in report.skipped] == [
+        "my_classes/my_classes/kernel:0",
+        "my_classes/my_classes/bias:0",
+    ]
+    np.testing.assert_array_equal(trunk.weights[0], values[0])
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: small(classes=4), r"1 layers differ: dense_1 \[\(5, 3\), \(3,\)\] is head"),
+        (
+            lambda: small(head="other"),
+            r"1 layers only in the file \(dense_1\), 1 only in the network \(other\)",
+        ),
+        # two normalizations on one side, three on the other: their order tells nothing
+        (lambda: small(named=False), r"4 layers only in the file .*, 4 only in the network"),
+        (squeezenet, r"6 layers only in the file \(conv2d_1, .*\.\.\.\), 25 only in the network"),
+    ],
+)
+def test_a_partial_match_is_an_error(model, message, tmp_path):
+    path, _ = small_file(tmp_path / "w.h5")
+    network = model()
+    before = [np.array(w) for w in network.weights]
+    with pytest.raises(InputError, match=message):
+        keras_hdf5.load(path, network)
+    for old, new in zip(before, network.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_kernels_in_theanos_order_are_refused(tmp_path):
+    layers = [("conv", [("conv_W", np.zeros((8, 3, 5, 5), "f4"))])]
+    path = keras2_files.write(tmp_path / "w.h5", layers, backend=None)
+    inputs = keras.Input((9, 9, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(8, 5, use_bias=False, name="conv")(inputs))
+    with pytest.raises(InputError, match="Theano's order"):
+        keras_hdf5.load(path, model)
+
+
+@pytest.mark.slow
+def test_resnet50s_old_names_are_all_known():
+    model = keras.applications.ResNet50(weights=None, input_shape=(32, 32, 3), include_top=False)
+    wanted = {layer.name for layer in model.layers if layer.weights}
+    renamed = keras_hdf5.RENAMED
+    assert {new for old, new in renamed.items() if new in wanted} == wanted
+    # every block has three branches; only the first of a stage has a shortcut
+    unused = [old for old, new in renamed.items() if new not in wanted and old != "fc1000"]
+    assert unused and all(old.endswith("branch1") and "a_" not in old for old in unused)
+    assert renamed["res4f_branch2c"] == "conv4_block6_3_conv"
+    assert renamed["bn2a_branch1"] == "conv2_block1_0_bn"
+
+
+def test_a_network_of_the_zoo_takes_the_file_as_it_is(tmp_path):
+    """Preprocessing and pooling hold no weights and so do not stand in the way."""
+    model = zoo.build("MobileNet(alpha=0.25)", 4, size=32)
+    layers = [
+        ("dense_1" if layer.name == "head" else layer.name, layer.weights) for layer in model.layers
+    ]
+    values = {name: arrays(*[w.shape for w in weights]) for name, weights in layers}
+    path = keras2_files.write(
+        tmp_path / "w.h5",
+        [
+            # Keras 2 called the kernel of a depthwise layer so
+            (
+                name,
+                [
+                    (f"{name}/{_old(name, w.name)}:0", v)
+                    for w, v in zip(ws, values[name], strict=True)
+                ],
+            )
+            for name, ws in layers
+        ],
+    )
+    report = keras_hdf5.load(path, model)
+    assert len(report.loaded) == len(model.weights)
+    for layer, (name, _) in zip(model.layers, layers, strict=True):
+        for variable, value in zip(layer.weights, values[name], strict=True):
+            np.testing.assert_array_equal(variable, value)
+
+
+def _old(layer, variable):
+    dw = layer.startswith("conv_dw") and variable == "kernel"
+    return "depthwise_kernel" if dw else variable

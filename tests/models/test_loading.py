@@ -1,0 +1,114 @@
+import keras
+import numpy as np
+import pytest
+
+import models
+from models import __main__ as command
+from models import saved, zoo
+from models.errors import InputError
+
+SMALL = "MobileNet(alpha=0.25)"
+
+
+def pixels(size, n=1):
+    return np.random.default_rng(0).integers(0, 256, (n, size, size, 3)).astype(np.float32)
+
+
+def test_a_name_alone_has_random_weights_and_its_top():
+    loaded = models.load(SMALL, size=32)
+    assert loaded.model.output_shape == (None, 1000)
+    assert loaded.preprocessing == "tf" and loaded.classes is None
+    same = models.load(SMALL, size=32).model
+    for a, b in zip(loaded.model.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("top", [True, False])
+def test_weights_file_with_and_without_its_top(tmp_path, top):
+    path = tmp_path / "net.weights.h5"
+    shape = {} if top else {"include_top": False, "input_shape": (32, 32, 3)}
+    source = keras.applications.MobileNet(alpha=0.25, weights=None, **shape)
+    source.save_weights(path)
+    model = models.load(f"{SMALL}:{path}", size=32).model
+    assert len(model.output.shape) == (2 if top else 4)
+    for ours, theirs in zip(model.get_weights(), source.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_saved_classifier_with_its_classes(tmp_path):
+    model = zoo.build(SMALL, 2, 32)
+    about = {"classes": ["a", "é"], "network": SMALL, "pixels": "own"}
+    saved.save(model, tmp_path / "m.keras", about)
+    loaded = models.load(str(tmp_path / "m.keras"))
+    assert loaded.classes == ["a", "é"] and loaded.preprocessing == "tf"
+    x = pixels(32)
+    np.testing.assert_allclose(
+        loaded.model.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5
+    )
+
+
+def test_file_of_another_origin(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)).save(tmp_path / "own.keras")
+    loaded = models.load(str(tmp_path / "own.keras"))
+    assert loaded.classes is None and loaded.preprocessing is None
+
+
+def test_lambda_layers_are_not_executed(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    outputs = keras.layers.Lambda(lambda x: x * 2)(inputs)
+    keras.Model(inputs, outputs).save(tmp_path / "lambda.keras")
+    with pytest.raises(InputError, match=r"lambda\.keras"):
+        models.load(str(tmp_path / "lambda.keras"))
+
+
+@pytest.mark.parametrize(
+    "spec", ["", "VGG91", "VGG19:", "vgg19:imagenet", "RijksVGG19Net", "a.keras", "VGG19(x=f()):p"]
+)
+def test_bad_strings_say_what_is_accepted(spec):
+    with pytest.raises(InputError):
+        models.load(spec)
+
+
+def test_missing_file_is_an_error():
+    with pytest.raises(InputError, match="no weights file"):
+        models.load("GoogLeNet:/nowhere.caffemodel")
+
+
+def test_describe_lists_layers_and_preprocessing():
+    text = models.describe(SMALL, size=32)
+    assert "conv_pw_13" in text and "preprocessing: tf" in text and "N×1000" in text
+
+
+def test_command_describes_and_converts(tmp_path, capsys):
+    out = tmp_path / "out.keras"
+    assert command.main([SMALL, "--input_size", "32"]) == 0
+    assert "conv1" in capsys.readouterr().out
+    assert command.main(["convert", SMALL, str(out), "--input_size", "32"]) == 0
+    x = pixels(32)
+    expected = models.load(SMALL, size=32).model.predict(x, verbose=0)
+    np.testing.assert_allclose(
+        models.load(str(out)).model.predict(x, verbose=0), expected, rtol=1e-5
+    )
+    assert command.main(["convert", SMALL, str(tmp_path / "out.h5")]) == 2
+    assert command.main(["VGG91"]) == 2
+    assert "VGG91" in capsys.readouterr().err
+
+
+def test_real_googlenet_from_rgb_pixels(shared):
+    """The whole way: RGB pixels through our preprocessing give OpenCV's five best classes."""
+    oracle = np.load(shared / "oracle" / "googlenet_opencv.npz")
+    loaded = models.load(f"GoogLeNet:{shared}/weights/bvlc_googlenet.caffemodel")
+    found = loaded.model.predict(oracle["images_rgb_uint8"].astype(np.float32), verbose=0)
+    np.testing.assert_allclose(found, oracle["prob"], rtol=1e-3, atol=1e-6)
+    best = np.argsort(-found, axis=1)[:, :5]
+    np.testing.assert_array_equal(best, np.argsort(-oracle["prob"], axis=1)[:, :5])
+
+
+def test_real_googlenet_as_a_trunk_for_a_new_head(shared):
+    weights = f"{shared}/weights/bvlc_googlenet.caffemodel"
+    model = zoo.build("GoogLeNet", 3, weights=weights)
+    oracle = np.load(shared / "oracle" / "googlenet_opencv.npz")
+    features = keras.Model(model.inputs, model.get_layer("features").output)
+    found = features.predict(oracle["images_rgb_uint8"].astype(np.float32), verbose=0)
+    np.testing.assert_allclose(found, oracle["pool5|7x7_s1"], rtol=1e-3, atol=1e-4)

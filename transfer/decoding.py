@@ -1,0 +1,38 @@
+"""Encoded pictures to the square float tensors that networks take, inside tf.data."""
+
+
+def decode(encoded, size):
+    """Decode one encoded picture and resize it.
+
+    A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where both sides stay at least `size`: the
+    same frequencies, many times faster for a museum's scan.
+
+    Args:
+        encoded: scalar string tensor, JPEG or PNG bytes.
+        size: side of the result in pixels.
+
+    Returns:
+        float32 tensor (size, size, 3), RGB in [0, 255].
+    """
+    import tensorflow as tf
+
+    def jpeg():
+        shortest = tf.reduce_min(tf.io.extract_jpeg_shape(encoded)[:2])
+        # the number of ratios among 2, 4, 8 that leave the shortest side long enough
+        fits = tf.reduce_sum(tf.cast(shortest // tf.constant([2, 4, 8]) >= size, tf.int32))
+        scaled = [
+            lambda r=ratio: tf.io.decode_jpeg(encoded, 3, ratio=r, dct_method="INTEGER_ACCURATE")
+            for ratio in (1, 2, 4, 8)
+        ]
+        return tf.switch_case(fits, scaled)
+
+    is_jpeg = tf.equal(tf.strings.substr(encoded, 0, 2), b"\xff\xd8")
+    picture = tf.cond(is_jpeg, jpeg, lambda: tf.io.decode_png(encoded, 3))
+    # smaller: the mean of the pixels under each new one, without aliasing; larger: interpolation
+    # (the mean would repeat pixels), as also where only one side is smaller
+    resized = tf.cond(
+        tf.reduce_min(tf.shape(picture)[:2]) >= size,
+        lambda: tf.image.resize(picture, (size, size), "area"),
+        lambda: tf.image.resize(picture, (size, size), antialias=True),
+    )
+    return tf.ensure_shape(resized, (size, size, 3))
