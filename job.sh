@@ -13,11 +13,11 @@ results_path="results"                 # metrics, tables, figures, trained netwo
 datasets_path="datasets"               # splits and HDF5 files, made once and shared by all runs
 tl_mode="off_the_shelf fine_tuning random"   # one or several of these
 
-challenges="artist"                    # material, type, artist, or any column of the CSV
-ANNs="MobileNet(alpha=0.25)"           # several with a space between: "VGG19 ResNet50 InceptionV3 Xception"
+challenges=("artist")                  # material, type, artist, or any column; several: ("artist" "type")
+ANNs=("MobileNet(alpha=0.25)")         # e.g. ("VGG19" "ResNet50" "InceptionV3" "Xception")
 input_size="64"                        # pixels; empty for each network's own
 weights="transfer/toy/mobilenet_0.25_64_nature.weights.h5"   # imagenet, none, or a file
-options=""                             # e.g. --id_column id --min_pictures 20 --epochs 50 --tensorboard logs
+options=()                             # e.g. (--id_column "my id" --min_pictures 20 --tensorboard logs)
 # ---- Nothing below needs to be edited.
 
 set -eo pipefail
@@ -27,15 +27,17 @@ if [ -x .venv/bin/python ]; then PATH="$PWD/.venv/bin:$PATH"; fi   # what the RE
 if [ "$dataset_name" = "toy" ]; then
     python -m transfer.toy paint toy
 fi
-for challenge in $challenges; do
-    for ANN in $ANNs; do
+for challenge in "${challenges[@]}"; do
+    for ANN in "${ANNs[@]}"; do
         for mode in $tl_mode; do
             echo "== $dataset_name, $challenge, $ANN, $mode"
-            given=($options)
+            given=("${options[@]}")
+            # without the two paths, the authors' own HDF5 files are expected in $datasets_path
+            if [ -n "$metadata_path" ]; then given+=(--metadata_path "$metadata_path"); fi
+            if [ -n "$jpg_images_path" ]; then given+=(--jpg_images_path "$jpg_images_path"); fi
             if [ -n "$input_size" ]; then given+=(--input_size "$input_size"); fi
             if [ "$mode" != "random" ]; then given+=(--weights "$weights"); fi
             python -m transfer.experiment --dataset_name "$dataset_name" --ANN "$ANN" \
-                --metadata_path "$metadata_path" --jpg_images_path "$jpg_images_path" \
                 --results_path "$results_path" --datasets_path "$datasets_path" \
                 --challenge "$challenge" --tl_mode "$mode" "${given[@]}"
         done

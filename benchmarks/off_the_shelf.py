@@ -32,7 +32,7 @@ from PIL import Image
 from benchmarks import compare, photographs
 from benchmarks.compare import Compared
 from models.errors import InputError, exit_code
-from transfer import features, scenarios
+from transfer import features, scenarios, storing
 from transfer import store as stores
 from transfer.recipes import sabatelli2018
 from transfer.toy import pretrain
@@ -109,7 +109,7 @@ def paint_store(folder, count):
         split = "test" if number >= first_test else "val" if number % 5 == 4 else "train"
         rows.append(SimpleNamespace(id=str(number), label=work.artist, split=split, path=path))
     (folder / "toy_store").mkdir()
-    stores.write(rows, pictures, folder / "toy_store")
+    storing.write(rows, pictures, folder / "toy_store")
     return stores.Store(folder / "toy_store")
 
 

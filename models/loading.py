@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from models import released, saved, weights, zoo
+from models import he_uniform, released, saved, weights, zoo
 from models.errors import InputError
 
 FORMS = (
@@ -69,7 +69,7 @@ def _released(name, challenge):
 def _named(network, source, size):
     if source is None:
         model = zoo.with_top(network, size, None)
-        zoo.he_uniform(model, seed=0)
+        he_uniform.draw(model, seed=0)
     else:
         classes = weights.classes(network, source)
         model = zoo.with_top(network, size, classes) if classes else zoo.trunk(network, size)

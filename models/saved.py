@@ -6,12 +6,13 @@ import zipfile
 from pathlib import Path
 
 from models import weights
+from models.errors import InputError
 
 ABOUT = "art_transfer.json"  # the zip member beside Keras's own; Keras passes over it
 
 
-def save(model, path, about):
-    """Write a model and `about` (dict: classes, network, pixels...) whole or not at all.
+def save(model, path, known):
+    """Write a model and what is `known` of it (dict: classes, network, pixels), whole or absent.
 
     The file opens with keras.models.load_model too.
     """
@@ -20,7 +21,7 @@ def save(model, path, about):
     try:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(ABOUT, json.dumps(about, ensure_ascii=False, indent=2))
+            archive.writestr(ABOUT, json.dumps(known, ensure_ascii=False, indent=2))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -35,7 +36,13 @@ def load(path):
     Raises:
         models.errors.InputError: no such file, or not a `.keras` model.
     """
-    model = weights.saved(path)
-    with zipfile.ZipFile(path) as archive:
-        about = json.loads(archive.read(ABOUT)) if ABOUT in archive.namelist() else {}
-    return model, about
+    return weights.saved(path), about(path)
+
+
+def about(path):
+    """What save() wrote beside the model, as a dict; {} for a file of another origin."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return json.loads(archive.read(ABOUT)) if ABOUT in archive.namelist() else {}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a readable .keras model: {error}") from error

@@ -1,5 +1,6 @@
 """Weights from a file, or Keras's ImageNet collection, into a network: all of it or an error."""
 
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -36,9 +37,9 @@ def load(model, network, size, source):
     if importer:
         importer.load(source, model)
     elif Path(source).suffix == ".keras":
-        _copy_by_name(saved(source), model, source)
+        _copy(saved(source), model, source)
     else:
-        _copy_by_name(_from_keras3(network, size, source), model, source)
+        _copy(_from_keras3(network, size, source), model, source)
 
 
 def classes(network, source):
@@ -56,6 +57,9 @@ def classes(network, source):
 def saved(path):
     """Open a `.keras` file in safe mode (nothing in it is executed)."""
     import keras
+
+    # registers the layers of our own that a file may hold
+    from models import inception_v1, local_response_normalization  # noqa: F401
 
     _need_file(path)
     try:
@@ -79,22 +83,29 @@ def _imagenet(model, network, size):
     model.set_weights(given.get_weights())
 
 
-def _copy_by_name(source, model, path):
-    given = {layer.name: layer.get_weights() for layer in source.layers}
-    wanted = {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers}
-    unfit = [
-        name
-        for name, shapes in wanted.items()
-        if shapes and [w.shape for w in given.get(name, [])] != shapes
-    ]
+def _copy(source, model, path):
+    """Copy weights layer by layer in the order of the graph; a head that the model lacks is left.
+
+    Not by name alone: Xception and InceptionV3 have layers numbered per process (`conv2d_94`).
+    """
+    given = [layer for layer in source.layers if layer.weights]
+    wanted = [layer for layer in model.layers if layer.weights]
+    pairs = list(zip(given, wanted, strict=False))
+    unfit = [ours.name for theirs, ours in pairs if not _alike(theirs, ours)]
+    unfit += [layer.name for layer in wanted[len(given) :]]
     if unfit:
         raise InputError(
             f"weights {path} ({source.name}) do not fit: {len(unfit)} of {len(wanted)} layers "
             f"differ or are missing, the first {unfit[0]!r}"
         )
-    for layer in model.layers:
-        if wanted[layer.name]:
-            layer.set_weights(given[layer.name])
+    for theirs, ours in pairs:
+        ours.set_weights(theirs.get_weights())
+
+
+def _alike(theirs, ours):
+    shapes = [[tuple(w.shape) for w in layer.weights] for layer in (theirs, ours)]
+    stems = [re.sub(r"_\d+$", "", layer.name) for layer in (theirs, ours)]
+    return shapes[0] == shapes[1] and stems[0] == stems[1]
 
 
 def _is_old(path):

@@ -1,22 +1,23 @@
 """NETWORKS, the table of networks that can be named, and build(), which makes one ready to train.
 
 Every network built here is one flat Keras model: RGB pixels in [0, 255] -> the network's own
-preprocessing -> trunk -> `features` (global average pooling) -> `head` (one dense layer). Flat,
-so that any inner layer is found by its name; preprocessing inside, so that it travels with the
-weights and is applied in one place.
+preprocessing -> trunk -> `features` (global average pooling) -> `head` (one dense layer). Flat:
+inner layers are found by name; preprocessing inside: it travels with the weights.
 """
 
 import ast
 import importlib
+import math
+import re
 from dataclasses import dataclass
 
 from models.errors import InputError
 
-# How keras.applications.<module>.preprocess_input scales pixels, as
-# value * scale + offset per channel, after reversing RGB to BGR where the weights expect it.
-# caffe: ImageNet's mean BGR; torch: ImageNet's mean and deviation of RGB in [0, 1]; unit: the
-# [0, 1] of Sabatelli et al. 2018, section 2.3; none: the network holds its own scaling layers;
-# lucid: InceptionV1's input in [-117, 138]; bvlc: the mean BGR of BVLC's GoogLeNet and CaffeNet.
+# How preprocess_input of keras.applications scales pixels, value * scale + offset per channel,
+# after reversing RGB to BGR where the weights expect it.
+# caffe: ImageNet's mean BGR; torch: ImageNet's mean and deviation of RGB; unit: [0, 1], Sabatelli
+# et al. 2018, section 2.3; none: the network scales in its own layers; lucid: InceptionV1's input
+# in [-117, 138]; bvlc: mean BGR of BVLC's GoogLeNet and CaffeNet.
 PIXELS = {
     "caffe": {"bgr": True, "scale": 1.0, "offset": (-103.939, -116.779, -123.68)},
     "tf": {"bgr": False, "scale": 1 / 127.5, "offset": -1.0},
@@ -86,17 +87,10 @@ NETWORKS = {
 }
 
 # build() decides these itself
-RESERVED = {
-    "include_top",
-    "weights",
-    "input_tensor",
-    "input_shape",
-    "pooling",
-    "classes",
-    "classifier_activation",
-    "include_preprocessing",
-    "name",
-}
+RESERVED = set(
+    "include_top weights input_tensor input_shape pooling classes classifier_activation "
+    "include_preprocessing name".split()
+)
 
 
 @dataclass(frozen=True)
@@ -117,9 +111,12 @@ class Network:
         """Call the constructor, ours or Keras's; what it refuses becomes an InputError."""
         module = importlib.import_module(OWN.get(self.name, "keras.applications"))
         try:
-            return getattr(module, self.name)(**dict(self.arguments), **extra)
+            model = getattr(module, self.name)(**dict(self.arguments), **extra)
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.spec} cannot be built: {error}") from error
+        if re.fullmatch(r"EfficientNetB\d", self.name) and extra.get("weights") != "imagenet":
+            model = _with_deviation(model)
+        return model
 
 
 def parse(spec):
@@ -175,10 +172,13 @@ def build(spec, classes, size=None, weights="none", pixels="own", activation="so
     """
     import keras
 
+    from models import he_uniform
     from models import weights as sources
 
     network = parse(spec)
     size = size or network.size
+    if str(weights).endswith(".keras"):
+        _same_pixels(weights, pixels)
     if pixels == "unit" and network.pixels == "none":
         raise InputError(f"{network.name} scales pixels in its own layers; --pixels must be 'own'")
     body = trunk(network, size, network.pixels if pixels == "own" else pixels)
@@ -190,12 +190,21 @@ def build(spec, classes, size=None, weights="none", pixels="own", activation="so
     outputs = keras.layers.Dense(
         classes, activation=activation, kernel_initializer=initializer, name="head"
     )(features)
-    model = keras.Model(body.inputs, outputs, name=network.name)
+    model = keras.Model(body.inputs[0], outputs, name=network.name)
     if weights == "none":
-        he_uniform(model, seed)
+        he_uniform.draw(model, seed)
     else:
         sources.load(body, network, size, weights)
     return model
+
+
+def _same_pixels(path, pixels):
+    """Refuse to feed a trained classifier pixels that are scaled in another way than its own."""
+    from models import saved
+
+    trained = saved.about(path).get("pixels", pixels)
+    if trained != pixels:
+        raise InputError(f"{path} was trained with --pixels {trained}; --pixels is {pixels}")
 
 
 def trunk(network, size, pixels=None):
@@ -205,10 +214,27 @@ def trunk(network, size, pixels=None):
 
 
 def with_top(network, size=None, classes=None):
-    """A Network with the top it was made with: RGB in [0, 255] -> (N, classes), and as trunk()."""
+    """A Network with its own top: RGB in [0, 255] -> (N, classes)."""
     scaled = _scaled(network, size or network.size)
     width = {"classes": classes} if classes else {}
     return network.construct(weights=None, input_tensor=scaled, **width)
+
+
+def _with_deviation(model):
+    """Put back the scaling that keras.applications gives EfficientNetB0-B7 only for `imagenet`.
+
+    Their weights were trained with channels divided once more, by the square root of ImageNet's
+    deviation (keras/applications/efficientnet.py); without that layer they would load too.
+    """
+    import keras
+
+    again = keras.layers.Rescaling([1 / math.sqrt(d) for d in (0.229, 0.224, 0.225)])
+
+    def call(layer, *given, **named):
+        output = layer(*given, **named)
+        return again(output) if isinstance(layer, keras.layers.Normalization) else output
+
+    return keras.models.clone_model(model, call_function=call)
 
 
 def _scaled(network, size, pixels=None):
@@ -216,28 +242,3 @@ def _scaled(network, size, pixels=None):
 
     inputs = keras.Input((size, size, 3), name="pixels")
     return preprocess(inputs, pixels or network.pixels)
-
-
-def he_uniform(model, seed):
-    """Draw every kernel of a model from He-uniform (He et al. 2015, eq. 10), in place.
-
-    The limit is sqrt(6 / fan-in). A depthwise kernel sees one channel, so its fan-in is its
-    window; Keras's own count would take all channels.
-    """
-    import keras
-
-    number = 0
-    for layer in model.layers:
-        for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
-            # SeparableConv2D has no `kernel`; DepthwiseConv2D keeps its own under `kernel`
-            kernel = getattr(layer, name, None)
-            if kernel is None:
-                continue
-            rows, columns, *_ = shape = tuple(kernel.shape)
-            depthwise = name == "depthwise_kernel" or isinstance(
-                layer, keras.layers.DepthwiseConv2D
-            )
-            drawn = (rows, columns, 1, shape[2] * shape[3]) if depthwise else shape
-            value = keras.initializers.HeUniform(seed + number)(drawn)
-            kernel.assign(keras.ops.reshape(value, shape))
-            number += 1

@@ -51,7 +51,7 @@ def test_experiment_of_the_readme(tmp_path):
 def test_job_sh_edited_as_a_user_would(tmp_path):
     """The three modes of the toy collection; one epoch each to save time."""
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
-    script = script.replace('options=""', 'options="--epochs 1"')
+    script = script.replace("options=()", "options=(--epochs 1)")
     script = script.replace('weights="transfer', f'weights="{ROOT}/transfer')
     (tmp_path / "job.sh").write_text(script, encoding="utf-8")
     printed = shell("bash job.sh", tmp_path)

@@ -14,8 +14,6 @@ COMMANDS = {
     "transfer/tables.py",
     "transfer/toy/__main__.py",
 }
-# recipe.py turns its fields into flags of a parser that a command hands it
-PARSING = COMMANDS | {"transfer/recipe.py"}
 PLOTTING = {"transfer/tables.py", "visualization/figures.py"}
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from models.errors import InputError
-from transfer import folders, metadata, splits, store
+from transfer import folders, metadata, splits, storing
 
 
 def prepare(csv_path, picture_folder, challenge, folder, split, seed, min_pictures, **reading):
@@ -37,9 +37,11 @@ def prepare(csv_path, picture_folder, challenge, folder, split, seed, min_pictur
         challenge=challenge, split=split, seed=seed, min_pictures=min_pictures, **reading
     )
     path = Path(folder) / splits.key(csv_path, picture_folder, **settings)
+    if path.exists():  # asked before locking too: the data sets may be on a read-only disk
+        print(f"data set found in {path}", flush=True)
+        return path
     with folders.locked(path):
         if path.exists():
-            print(f"data set found in {path}", flush=True)
             return path
         unwanted = [finding.id for finding in findings if finding.kind == "label dropped"]
         pictures, unjoined = metadata.join(
@@ -51,7 +53,7 @@ def prepare(csv_path, picture_folder, challenge, folder, split, seed, min_pictur
         with folders.whole(path) as partial:
             splits.write_csv(chosen, partial / "split.csv")
             metadata.write_report(findings, partial / "report.csv")
-            store.write(chosen, picture_folder, partial, progress("pictures stored"))
+            storing.write(chosen, picture_folder, partial, progress("pictures stored"))
             made = folders.manifest(
                 csv=str(csv_path),
                 csv_sha256=folders.sha256(csv_path),

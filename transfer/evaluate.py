@@ -6,6 +6,8 @@ import io
 import numpy as np
 from sklearn.metrics import confusion_matrix, f1_score
 
+from models.errors import InputError
+
 # below the smallest float32 probability that a softmax gives; keeps log finite
 TINY = 1e-38
 
@@ -35,10 +37,15 @@ def metrics(scores, labels, probabilities=True):
         labels: (pictures,) class numbers.
         probabilities: whether scores sum to 1; the loss is None when they do not.
 
+    Raises:
+        InputError: a score is NaN or infinite.
+
     Returns:
         dict; accuracies and F1 in [0, 1], loss the mean of -log p(true class) in nats. F1 is
         averaged with equal weight over the classes that occur in the labels or the predictions.
     """
+    if not np.isfinite(scores).all():
+        raise InputError("the network's test scores are not all numbers (NaN or infinite)")
     place = ranks(scores, labels)
     found = {f"top{k}_accuracy": float(np.mean(place < k)) for k in (1, 3, 5)}
     predicted = np.argmax(scores, axis=1)

@@ -5,7 +5,6 @@ python -m transfer.experiment --dataset_name N --metadata_path CSV --jpg_images_
 """
 
 import argparse
-import contextlib
 import os
 import shutil
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from models import device, zoo
 from models.errors import InputError, exit_code
-from transfer import collection, folders, metadata, recipe, splits
+from transfer import collection, decoding, folders, metadata, recipe, splits
 from transfer.recipes import sabatelli2018
 from transfer.store import Store
 
@@ -84,6 +83,8 @@ def recipe_for(arguments):
         )
     if mode == "off_the_shelf" and chosen.batch_norm != "frozen":
         raise InputError("off_the_shelf trains no layer of the network; --batch_norm is for others")
+    if arguments.split_seed < 0:
+        raise InputError(f"--split_seed is {arguments.split_seed}; it must be 0 or more")
     if arguments.input_size is not None and arguments.input_size < 1:
         raise InputError(f"--input_size is {arguments.input_size}; it must be above 0")
     return chosen
@@ -91,37 +92,64 @@ def recipe_for(arguments):
 
 def run(arguments, chosen):
     """Prepare the data, train, test, and write the result folder, or find it finished."""
-    from transfer import scenarios
-
-    names = [arguments.dataset_name, arguments.challenge, arguments.ANN]
+    network = zoo.parse(arguments.ANN).spec
+    names = [arguments.dataset_name, arguments.challenge, network]
     dataset, challenge, ann = map(folders.safe_name, names)
-    store = Store(find_data(arguments, arguments.datasets_path / dataset / challenge))
+    mode = arguments.tl_mode
+    if chosen.classifier != "softmax":
+        mode += f"_{chosen.classifier}"
+    identity = identify(arguments, chosen)
+    place = Path(dataset, challenge, ann, mode)
+    folder = arguments.results_path / place
+    with folders.locked(folder):  # first of all: a disk that cannot be written is known now
+        store = Store(find_data(arguments, arguments.datasets_path / dataset / challenge))
+        identity |= {"split_sha256": store.split_sha256, "data": store.key}
+        if finished(folder, identity):
+            print(f"already finished: {folder}")
+            return
+        forget_other_run(folder, identity)
+        logs = arguments.tensorboard and arguments.tensorboard / place
+        train_and_test(store, identity, chosen, folder, logs)
+    print(f"results in {folder}")
+
+
+def identify(arguments, chosen):
+    """Everything that decides a run's numbers, but its data: two runs alike in it are one."""
     weights = "none" if arguments.tl_mode == "random" else arguments.weights or "imagenet"
-    identity = {
+    known = weights in ("none", "imagenet")
+    if not known and not os.path.isfile(weights):
+        raise InputError(f"no weights file {weights}; accepted: imagenet, none, or a file's path")
+    return {
         "dataset": arguments.dataset_name,
         "challenge": arguments.challenge,
         "ANN": zoo.parse(arguments.ANN).spec,
         "tl_mode": arguments.tl_mode,
         "weights": weights,
-        "weights_sha256": folders.sha256(weights) if os.path.isfile(weights) else None,
+        "weights_sha256": None if known else folders.sha256(weights),
         "input_size": arguments.input_size or zoo.parse(arguments.ANN).size,
-        "split_sha256": store.split_sha256,
+        "decoding": decoding.VERSION,
         **asdict(chosen),
     }
-    mode = arguments.tl_mode
-    if chosen.classifier != "softmax":
-        mode += f"_{chosen.classifier}"
-    folder = arguments.results_path / dataset / challenge / ann / mode
-    with folders.locked(folder):
-        if finished(folder, identity):
-            print(f"already finished: {folder}")
-            return
-        model = scenarios.build(identity, chosen, store)
-        forget_other_run(folder, identity)
+
+
+def train_and_test(store, identity, chosen, folder, logs):
+    """Make the result folder; a picture that cannot be decoded is an InputError naming it."""
+    import tensorflow as tf
+
+    from transfer import scenarios
+
+    model = scenarios.build(identity, chosen, store)
+    try:
         with folders.whole(folder, resume=True) as partial:
             folders.write_json(partial / "identity.json", identity)
-            scenarios.run(model, store, identity, chosen, partial, arguments.tensorboard)
-    print(f"results in {folder}")
+            scenarios.run(model, store, identity, chosen, partial, logs)
+    except tf.errors.OpError as error:
+        if damaged := store.damaged():
+            raise InputError(damaged) from error
+        raise
+    # what a resumed run needed; removed last, so that a kill in between loses nothing
+    shutil.rmtree(folder / "epochs", ignore_errors=True)
+    (folder / "identity.json").unlink()
 
 
 def find_data(arguments, folder):
@@ -147,30 +175,36 @@ def finished(folder, identity):
     """Whether a whole run of this identity is there; one of another identity is an InputError."""
     if not folder.exists():
         return False
-    other = folders.read_json(folder / "manifest.json")["identity"]
-    if other == identity:
-        return True
-    raise InputError(
-        f"{folder} holds a finished run with {_difference(other, identity)}; "
-        "give another --results_path, or remove it"
-    )
+    difference = _difference(folders.read_json(folder / "manifest.json")["identity"], identity)
+    if difference:
+        raise InputError(
+            f"{folder} holds a finished run with {difference}; give another --results_path, or "
+            "remove it"
+        )
+    return True
 
 
 def forget_other_run(folder, identity):
-    """Remove what an interrupted run with other settings left under the temporary name."""
+    """Remove what another run left unfinished here, unless it finished an epoch: an InputError."""
     partial = folder.with_name(f".{folder.name}.partial")
-    if not partial.exists():
-        return
-    with contextlib.suppress(InputError):  # killed before its first file was whole
-        other = folders.read_json(partial / "identity.json")
-        if other == identity:
-            return
-        print(f"an interrupted run with {_difference(other, identity)} is dropped")
-    shutil.rmtree(partial)
+    try:
+        difference = _difference(folders.read_json(partial / "identity.json"), identity)
+    except InputError:  # there is none, or it was killed before its first file was whole
+        difference = "no readable identity"
+    if difference and (partial / "epochs" / "history.csv").exists():
+        raise InputError(
+            f"an interrupted run with {difference} lies in {partial}: finish it with its own "
+            "settings, give another --results_path, or remove it"
+        )
+    if difference:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _difference(old, new):
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    # a weights file is its content, however its path is written
+    keys = [k for k in {**old, **new} if old.get(k) != new.get(k) and k != "weights"]
+    if old.get("weights_sha256") is None and old.get("weights") != new.get("weights"):
+        keys.append("weights")
     return ", ".join(f"{key} {old.get(key)!r} (now {new.get(key)!r})" for key in keys)
 
 

@@ -78,7 +78,7 @@ def read(csv_path, challenge, id_column="ImageId", split_column=None, drop_label
     at_label = delimited.position(csv_path, header, column)
     at_split = delimited.position(csv_path, header, split_column) if split_column else None
     dropped = {"", *(clean_label(label).casefold() for label in drop_labels)}
-    rows, findings = [], []
+    rows, unnamed, findings = [], [], []
     for line, fields in records:
         name = unicodedata.normalize("NFC", fields[at_id].strip())
         label = clean_label(fields[at_label])
@@ -86,6 +86,7 @@ def read(csv_path, challenge, id_column="ImageId", split_column=None, drop_label
             findings.append(Finding("row without id", "", "", f"line {line}"))
         elif label.casefold() in dropped:
             findings.append(Finding("label dropped", name, "", label))
+            unnamed += [Row(name, label, None)] if label else []
         else:
             split = None if at_split is None else fields[at_split].strip()
             rows.append(Row(name, label, split))
@@ -95,6 +96,10 @@ def read(csv_path, challenge, id_column="ImageId", split_column=None, drop_label
             f" ({summary(findings)})"
         )
     kept, doubled = _one_each(rows, lambda row: row.id, csv_path)
+    # an id both anonymous and named is a contradiction, not an anonymous row to leave out
+    named = {row.id: row for row in kept}
+    claims = [Row(r.id, r.label, named[r.id].split) for r in unnamed if r.id in named]
+    _one_each([*kept, *claims], lambda row: row.id, csv_path)
     return kept, findings + doubled
 
 

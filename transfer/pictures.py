@@ -26,8 +26,7 @@ _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 _KNOWN = "known are " + ", ".join(_FORMATS)
 _JPEG = ("JPEG", "MPO")  # MPO: a JPEG followed by previews, which JPEG decoders do not see
 
-# EXIF 2.3, tag 0x0112: how to turn the stored picture so that it stands upright; 1 is upright.
-_ORIENTATION = 0x0112
+_ORIENTATION = 0x0112  # EXIF 2.3: how to turn the stored picture to stand upright; 1 is upright
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -40,11 +39,11 @@ _TURNS = {
 _TIFF_SUBFILE = 254  # TIFF 6.0, NewSubfileType: bit 0 marks a smaller copy of another page
 _PNG_END = b"IEND\xaeB`\x82"  # the last chunk's name and checksum, which Pillow does not ask for
 _JPEG_SCALE = 8  # the smallest scale libjpeg decodes at; all of the file is read all the same
-_WORD_STEP = 257  # 65535 / 255: 16-bit values to 8-bit values
+_WORD_STEP = 257  # 65535 / 255
 _MAX_THREADS = 16  # each may hold a decoded picture of Pillow's limit, half a gigabyte
 
-# Scans between one and two times Pillow's limit are ordinary here; above, Pillow still raises.
-# A filter for the process, because warnings.catch_warnings is not safe in threads.
+# Scans of one to two times Pillow's limit are ordinary; above, Pillow raises. A filter for the
+# process, because warnings.catch_warnings is not safe in threads.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 
@@ -146,6 +145,12 @@ def encoded(path):
         raise InputError(f"picture {path}: {error}") from error
 
 
+def reencoded(path):
+    """As encoded(), but as a new PNG whatever the file is: for what only Pillow can decode."""
+    with open(path, "rb") as file, _opened(file) as image, _reasons():
+        return _saved(_upright_rgb(image), False)
+
+
 @contextlib.contextmanager
 def _reasons():
     """Turn whatever Pillow raises on a bad file into an InputError holding a short reason."""
@@ -242,6 +247,6 @@ def _saved(image, as_jpeg):
     buffer = io.BytesIO()
     if as_jpeg:  # 95 is the highest quality Pillow advises; 0 is 4:4:4
         image.save(buffer, "JPEG", quality=95, subsampling=0)
-    else:  # level 1: the stored file is read often and photographs hardly pack better
+    else:  # level 1: photographs hardly pack better
         image.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -20,7 +20,7 @@ CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest"}
 # The rows of Sabatelli et al. 2018, table 2; other networks follow by name.
 PAPER_NETWORKS = ("Xception", "InceptionV3", "ResNet50", "VGG19")
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
-# What the tables need of metrics.json, and what each value must be.
+# what the tables need of metrics.json, and what each value must be
 REQUIRED = {
     "dataset": str,
     "challenge": str,
@@ -180,9 +180,25 @@ def _arrange(dataset, challenge, toy, runs):
     cells = {}
     for run in runs:
         cells.setdefault((run.metrics["ANN"], column_of(run)), []).append(run)
+    cells = dict(item for cell in cells.items() for item in _by_settings(*cell))
     networks = network_order({network for network, _ in cells})
     columns = sorted({column for _, column in cells}, key=_column_rank)
     return Comparison(dataset, challenge, toy, networks, columns, cells)
+
+
+def _by_settings(key, runs):
+    """Split a cell whose runs differ in more than the seed: they are no repeats of each other.
+
+    Yields ((network, column), runs), the network marked with the settings in which they differ.
+    """
+    settings = [run.metrics.get("settings") or {} for run in runs]
+    names = sorted({name for found in settings for name in found})
+    differing = [n for n in names if len({json.dumps(s.get(n)) for s in settings}) > 1]
+    parts = {}
+    for run, found in zip(runs, settings, strict=True):
+        mark = ", ".join(f"{name}={found.get(name)}" for name in differing)
+        parts.setdefault(f"{key[0]} [{mark}]" if mark else key[0], []).append(run)
+    yield from (((network, key[1]), part) for network, part in parts.items())
 
 
 def _column_rank(column):

@@ -4,7 +4,6 @@ off_the_shelf: only the head is trained, on features computed once (section 2.3)
 every layer is trained. random: the same from He-uniform weights.
 """
 
-import shutil
 import time
 from dataclasses import dataclass
 
@@ -13,6 +12,9 @@ import numpy as np
 
 from models import device, saved, zoo
 from transfer import evaluate, features, folders, runs, shallow, tables, train
+
+# of a run's identity: what metrics.json tells elsewhere, and the seed, which repeats may change
+TOLD = ("dataset", "challenge", "ANN", "tl_mode", "weights", "classifier", "data", "seed")
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ def off_the_shelf(model, store, recipe, folder, name, callbacks=()):
         fitted = shallow.fit(
             recipe.classifier, pooled["train"], labels["train"], balanced, recipe.seed
         )
-        scores = shallow.scores(fitted, pooled["test"])
+        scores = shallow.scores(fitted, pooled["test"], len(store.classes))
         if recipe.classifier == "svm":
-            model.get_layer("head").set_weights(shallow.as_dense(fitted))
+            model.get_layer("head").set_weights(shallow.as_dense(fitted, len(store.classes)))
     seconds += sum(row["seconds"] for row in history) if history else time.monotonic() - started
     return Trained(scores, history, seconds, sum(map(len, labels.values())))
 
@@ -142,7 +144,7 @@ def run(model, store, identity, recipe, folder, tensorboard=None):
     epochs = folder / "epochs"
     logs = [keras.callbacks.TensorBoard(tensorboard)] if tensorboard else []
     if identity["tl_mode"] == "off_the_shelf":
-        name = f"{identity['ANN']}-{identity['input_size']}-{recipe.pixels}"
+        name = f"{identity['ANN']}-{identity['input_size']}-{recipe.pixels}-{identity['data']}"
         trained = off_the_shelf(model, store, recipe, epochs, name, logs)
     else:
         trained = fine_tuning(model, store, recipe, epochs, logs)
@@ -158,8 +160,6 @@ def run(model, store, identity, recipe, folder, tensorboard=None):
         curve = [runs.read_run(folder)]
         title = f"{runs.compare(curve)[0].title}, {identity['ANN']}, {identity['tl_mode']}"
         tables.plot_learning_curves(curve, folder / "learning_curve.png", title)
-    shutil.rmtree(epochs, ignore_errors=True)
-    (folder / "identity.json").unlink()
     print(
         f"test: top-1 {found['top1_accuracy']:.2%}, top-5 {found['top5_accuracy']:.2%}, "
         f"macro F1 {found['macro_f1']:.4f} over {found['n_test']} pictures"
@@ -189,6 +189,7 @@ def metrics(model, store, identity, recipe, trained):
         "backend": keras.backend.backend(),
         "seed": recipe.seed,
         "split_sha256": store.split_sha256,
+        "settings": {key: identity[key] for key in identity if key not in TOLD},
         "versions": folders.versions(),
     }
 

@@ -10,6 +10,7 @@ from sklearn.svm import LinearSVC
 # supposes features of unit variance; scikit-learn's forest with more trees than its 100, since
 # there are often more classes than that.
 TREES = 500
+NEVER = -1e9  # decision value of a class that was never trained, far below any other
 
 
 def fit(classifier, features, labels, balanced, seed):
@@ -18,7 +19,7 @@ def fit(classifier, features, labels, balanced, seed):
     Args:
         classifier: `svm` or `random_forest`.
         features: (pictures, feature size).
-        labels: (pictures,) class numbers, every class present.
+        labels: (pictures,) class numbers.
         balanced: weight classes by the inverse of their frequency.
         seed: of the solver or the trees.
 
@@ -36,20 +37,35 @@ def fit(classifier, features, labels, balanced, seed):
     return estimator.fit(np.asarray(features), labels)
 
 
-def scores(estimator, features):
-    """Class scores (pictures, classes): a forest's probabilities, a machine's decision values."""
+def scores(estimator, features, classes):
+    """Class scores (pictures, classes): a forest's probabilities, a machine's decision values.
+
+    A class without a training picture scores less than any other.
+    """
     features = np.asarray(features)
     if hasattr(estimator, "predict_proba"):
-        return estimator.predict_proba(features)
+        return _all_classes(estimator.predict_proba(features), estimator, classes, 0.0)
     values = estimator.decision_function(features)
-    return np.stack([-values, values], axis=1) if values.ndim == 1 else values
+    if values.ndim == 1:
+        values = np.stack([-values, values], axis=1)
+    return _all_classes(values, estimator, classes, NEVER)
 
 
-def as_dense(machine):
+def as_dense(machine, classes):
     """Kernel (feature size, classes) and bias (classes,) of a dense layer equal to an `svm`."""
     scaler, svm = machine[0], machine[-1]
     kernel = (svm.coef_ / scaler.scale_).T
     bias = svm.intercept_ - (scaler.mean_ / scaler.scale_) @ svm.coef_.T
     if kernel.shape[1] == 1:
         kernel, bias = np.hstack([-kernel, kernel]), np.concatenate([-bias, bias])
-    return kernel, bias
+    return (
+        _all_classes(kernel, machine, classes, 0.0),
+        _all_classes(bias[None], machine, classes, NEVER)[0],
+    )
+
+
+def _all_classes(values, estimator, classes, missing):
+    """Put columns, one per class that was trained, at the places of their classes."""
+    placed = np.full((len(values), classes), missing)
+    placed[:, estimator.classes_] = values
+    return placed

@@ -15,65 +15,17 @@ import h5py
 import numpy as np
 
 from models.errors import InputError
-from transfer import folders, pictures
-from transfer.decoding import decode
+from transfer import folders
+from transfer.decoding import decode, readable
 
 # split -> (word in the file names, word in the data set names), as released
 SPLITS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
+KINDS = ("images", "labels")
 READ_AHEAD = 32  # pictures fetched from HDF5 per call: one call costs more than one small picture
-MAX_CLASSES = 4000  # an HDF5 attribute holds 64 KiB, 16 bytes for each variable-length name
 
 
-def write(rows, picture_folder, folder, report=None):
-    """Write the six files.
-
-    Args:
-        rows: transfer.splits.SplitRow, each with id, label, split and path.
-        picture_folder: where the rows' paths lead from.
-        folder: an empty folder to write into.
-        report: called as report(done, total) after each picture.
-    """
-    classes = sorted({row.label for row in rows})
-    if len(classes) > MAX_CLASSES:
-        raise InputError(
-            f"{len(classes)} classes; a store holds {MAX_CLASSES}: leave rare ones out with "
-            "--min_pictures N"
-        )
-    done = 0
-    for split in SPLITS:
-        part = [row for row in rows if row.split == split]
-        with h5py.File(_file(folder, split, "images"), "w") as file:
-            encoded = file.create_dataset(
-                f"X_{SPLITS[split][1]}", (len(part),), h5py.vlen_dtype(np.uint8)
-            )
-            for number, row in enumerate(part):
-                content = pictures.encoded(Path(picture_folder) / row.path)
-                encoded[number] = np.frombuffer(content, np.uint8)
-                done += 1
-                if report:
-                    report(done, len(rows))
-            file.create_dataset("ids", data=[row.id for row in part], dtype=h5py.string_dtype())
-        _write_labels(_file(folder, split, "labels"), split, part, classes)
-
-
-def _write_labels(path, split, part, classes):
-    number = {label: i for i, label in enumerate(classes)}
-    with h5py.File(path, "w") as file:
-        # one row a chunk row, compressed: 1196 classes one-hot would else be 110 MB for 90,000
-        one_hot = file.create_dataset(
-            f"y_{SPLITS[split][1]}",
-            (len(part), len(classes)),
-            np.uint8,
-            chunks=(min(256, len(part)), len(classes)),
-            compression="gzip",
-        )
-        one_hot.attrs.create("class_names", classes, dtype=h5py.string_dtype())
-        for start in range(0, len(part), 256):
-            block = [number[row.label] for row in part[start : start + 256]]
-            one_hot[start : start + 256] = np.eye(len(classes), dtype=np.uint8)[block]
-
-
-def _file(folder, split, kind):
+def file_path(folder, split, kind):
+    """Path of one of the six files: split a key of SPLITS, kind `images` or `labels`."""
     return Path(folder) / f"{SPLITS[split][0]}_{kind}.hdf5"
 
 
@@ -88,13 +40,31 @@ class Store:
             n_pictures = self._shape(split, "images", f"X_{name}", 1)[0]
             n_labels = self._shape(split, "labels", f"y_{name}", 2)[0]
             if n_pictures != n_labels or not n_pictures:
+                path = file_path(self.folder, split, "images")
                 raise InputError(
-                    f"{_file(self.folder, split, 'images')} holds {n_pictures} pictures and its "
-                    f"labels file {n_labels} rows; they must be equal and not 0"
+                    f"{path} holds {n_pictures} pictures and its labels file {n_labels} rows; "
+                    "they must be equal and not 0"
                 )
+        self._check_labels()
+
+    def _check_labels(self):
+        width = len(self.classes)
+        for split, (_, name) in SPLITS.items():
+            path = file_path(self.folder, split, "labels")
+            with h5py.File(path, "r") as file:
+                one_hot = file[f"y_{name}"]
+                rows = (one_hot[i : i + 4096] for i in range(0, len(one_hot), 4096))
+                if one_hot.shape[1] != width or not all(
+                    np.isin(block, (0, 1)).all() and (block.sum(axis=1) == 1).all()
+                    for block in rows
+                ):
+                    raise InputError(
+                        f"y_{name} in {path} must be one-hot rows over the {width} classes of "
+                        "y_train"
+                    )
 
     def _shape(self, split, kind, name, rank):
-        path = _file(self.folder, split, kind)
+        path = file_path(self.folder, split, kind)
         try:
             with h5py.File(path, "r") as file:
                 shape = file[name].shape
@@ -111,10 +81,10 @@ class Store:
     @cached_property
     def classes(self):
         """Class names in the order of the one-hot columns; numbered where the file has none."""
-        with h5py.File(_file(self.folder, "train", "labels"), "r") as file:
+        with h5py.File(file_path(self.folder, "train", "labels"), "r") as file:
             one_hot = file["y_train"]
             names = one_hot.attrs.get("class_names")
-            if names is None:
+            if names is None or len(names) != one_hot.shape[1]:
                 return [f"class {i}" for i in range(one_hot.shape[1])]
             return [n if isinstance(n, str) else n.decode() for n in names]
 
@@ -123,7 +93,7 @@ class Store:
         """Class numbers: split -> int32 array of one label per picture."""
         found = {}
         for split, (_, name) in SPLITS.items():
-            with h5py.File(_file(self.folder, split, "labels"), "r") as file:
+            with h5py.File(file_path(self.folder, split, "labels"), "r") as file:
                 one_hot = file[f"y_{name}"]
                 blocks = range(0, len(one_hot), 4096)
                 numbers = [np.argmax(one_hot[i : i + 4096], axis=1) for i in blocks]
@@ -136,8 +106,20 @@ class Store:
         path = Path(self.folder) / "split.csv"
         if path.exists():
             return folders.sha256(path)
-        digests = [folders.sha256(_file(self.folder, split, "labels")) for split in SPLITS]
+        digests = [folders.sha256(file_path(self.folder, split, "labels")) for split in SPLITS]
         return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+    @cached_property
+    def key(self):
+        """What tells this data set from any other: 16 hex digits for caches and results.
+
+        The folder's name where there is a split.csv; else of the six files' sizes and times.
+        """
+        if (Path(self.folder) / "split.csv").exists():
+            return Path(self.folder).name
+        files = [file_path(self.folder, split, kind) for split in SPLITS for kind in KINDS]
+        stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+        return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
 
     @cached_property
     def toy(self):
@@ -145,9 +127,20 @@ class Store:
         path = Path(self.folder) / "manifest.json"
         return path.exists() and folders.read_json(path)["toy"]
 
+    def damaged(self):
+        """The first picture that cannot be decoded, as one line, or None: reads every picture."""
+        for split, (_, name) in SPLITS.items():
+            path = file_path(self.folder, split, "images")
+            with h5py.File(path, "r") as file:
+                images = file[f"X_{name}"]
+                for number in range(len(images)):
+                    if not readable(_bytes(images, number)):
+                        return f"picture {number} (from 0) of {path} cannot be decoded"
+        return None
+
     def ids(self, split):
         """Picture ids of a split in stored order; their numbers where the file has none."""
-        with h5py.File(_file(self.folder, split, "images"), "r") as file:
+        with h5py.File(file_path(self.folder, split, "images"), "r") as file:
             if "ids" not in file:
                 return [str(i) for i in range(len(self.labels[split]))]
             return file["ids"].asstr()[:].tolist()
@@ -177,12 +170,11 @@ class Store:
     def _epoch(self, order, split, size, batch_size):
         import tensorflow as tf
 
-        images = h5py.File(_file(self.folder, split, "images"), "r")[f"X_{SPLITS[split][1]}"]
+        images = h5py.File(file_path(self.folder, split, "images"), "r")[f"X_{SPLITS[split][1]}"]
         labels = self.labels[split]
 
         def fetch(numbers):
-            encoded = [images[number].tobytes() for number in numbers]
-            return np.array(encoded, dtype=object), labels[numbers]
+            return np.array([_bytes(images, n) for n in numbers], dtype=object), labels[numbers]
 
         def fetch_some(numbers):
             encoded, label = tf.numpy_function(fetch, [numbers], (tf.string, tf.int32))
@@ -192,10 +184,21 @@ class Store:
 
         rows = tf.data.Dataset.from_tensor_slices(order).batch(READ_AHEAD).map(fetch_some)
         # fetched while the ones before are decoded
-        decoded = rows.prefetch(1).unbatch().map(
-            lambda encoded, label: (decode(encoded, size), label), tf.data.AUTOTUNE
+        decoded = (
+            rows.prefetch(1)
+            .unbatch()
+            .map(lambda encoded, label: (decode(encoded, size), label), tf.data.AUTOTUNE)
         )
         return decoded.batch(batch_size)
+
+
+def _bytes(images, number):
+    try:
+        return images[number].tobytes()
+    except (OSError, RuntimeError):
+        # an error raised inside tf.data's Python call can hang the process when it ends; the
+        # decoder refuses these bytes, and Store.damaged then names the picture
+        return b"damaged"
 
 
 def epochs(count, batch_size, one_epoch, shuffle_seed=None, first_epoch=0):

@@ -2,7 +2,8 @@
 
 What the HDF5 library does on its own and is not let do here: follow soft and external links and
 external or virtual storage to other files, hand out arrays as large as a file claims, allocate
-what a damaged superblock claims, and loop for ever (1.14.6) on a damaged heap of strings.
+what a damaged superblock claims, and read strings of variable length, for which it allocates what
+is claimed and (1.14.6) loops for ever on a damaged heap.
 """
 
 import contextlib
@@ -138,25 +139,28 @@ class Bounded:
         stored.read(values)
         return [value.decode() for value in values]
 
-    def text(self, group, attribute):
-        """Read one string, '' where there is no such attribute."""
+    def says(self, group, attribute, word):
+        """Tell whether a string attribute is `word` (bytes).
+
+        Keras 2 wrote its few such attributes as strings of variable length. Those the HDF5
+        library is not let read: it is told whether any such string of the file is the word.
+        """
         if not h5py.h5a.exists(group, attribute.encode()):
-            return ""
+            return False
         stored = h5py.h5a.open(group, attribute.encode())
         kind = stored.get_type()
         if stored.shape != () or not isinstance(kind, h5py.h5t.TypeStringID):
             self.fail(f"attribute {attribute!r} is not a string")
         if kind.is_variable_str():
-            self._check_heaps()
-        else:
-            self.spend(kind.get_size())
+            return word in self._heap_strings(len(word))
+        self.spend(kind.get_size())
         value = np.empty((), stored.dtype)
         stored.read(value)
-        found = value[()]
-        return found.decode() if isinstance(found, bytes) else str(found)
+        return value[()] == word
 
-    def _check_heaps(self):
-        """Walk every heap of variable-length strings as the HDF5 library will, but to an end."""
+    def _heap_strings(self, length):
+        """Read the file's variable-length strings of this length (format 3.0, III.E)."""
+        found = set()
         with open(self.path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as raw:
             start = raw.find(HEAP_SIGNATURE)
             while start >= 0:
@@ -171,8 +175,11 @@ class Bounded:
                     step = size if free else HEAP_HEADER + (size + 7) // 8 * 8
                     if not HEAP_HEADER <= step <= end - at:
                         self.fail("a string heap is damaged")
+                    if size == length and not free:
+                        found.add(raw[at + HEAP_HEADER : at + HEAP_HEADER + size])
                     at += step
-                start = raw.find(HEAP_SIGNATURE, start + 1)
+                start = raw.find(HEAP_SIGNATURE, at)
+        return found
 
     def shape(self, group, path):
         """Shape of an array of floats that really lies in the file."""

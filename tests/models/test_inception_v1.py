@@ -21,6 +21,19 @@ def built(request):
     return request.param, constructor(auxiliary=True), widths
 
 
+@pytest.fixture(scope="module", params=VARIANTS)
+def small(request):
+    """(network with auxiliary heads, 4 classes, 80 pixels; widths)"""
+    constructor, widths = VARIANTS[request.param]
+    return constructor(input_shape=(80, 80, 3), classes=4, auxiliary=True), widths
+
+
+def drawn(n, rows, columns):
+    """Pictures as a network reads them: about 0, some -100 to 100."""
+    values = np.random.default_rng(0).normal(scale=60, size=(n, rows, columns, 3))
+    return values.astype(np.float32)
+
+
 def lucids_names(widths):
     """Every name in Lucid's graph that a network with auxiliary heads must have."""
     convolved = ["conv2d0", "conv2d1", "conv2d2", "head0_bottleneck", "head1_bottleneck"]
@@ -104,8 +117,7 @@ def test_googlenets_sizes_are_caffes(size, known):
     model = GoogLeNet(include_top=False, input_shape=(*size, 3) if known else None)
     names = ("conv2d0", "maxpool0", "maxpool1", "maxpool4", "maxpool10")
     cut = keras.Model(model.input, [model.get_layer(name).output for name in names])
-    maps = cut.predict_on_batch(np.zeros((1, *size, 3), np.float32))
-    found = [np.shape(m)[1:3] for m in maps]
+    found = [shape[1:3] for shape in cut.compute_output_shape((1, *size, 3))]
     assert found == list(zip(caffe_sizes(size[0]), caffe_sizes(size[1]), strict=True))
 
 
@@ -135,13 +147,13 @@ def test_googlenets_first_convolution_pads_three_on_every_side():
     np.testing.assert_allclose(found, given[0, ::2, ::2].sum(-1), rtol=1e-6)
 
 
-def test_module_joins_1x1_3x3_5x5_and_pool_in_this_order(built):
-    _, model, widths = built
+def test_module_joins_1x1_3x3_5x5_and_pool_in_this_order(small):
+    model, widths = small
     branches = ("1x1", "3x3", "5x5", "pool_reduce")
     names = [f"mixed4d_{b}_pre_relu" for b in branches] + ["mixed4d_pre_relu", "mixed4d"]
     names += [f"mixed4d_{b}" for b in branches]
     cut = keras.Model(model.input, [model.get_layer(name).output for name in names])
-    given = np.random.default_rng(0).normal(scale=60, size=(1, 224, 224, 3)).astype(np.float32)
+    given = drawn(1, 80, 80)
     *linear, joined, rectified, one, three, five, pool = cut.predict_on_batch(given)
     np.testing.assert_array_equal(np.concatenate(linear, -1), joined)
     np.testing.assert_array_equal(np.maximum(joined, 0), rectified)
@@ -151,29 +163,26 @@ def test_module_joins_1x1_3x3_5x5_and_pool_in_this_order(built):
     assert 0 < (np.asarray(joined) < 0).mean() < 1  # the ReLU has something to do
 
 
-def test_auxiliary_outputs_come_after_the_main_one(built):
-    name, model, _ = built
+def test_auxiliary_outputs_come_after_the_main_one(small):
+    model, _ = small
     assert model.output_names == ["softmax2", "softmax0", "softmax1"]
-    given = np.random.default_rng(0).normal(scale=60, size=(2, 224, 224, 3)).astype(np.float32)
-    for probabilities in model.predict_on_batch(given):
-        assert np.shape(probabilities) == (2, {"InceptionV1": 1008, "GoogLeNet": 1000}[name])
+    for probabilities in model.predict_on_batch(drawn(2, 80, 80)):
+        assert np.shape(probabilities) == (2, 4)
         np.testing.assert_allclose(np.sum(probabilities, -1), 1, rtol=1e-4)
     rates = {f"nn{n}_dropout": inception_v1.AUXILIARY_DROPOUT for n in (0, 1)}
     rates["dropout"] = inception_v1.DROPOUT
     assert {name: model.get_layer(name).rate for name in rates} == rates
 
 
-def test_gradients_reach_every_weight():
-    model = InceptionV1(input_shape=(80, 80, 3), classes=3, auxiliary=True)
+def test_gradients_reach_every_weight(small):
+    model, _ = small
     weight = inception_v1.AUXILIARY_LOSS_WEIGHT
     losses = ["sparse_categorical_crossentropy"] * 3
     model.compile("sgd", losses, loss_weights=[1.0, weight, weight])
     before = model.get_weights()
-    given = np.random.default_rng(0).normal(scale=60, size=(2, 80, 80, 3)).astype(np.float32)
-    model.train_on_batch(given, [np.array([0, 2])] * 3)
-    moved = [np.any(a != b) for a, b in zip(before, model.get_weights(), strict=True)]
-    unmoved = [w.path for w, m in zip(model.weights, moved, strict=True) if not m]
-    assert unmoved == []
+    model.train_on_batch(drawn(2, 80, 80), [np.array([0, 2])] * 3)
+    pairs = zip(model.weights, before, model.get_weights(), strict=True)
+    assert [w.path for w, a, b in pairs if np.array_equal(a, b)] == []
 
 
 def test_runs_in_bfloat16_with_probabilities_in_float32():
@@ -185,11 +194,9 @@ def test_runs_in_bfloat16_with_probabilities_in_float32():
     finally:
         keras.config.set_dtype_policy(before)
     half.set_weights(exact.get_weights())
-    given = np.random.default_rng(0).normal(scale=60, size=(2, 32, 32, 3)).astype(np.float32)
-    found = half(given)
-    assert keras.backend.standardize_dtype(half.get_layer("mixed5b").compute_dtype) == "bfloat16"
-    assert keras.backend.standardize_dtype(found.dtype) == "float32"
-    found, expected = (keras.ops.convert_to_numpy(y) for y in (found, exact(given)))
+    assert half.get_layer("mixed5b").compute_dtype == "bfloat16"
+    assert half.output.dtype == "float32"
+    found, expected = (net.predict_on_batch(drawn(2, 32, 32)) for net in (half, exact))
     np.testing.assert_allclose(found, expected, atol=0.05)
 
 
@@ -199,18 +206,20 @@ def test_any_size_with_top_and_a_given_tensor():
     model = InceptionV1(input_tensor=shifted, classes=5)
     assert model.input is pixels and model.name == "InceptionV1"
     assert model.get_layer("preprocessing") and model.get_layer("mixed5b")
-    for size in ((33, 64), (90, 47)):
-        assert np.shape(model.predict_on_batch(np.zeros((1, *size, 3), np.float32))) == (1, 5)
+    assert np.shape(model.predict_on_batch(drawn(1, 33, 47))) == (1, 5)
+    trunk = keras.Model(model.input, model.get_layer("mixed5b").output)
+    assert trunk.compute_output_shape((1, 33, 64, 3)) == (1, 2, 2, 1024)
+    assert trunk.compute_output_shape((1, 90, 225, 3)) == (1, 3, 8, 1024)
 
 
 def test_saved_file_opens_in_safe_mode_and_gives_the_same(tmp_path):
     lrn = {"bias": 1.0}
-    model = InceptionV1(input_shape=(64, 64, 3), classes=4, lrn=lrn)
+    model = InceptionV1(input_shape=(32, 32, 3), classes=4, lrn=lrn)
     model.save(tmp_path / "v1.keras")
     opened = keras.models.load_model(tmp_path / "v1.keras", safe_mode=True)
     assert [a.name for a in opened.layers] == [a.name for a in model.layers]
     assert opened.get_layer("localresponsenorm1").bias == 1.0
-    given = np.random.default_rng(0).normal(scale=60, size=(2, 64, 64, 3)).astype(np.float32)
+    given = drawn(2, 32, 32)
     np.testing.assert_array_equal(model.predict_on_batch(given), opened.predict_on_batch(given))
 
 

@@ -212,3 +212,35 @@ def test_saved_keeps_classes_beside_the_model(tmp_path):
     np.testing.assert_allclose(opened.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
     assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
     assert weights.saved(tmp_path / "model.keras").output_shape == (None, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Xception", "InceptionV3"])
+def test_layers_numbered_per_process_are_paired_by_order(tmp_path, name):
+    """`conv2d_4` in the file is another number in this process."""
+    shape = {"include_top": False, "weights": None, "input_shape": (75, 75, 3)}
+    source = getattr(keras.applications, name)(**shape)
+    source.save_weights(tmp_path / "net.weights.h5")
+    source.save(tmp_path / "net.keras")
+    for path in ("net.weights.h5", "net.keras"):
+        trunk = zoo.trunk(zoo.parse(name), 75)
+        weights.load(trunk, zoo.parse(name), 75, str(tmp_path / path))
+        for ours, theirs in zip(trunk.get_weights(), source.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_efficientnet_scales_as_with_its_imagenet_weights():
+    """Keras adds this scaling only where it loads ImageNet's weights itself."""
+    layers = zoo.build("EfficientNetB0", 2, 32).layers
+    place = [isinstance(layer, keras.layers.Normalization) for layer in layers].index(True)
+    scale = layers[place + 1].get_config()["scale"]
+    np.testing.assert_allclose(scale, 1 / np.sqrt([0.229, 0.224, 0.225]))
+    assert sum(isinstance(layer, keras.layers.Rescaling) for layer in layers) == 2
+
+
+def test_he_uniform_reaches_nested_convolutions():
+    model = zoo.build("ConvNeXtTiny", 2, 32)
+    stem = next(layer for layer in model.layers if layer.name.endswith("_stem"))
+    kernel = max((w for w in stem.get_weights()), key=np.size)
+    limit = np.sqrt(6 / (4 * 4 * 3))
+    assert limit / 2 < np.abs(kernel).max() <= limit

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import top_k_accuracy_score
 
+from models.errors import InputError
 from transfer import evaluate
 
 SCORES = np.array(
@@ -26,6 +27,11 @@ def test_hand_computed():
     assert found["macro_f1"] == pytest.approx(0.4 / 3)
     logs = [np.log(0.5), np.log(0.1), np.log(0.25), np.log(evaluate.TINY)]
     assert found["loss"] == pytest.approx(-np.mean(logs))
+
+
+def test_scores_that_are_no_numbers_are_no_hits():
+    with pytest.raises(InputError, match="not all numbers"):
+        evaluate.metrics(np.full((4, 4), np.nan), LABELS)
 
 
 def test_decision_values_have_no_loss():

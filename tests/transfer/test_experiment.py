@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from PIL import Image
 
 from models import saved
 from transfer import experiment, train
+from transfer.store import Store
 
 ROOT = Path(__file__).parents[2]
 RESULT_FILES = {"metrics.json", "history.csv", "predictions.csv", "confusion_matrix.csv"} | {
@@ -119,7 +121,7 @@ def test_hostile_names_come_through(tmp_path):
 @pytest.mark.parametrize("mode", ["off_the_shelf", "fine_tuning"])
 def test_tensorboard_and_class_weights_on_request(collection, tmp_path, mode):
     assert run(collection, tmp_path, mode, tensorboard=tmp_path / "logs") == 0
-    assert list(tmp_path.glob("logs/train/events.*"))
+    assert list(tmp_path.glob(f"logs/tiny/artist/*/{mode}/train/events.*"))
     again = tmp_path / "again"
     assert run(collection, again, mode, class_weights="balanced", seed=42) == 0
     assert metrics(result(again, mode))["epochs_run"] == 2
@@ -159,6 +161,53 @@ def test_same_command_finds_its_result_and_others_do_not_overwrite_it(collection
     assert run(collection, tmp_path, learning_rate=0.5) == 2
     assert "learning_rate 0.001 (now 0.5)" in capsys.readouterr().err
     assert (result(tmp_path) / "metrics.json").read_bytes() == before
+
+
+def test_interrupted_run_is_not_lost_to_other_settings(collection, tmp_path, capsys):
+    partial = result(tmp_path).with_name(".fine_tuning.partial")
+    assert run(collection, tmp_path, epochs=1) == 0
+    result(tmp_path).rename(partial)
+    (partial / "identity.json").write_text('{"epochs": 7}')
+    (partial / "epochs").mkdir()
+    assert run(collection, tmp_path) == 0  # no epoch was finished: nothing to lose
+    result(tmp_path).rename(partial)
+    (partial / "identity.json").write_text('{"epochs": 7}')
+    (partial / "epochs").mkdir()
+    (partial / "epochs" / "history.csv").write_text("epoch\n1\n")
+    assert run(collection, tmp_path) == 2
+    assert "epochs 7 (now 2)" in capsys.readouterr().err and partial.exists()
+
+
+def test_new_pictures_in_the_released_files_are_no_old_run(collection, tmp_path):
+    assert run(collection, tmp_path) == 0
+    made = next(tmp_path.glob("datasets/tiny/artist/*/training_images.hdf5")).parent
+    keys = []
+    for path in made.glob("*.hdf5"):
+        shutil.copy(path, tmp_path / path.name)
+    keys.append(Store(tmp_path).key)
+    os.utime(tmp_path / "testing_images.hdf5", (1, 1))
+    keys.append(Store(tmp_path).key)
+    assert keys[0] != keys[1]
+
+
+def test_damaged_picture_in_the_store_is_named_and_nothing_hangs(collection, tmp_path):
+    assert run(collection, tmp_path) == 0
+    path = next(tmp_path.glob("datasets/*/*/*/training_images.hdf5"))
+    content = bytearray(path.read_bytes())
+    heap = content.find(b"GCOL") + 16
+    content[heap : heap + 24] = b"\xff" * 24
+    path.write_bytes(content)
+    job = start(command(collection, tmp_path / "b", datasets_path=tmp_path / "datasets"))
+    printed = job.communicate(timeout=200)[0]
+    assert job.returncode == 2, printed
+    assert "cannot be decoded" in printed.splitlines()[-1], printed
+
+
+def test_pixels_of_the_first_collection_stay(collection, tmp_path, capsys):
+    assert run(collection, tmp_path, pixels="unit") == 0
+    weights = result(tmp_path) / "model.keras"
+    assert run(collection, tmp_path / "b", weights=weights) == 2
+    assert "--pixels unit" in capsys.readouterr().err
 
 
 def test_split_is_shared_by_modes_and_renewed_for_a_changed_csv(collection, tmp_path):
@@ -229,6 +278,7 @@ def spoil(collection, how):
         "min pictures": {"min_pictures": 100},
         "dataset name": {"dataset_name": ".."},
         "half given": {"jpg_images_path": None},
+        "split seed": {"split_seed": -1},
     }.get(how, {})
 
 
@@ -256,6 +306,7 @@ def spoil(collection, how):
         ("min pictures", "100"),
         ("dataset name", ".."),
         ("half given", "--jpg_images_path"),
+        ("split seed", "--split_seed"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(collection, tmp_path, capsys, how, named):

@@ -16,7 +16,7 @@ def clouds(classes, seed=0):
 def test_classifier_learns(classifier, classes):
     features, labels = clouds(classes)
     fitted = shallow.fit(classifier, features, labels, False, 0)
-    scores = shallow.scores(fitted, features)
+    scores = shallow.scores(fitted, features, classes)
     assert scores.shape == (60, classes)
     assert np.mean(scores.argmax(1) == labels) > 0.95
 
@@ -25,7 +25,19 @@ def test_classifier_learns(classifier, classes):
 def test_svm_as_a_dense_layer(classes):
     features, labels = clouds(classes)
     fitted = shallow.fit("svm", features, labels, True, 0)
-    kernel, bias = shallow.as_dense(fitted)
+    kernel, bias = shallow.as_dense(fitted, classes)
     np.testing.assert_allclose(
-        features @ kernel + bias, shallow.scores(fitted, features), atol=1e-9
+        features @ kernel + bias, shallow.scores(fitted, features, classes), atol=1e-9
     )
+
+
+@pytest.mark.parametrize("classifier", ["svm", "random_forest"])
+def test_class_without_a_training_picture_keeps_its_place(classifier):
+    features, labels = clouds(3)
+    labels = np.array([0, 2, 4])[labels]
+    fitted = shallow.fit(classifier, features, labels, False, 0)
+    scores = shallow.scores(fitted, features, 5)
+    assert scores.shape == (60, 5) and np.mean(scores.argmax(1) == labels) > 0.95
+    if classifier == "svm":
+        kernel, bias = shallow.as_dense(fitted, 5)
+        np.testing.assert_allclose(features @ kernel + bias, scores, atol=1e-6)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from models.errors import InputError
 from transfer import store as stores
+from transfer import storing
 from transfer.decoding import decode
 from transfer.store import Store
 
@@ -37,7 +38,7 @@ def made(tmp_path):
     pictures.mkdir()
     folder.mkdir()
     rows = make_rows(pictures)
-    stores.write(rows, pictures, folder)
+    storing.write(rows, pictures, folder)
     return SimpleNamespace(rows=rows, pictures=pictures, folder=folder)
 
 
@@ -115,7 +116,10 @@ def test_files_of_the_authors_code_are_read(tmp_path):
     assert len(store.split_sha256) == 64 and not store.toy
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "text", "cut", "foreign", "rank", "count"])
+@pytest.mark.parametrize(
+    "damage",
+    ["missing", "empty", "text", "cut", "foreign", "rank", "count", "width", "no class", "two"],
+)
 def test_damaged_and_foreign_files(made, damage):
     path = made.folder / "validation_labels.hdf5"
     whole = path.read_bytes()
@@ -126,6 +130,10 @@ def test_damaged_and_foreign_files(made, damage):
         path.write_text("not HDF5")
     elif damage == "cut":
         path.write_bytes(whole[: len(whole) // 2])
+    elif damage in ("width", "no class", "two"):
+        rows = {"width": np.eye(4)[:3], "no class": np.zeros((3, 3)), "two": np.ones((3, 3))}
+        with h5py.File(path, "w") as file:
+            file.create_dataset("y_val", data=rows[damage])
     elif damage in ("foreign", "rank", "count"):
         shape = {"foreign": (3, 3), "rank": (3,), "count": (2, 3)}[damage]
         with h5py.File(path, "w") as file:
@@ -168,9 +176,9 @@ def test_large_scan_is_not_decoded_whole():
 
 
 def test_too_many_classes_are_refused(tmp_path):
-    rows = [SimpleNamespace(label=str(i)) for i in range(stores.MAX_CLASSES + 1)]
+    rows = [SimpleNamespace(label=str(i)) for i in range(storing.MAX_CLASSES + 1)]
     with pytest.raises(InputError, match="--min_pictures"):
-        stores.write(rows, tmp_path, tmp_path)
+        storing.write(rows, tmp_path, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -179,7 +187,7 @@ def test_as_many_classes_as_allowed_fit(tmp_path):
     rows = [
         SimpleNamespace(id=f"{s}{i}", label=f"class {i:04d}", split=s, path="a.jpg")
         for s in stores.SPLITS
-        for i in range(stores.MAX_CLASSES)
+        for i in range(storing.MAX_CLASSES)
     ]
-    stores.write(rows, tmp_path, tmp_path)
-    assert len(Store(tmp_path).classes) == stores.MAX_CLASSES
+    storing.write(rows, tmp_path, tmp_path)
+    assert len(Store(tmp_path).classes) == storing.MAX_CLASSES

@@ -142,11 +142,11 @@ def test_killed_while_painting_leaves_nothing_and_a_rerun_succeeds(tmp_path):
     command = [sys.executable, "-m", "transfer.toy", "paint", str(folder), "--count", "2000"]
     process = subprocess.Popen(command)
     deadline = time.monotonic() + 15
-    while not list(tmp_path.glob(".toy-*/jpg/*.jpg")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob(".toy.partial/jpg/*.jpg")) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert list(tmp_path.glob(".toy-*/jpg/*.jpg")) and not folder.exists()
+    assert list(tmp_path.glob(".toy.partial/jpg/*.jpg")) and not folder.exists()
     assert paint_collection(folder, 2)
     assert len(list((folder / "jpg").iterdir())) == 2
 

@@ -6,14 +6,12 @@ The CSV has the columns of the Rijksmuseum file of Sabatelli et al. (2018), faul
 
 import csv
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from PIL import Image
 
 from models.errors import InputError
+from transfer import folders
 from transfer.toy.paintings import painting
 
 VERSION = 1  # of the recipe: raised whenever the same seed paints other pictures
@@ -85,14 +83,9 @@ def paint_collection(folder, count=720, seed=0):
     if seed < 0:
         raise InputError(f"seed {seed}: a seed is 0 or more")
     recipe = _recipe(count, seed)
-    if _found(folder, recipe):
-        return False
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        _paint_into(part, recipe)
-        part.chmod(0o755)  # mkdtemp's is for its owner alone
-        os.rename(part, folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with folders.locked(folder):
+        if _found(folder, recipe):
+            return False
+        with folders.whole(folder) as part:
+            _paint_into(part, recipe)
     return True

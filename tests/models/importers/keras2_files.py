@@ -1,6 +1,7 @@
 """Weights files as Keras 1 and 2 wrote them, for the tests."""
 
 import h5py
+import keras
 import numpy as np
 
 
@@ -28,3 +29,29 @@ def write(path, layers, backend=b"tensorflow", version=b"2.2.0", group=None, par
             for weight, value in weights:
                 folder.create_dataset(weight, data=value)
     return path
+
+
+def small_layers():
+    """Layers for write(), random, that fit small_network()."""
+    draw = np.random.default_rng(0).normal
+    shapes = {
+        "input_1": {},
+        "conv1": {"kernel:0": (3, 3, 2, 4), "bias:0": (4,)},
+        "batch_normalization_1": {
+            name: (4,) for name in ("gamma:0", "beta:0", "moving_mean:0", "moving_variance:0")
+        },
+        "global_average_pooling2d_1": {},
+        "dense_1": {"kernel:0": (4, 3), "bias:0": (3,)},
+    }
+    return [
+        (layer, [(f"{layer}/{name}", draw(size=s).astype("f4")) for name, s in weights.items()])
+        for layer, weights in shapes.items()
+    ]
+
+
+def small_network():
+    inputs = keras.Input((8, 8, 2))
+    x = keras.layers.Conv2D(4, 3, name="conv1")(inputs)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(3, name="head")(x))

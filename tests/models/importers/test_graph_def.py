@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from tensorflow import make_ndarray, make_tensor_proto
@@ -57,6 +57,7 @@ floats = arrays.arrays(
 )
 
 
+@settings(deadline=None)
 @given(floats)
 def test_values_are_tensorflows(values):
     tensor = make_tensor_proto(values)
@@ -65,6 +66,7 @@ def test_values_are_tensorflows(values):
     np.testing.assert_array_equal(ours.values(values.shape), make_ndarray(tensor))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-9, 9, width=32), max_size=6), st.integers(1, 9))
 def test_repeated_numbers_are_tensorflows(numbers, count):
     tensor = tensor_pb2.TensorProto(dtype=1, float_val=numbers)
