@@ -87,10 +87,8 @@ NETWORKS = {
 }
 
 # build() decides these itself
-RESERVED = set(
-    "include_top weights input_tensor input_shape pooling classes classifier_activation "
-    "include_preprocessing name".split()
-)
+RESERVED = {"include_top", "weights", "input_tensor", "input_shape", "pooling", "classes", "name"}
+RESERVED |= {"classifier_activation", "include_preprocessing"}
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,20 @@ def test_experiment_of_the_readme(tmp_path):
     assert "| ResNet50 |" in printed and "toy collection" in printed
 
 
+def test_real_paintings_of_the_readme(shared, tmp_path):
+    """The README's loop over the three modes, as written but for one epoch each."""
+    page = PAGES[0].read_text(encoding="utf-8")
+    (loop,) = re.findall(r"^    for mode in .*?^    done$", page, flags=re.M | re.S)
+    loop = loop.replace("--results_path", "--epochs 1 --results_path")
+    shell(f"export SHARED={shared}\n{loop}", tmp_path)
+    runs = tmp_path / "results" / "rasta_small" / "style" / "MobileNet(alpha=0.25)"
+    assert sorted(path.name for path in runs.iterdir() if path.name[0] != ".") == [
+        "fine_tuning",
+        "off_the_shelf",
+        "random",
+    ]
+
+
 @pytest.mark.slow
 def test_job_sh_edited_as_a_user_would(tmp_path):
     """The three modes of the toy collection; one epoch each to save time."""
@@ -91,7 +105,12 @@ def test_links_of_the_pages_lead_somewhere(page):
 
 def test_every_command_of_the_pages_is_known_here():
     """A new command in a page must get a test: this list is what the tests above run."""
-    tested = ("python -m transfer.experiment --dataset_name mymuseum", "python3 -m venv", "for ")
+    tested = (
+        "python -m transfer.experiment --dataset_name mymuseum",
+        "python -m transfer.tables results",
+        "python3 -m venv",  # .ci/run
+        "for mode in off_the_shelf",  # test_real_paintings_of_the_readme
+    )
     for page in PAGES:
         for command in blocks(page):
             assert shlex.split(command, comments=True) and command.startswith(tested), command

@@ -218,8 +218,7 @@ def _is_plain_png(image, data):
     if image.format != "PNG" or image.has_transparency_data or _orientation(image) in _TURNS:
         return False
     try:  # Pillow stops reading where the pixels are complete, libpng refuses damage after them
-        with Image.open(io.BytesIO(data)) as again:
-            again.verify()
+        Image.open(io.BytesIO(data)).verify()
     except Exception:  # see _reasons
         return False
     # PNG specification, section 11.2.2: IHDR holds bit depth, then colour type (0 grey, 2 RGB).
@@ -230,8 +229,7 @@ def _upright_rgb(image):
     """A loaded image of any mode as 8-bit grey or RGB, upright, on white."""
     turn = _TURNS.get(_orientation(image))
     if image.mode.startswith("I"):
-        words = np.asarray(image)
-        grey = np.round(words / _WORD_STEP).astype(np.uint8)
+        grey = np.round((words := np.asarray(image)) / _WORD_STEP).astype(np.uint8)
         grey[words == image.info.get("transparency", -1)] = 255
         image = Image.fromarray(grey)
     elif image.has_transparency_data:

@@ -43,7 +43,7 @@ def collection(tmp_path):
     return paint(tmp_path / "collection")
 
 
-def command(collection, out, mode="fine_tuning", **flags):
+def command(collection, out, mode="off_the_shelf", **flags):
     given = {
         "dataset_name": "tiny",
         "metadata_path": collection / "metadata.csv",
@@ -67,7 +67,7 @@ def run(*arguments, **flags):
     return experiment.main(command(*arguments, **flags))
 
 
-def result(out, mode="fine_tuning", challenge="artist"):
+def result(out, mode="off_the_shelf", challenge="artist"):
     return out / "results" / "tiny" / challenge / "MobileNet(alpha=0.25)" / mode
 
 
@@ -112,7 +112,7 @@ def test_hostile_names_come_through(tmp_path):
         tmp_path / "a collection’s “é” ", names=[n.replace('"', '""') for n in names]
     )
     assert run(collection, tmp_path, dataset_name="Museo d'été, 1/2\n") == 0
-    (folder,) = tmp_path.glob("results/*/artist/MobileNet(alpha=0.25)/fine_tuning")
+    (folder,) = tmp_path.glob("results/*/artist/MobileNet(alpha=0.25)/off_the_shelf")
     rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8", newline="")))
     assert {row["true"] for row in rows} <= {names[0], "line break | <b>"}
     assert metrics(folder)["dataset"] == "Museo d'été, 1/2\n"
@@ -134,8 +134,9 @@ def test_one_line_per_epoch_off_a_terminal(collection, tmp_path, capsys):
     assert "the best so far" in lines[0]
 
 
-def test_colours_are_learnt(collection, tmp_path):
-    assert run(collection, tmp_path, "random", learning_rate=0.01, epochs=15) == 0
+def test_colours_are_learnt(tmp_path):
+    collection = paint(tmp_path / "collection", per_class=60)
+    assert run(collection, tmp_path, "random", learning_rate=0.01, epochs=12) == 0
     assert metrics(result(tmp_path, "random"))["top1_accuracy"] == 1
 
 
@@ -164,7 +165,7 @@ def test_same_command_finds_its_result_and_others_do_not_overwrite_it(collection
 
 
 def test_interrupted_run_is_not_lost_to_other_settings(collection, tmp_path, capsys):
-    partial = result(tmp_path).with_name(".fine_tuning.partial")
+    partial = result(tmp_path).with_name(".off_the_shelf.partial")
     assert run(collection, tmp_path, epochs=1) == 0
     result(tmp_path).rename(partial)
     (partial / "identity.json").write_text('{"epochs": 7}')
@@ -212,9 +213,10 @@ def test_pixels_of_the_first_collection_stay(collection, tmp_path, capsys):
 
 def test_split_is_shared_by_modes_and_renewed_for_a_changed_csv(collection, tmp_path):
     split = {"split": "cetinic2018", "datasets_path": tmp_path / "datasets"}
-    for mode in ("off_the_shelf", "fine_tuning"):
-        assert run(collection, tmp_path, mode, **split) == 0
-    one, two = (metrics(result(tmp_path, m)) for m in ("off_the_shelf", "fine_tuning"))
+    for classifier in ("softmax", "svm"):
+        assert run(collection, tmp_path, classifier=classifier, **split) == 0
+    modes = ("off_the_shelf", "off_the_shelf_svm")
+    one, two = (metrics(result(tmp_path, mode)) for mode in modes)
     assert one["split_sha256"] == two["split_sha256"]
     path = collection / "metadata.csv"
     path.write_text(path.read_text().replace("28,0000028_X", "28,absent_X"))
@@ -272,7 +274,7 @@ def spoil(collection, how):
         "split": {"split": "90/5/5"},
         "split column": {"split": "column=part"},
         "mode and weights": {"tl_mode": "random", "weights": "imagenet"},
-        "classifier": {"classifier": "svm"},
+        "classifier": {"classifier": "svm", "tl_mode": "fine_tuning"},
         "batch": {"batch_size": 0},
         "size": {"input_size": 8},
         "min pictures": {"min_pictures": 100},
@@ -339,23 +341,26 @@ def start(arguments):
 
 
 def test_kill_9_and_the_same_command_goes_on(collection, tmp_path):
-    arguments = command(collection, tmp_path, epochs=60, patience=60)
+    arguments = command(collection, tmp_path, "fine_tuning", epochs=40, patience=40)
     process = start(arguments)
-    history = result(tmp_path).with_name(".fine_tuning.partial") / "epochs" / "history.csv"
+    history = (
+        result(tmp_path, "fine_tuning").with_name(".fine_tuning.partial") / "epochs" / "history.csv"
+    )
     deadline = time.monotonic() + 200
     while len(train.read_history(history)) < 3:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not result(tmp_path).exists()
+    assert not result(tmp_path, "fine_tuning").exists()
     done = train.read_history(history)
     again = start(arguments)
     printed = again.communicate(timeout=300)[0]
     assert again.returncode == 0, printed
     assert f"continuing after epoch {len(done)}" in printed
-    assert train.read_history(result(tmp_path) / "history.csv")[: len(done)] == done
-    assert metrics(result(tmp_path))["epochs_run"] == 60
+    folder = result(tmp_path, "fine_tuning")
+    assert train.read_history(folder / "history.csv")[: len(done)] == done
+    assert metrics(folder)["epochs_run"] == 40
 
 
 def test_two_jobs_at_once_share_one_data_set(collection, tmp_path):
