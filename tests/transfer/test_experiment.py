@@ -198,7 +198,9 @@ def test_damaged_picture_in_the_store_is_named_and_nothing_hangs(collection, tmp
     heap = content.find(b"GCOL") + 16
     content[heap : heap + 24] = b"\xff" * 24
     path.write_bytes(content)
-    job = start(command(collection, tmp_path / "b", datasets_path=tmp_path / "datasets"))
+    # not off the shelf, which would find the features kept from the whole file
+    again = {"datasets_path": tmp_path / "datasets"}
+    job = start(command(collection, tmp_path / "b", "fine_tuning", **again))
     printed = job.communicate(timeout=200)[0]
     assert job.returncode == 2, printed
     assert "cannot be decoded" in printed.splitlines()[-1], printed
