@@ -32,8 +32,7 @@ def load(model, network, size, source):
     if source == "imagenet":
         _imagenet(model, network, size)
         return
-    _need_file(source)
-    importer = IMPORTERS.get(Path(source).suffix) or (keras_hdf5 if _is_old(source) else None)
+    importer = _importer(source)
     if importer:
         importer.load(source, model)
     elif Path(source).suffix == ".keras":
@@ -46,8 +45,7 @@ def classes(network, source):
     """Width of the top that a source of weights holds, or None where it has no top."""
     if source == "imagenet":
         return IMAGENET_CLASSES
-    _need_file(source)
-    importer = IMPORTERS.get(Path(source).suffix) or (keras_hdf5 if _is_old(source) else None)
+    importer = _importer(source)
     if importer:
         return importer.classes(source)
     arrays = _count_arrays(source)
@@ -108,10 +106,16 @@ def _alike(theirs, ours):
     return shapes[0] == shapes[1] and stems[0] == stems[1]
 
 
+def _importer(path):
+    """The importer of a file that another program or Keras 1 or 2 wrote, or None for Keras 3."""
+    _need_file(path)
+    if Path(path).suffix == ".keras":
+        return None
+    return IMPORTERS.get(Path(path).suffix) or (keras_hdf5 if _is_old(path) else None)
+
+
 def _is_old(path):
     """Whether an HDF5 file has the attributes of Keras 1 and 2."""
-    if Path(path).suffix == ".keras":
-        return False
     try:
         with h5py.File(path, "r") as file:
             old = ("layer_names", "layer_names0", "keras_version")
