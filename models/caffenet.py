@@ -43,8 +43,7 @@ def CaffeNet(  # noqa: N802 (a constructor, as in keras.applications)
     Args:
         include_top: end in `prob`, else in `drop7`, the 4096 features of fc7 after ReLU (and
             dropout while training).
-        weights: None for random ones, or the path of a .weights.h5 file of this network. Caffe's
-            own files: models.importers.caffe.
+        weights: None; there are none to download. Files are opened by models.load.
         input_tensor: Keras tensor (N, H, W, 3) to begin from, BGR minus the mean of the weights'
             training pictures.
         input_shape: (H, W, 3) where there is no input_tensor; default (227, 227, 3). fc6 needs a
@@ -57,8 +56,8 @@ def CaffeNet(  # noqa: N802 (a constructor, as in keras.applications)
         Flat keras.Model: (N, H, W, 3) -> (N, classes), without top (N, 4096).
 
     Raises:
-        InputError: an input of unknown or too small size, softmax over one output, or a weights
-            file that does not fit.
+        InputError: an input of unknown or too small size, softmax over one output, or
+            weights other than None.
 
     Source: bvlc_reference_caffenet in Caffe's model zoo.
     """

@@ -9,8 +9,12 @@ def name():
 
     backend = keras.backend.backend()
     gpus = _jax_gpus() if backend == "jax" else _tensorflow_gpus()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"GPU {', '.join(gpus)} ({backend})" if gpus else f"CPU, {cores} cores ({backend})"
+    return f"GPU {', '.join(gpus)} ({backend})" if gpus else f"CPU, {cores()} cores ({backend})"
+
+
+def cores():
+    """Number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def warning():

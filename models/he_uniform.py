@@ -1,15 +1,18 @@
 """He-uniform weights (He et al. 2015): how a network starts from scratch."""
 
+import math
+
 import keras
+import numpy as np
 
 
 def draw(model, seed):
     """Draw every kernel of a model from He-uniform (He et al. 2015, eq. 10), in place.
 
     The limit is sqrt(6 / fan-in). A depthwise kernel sees one channel, so its fan-in is its
-    window; Keras's own count would take all channels.
+    window; Keras's own count would take all channels. A seed gives the same on every backend.
     """
-    number = 0
+    generator = np.random.default_rng(seed)
     # ConvNeXt keeps some of its convolutions in models of their own
     for layer in _inner_layers(model):
         for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
@@ -17,14 +20,15 @@ def draw(model, seed):
             kernel = getattr(layer, name, None)
             if kernel is None:
                 continue
-            rows, columns, *_ = shape = tuple(kernel.shape)
+            *window, entering, leaving = kernel.shape
             depthwise = name == "depthwise_kernel" or isinstance(
                 layer, keras.layers.DepthwiseConv2D
             )
-            drawn = (rows, columns, 1, shape[2] * shape[3]) if depthwise else shape
-            value = keras.initializers.HeUniform(seed + number)(drawn)
-            kernel.assign(keras.ops.reshape(value, shape))
-            number += 1
+            limit = math.sqrt(6 / (math.prod(window) * (1 if depthwise else entering)))
+            drawn = generator.random((*window, entering, leaving), dtype=np.float32)
+            drawn *= 2 * limit  # in place: VGG19's largest kernel is 400 MB
+            drawn -= limit
+            kernel.assign(drawn)
 
 
 def _inner_layers(model):

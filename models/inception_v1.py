@@ -82,8 +82,7 @@ def InceptionV1(  # noqa: N802 (a constructor, as in keras.applications)
 
     Args:
         include_top: end in the classifier, else in `mixed5b`.
-        weights: None for random ones, or the path of a .weights.h5 file of this network. The
-            files of other programs: models.importers.
+        weights: None; there are none to download. Files are opened by models.load.
         input_tensor: Keras tensor (N, H, W, 3) to begin from, RGB in [-117, 138].
         input_shape: (H, W, 3) where there is no input_tensor; default (224, 224, 3), without top
             (None, None, 3). Any size will do, with top also (None, None, 3), unless `auxiliary`.
@@ -101,7 +100,7 @@ def InceptionV1(  # noqa: N802 (a constructor, as in keras.applications)
 
     Raises:
         InputError: auxiliary classifiers without top, or on an input of unknown or too small size;
-            a weights file that does not fit.
+            weights other than None.
 
     Source: Szegedy et al. 2015, table 1; names and widths of the 5h graph.
     """

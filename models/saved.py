@@ -9,6 +9,7 @@ from models import weights
 from models.errors import InputError
 
 ABOUT = "art_transfer.json"  # the zip member beside Keras's own; Keras passes over it
+MOST = 10_000_000  # bytes of that member: the names of 100,000 classes
 
 
 def save(model, path, known):
@@ -43,6 +44,10 @@ def about(path):
     """What save() wrote beside the model, as a dict; {} for a file of another origin."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return json.loads(archive.read(ABOUT)) if ABOUT in archive.namelist() else {}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+            if ABOUT not in archive.namelist():
+                return {}
+            if archive.getinfo(ABOUT).file_size > MOST:
+                raise ValueError(f"its member {ABOUT} claims more than {MOST} bytes")
+            return json.loads(archive.read(ABOUT))
+    except (OSError, ValueError, RecursionError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a readable .keras model: {error}") from error

@@ -47,18 +47,14 @@ def classifier(features, classes, activation, dense, output):
 
 
 def model(inputs, outputs, name, weights):
-    """The finished network, filled from a Keras weights file where one is named.
+    """The finished network, with random weights.
 
     Raises:
-        InputError: no such file, or one that does not fit.
+        InputError: weights other than None: keras.applications' argument, which has no meaning here.
     """
-    network = keras.Model(inputs, outputs, name=name)
     if weights is not None:
-        try:
-            network.load_weights(weights)
-        except (ValueError, KeyError, TypeError, OSError) as error:
-            raise InputError(
-                f"weights {weights!r} do not fit {name} ({error}); accepted: None, or a "
-                ".weights.h5 file that this network wrote"
-            ) from error
-    return network
+        raise InputError(
+            f"{name} was given weights {str(weights)!r}; accepted: None. A file is opened by "
+            f"models.load('{name}:FILE')"
+        )
+    return keras.Model(inputs, outputs, name=name)

@@ -2,13 +2,10 @@
 
 import re
 import warnings
-import zipfile
 from pathlib import Path
 
-import h5py
-
 from models.errors import InputError
-from models.importers import caffe, keras_hdf5, tf_graph
+from models.importers import caffe, keras3, keras_hdf5, tf_graph
 
 # file ending -> importer of another program's files
 IMPORTERS = {".caffemodel": caffe, ".pb": tf_graph}
@@ -48,7 +45,7 @@ def classes(network, source):
     importer = _importer(source)
     if importer:
         return importer.classes(source)
-    arrays = _count_arrays(source)
+    arrays = keras3.arrays(source)
     return IMAGENET_CLASSES if arrays == len(network.construct(weights=None).weights) else None
 
 
@@ -59,10 +56,11 @@ def saved(path):
     # registers the layers of our own that a file may hold
     from models import inception_v1, local_response_normalization  # noqa: F401
 
-    _need_file(path)
+    keras3.check(path)
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+    # whatever Keras, or a layer that it builds, finds wrong in a file made by others
+    except Exception as error:
         raise InputError(f"{path} is not a readable .keras model: {error}") from error
 
 
@@ -111,22 +109,12 @@ def _importer(path):
     _need_file(path)
     if Path(path).suffix == ".keras":
         return None
-    return IMPORTERS.get(Path(path).suffix) or (keras_hdf5 if _is_old(path) else None)
-
-
-def _is_old(path):
-    """Whether an HDF5 file has the attributes of Keras 1 and 2."""
-    try:
-        with h5py.File(path, "r") as file:
-            old = ("layer_names", "layer_names0", "keras_version")
-            return "model_weights" in file or any(name in file.attrs for name in old)
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"weights {path} are not a readable HDF5 file: {error}") from error
+    return IMPORTERS.get(Path(path).suffix) or (keras_hdf5 if keras_hdf5.is_old(path) else None)
 
 
 def _from_keras3(network, size, path):
     """Build the network as a Keras 3 file holds it, with or without its top, and fill it."""
-    arrays = _count_arrays(path)
+    arrays = keras3.arrays(path)
     bare = network.construct(include_top=False, weights=None, input_shape=(size, size, 3))
     if arrays == len(bare.weights):
         return _filled(bare, path, network)
@@ -149,24 +137,6 @@ def _filled(model, path, network):
     except (ValueError, KeyError, OSError, TypeError) as error:
         raise InputError(f"weights {path} do not fit {network.spec}: {error}") from error
     return model
-
-
-def _count_arrays(path):
-    """Count the weight arrays in a Keras 3 HDF5 file."""
-    names = []
-
-    def visit(name, item):
-        # an optimizer's slots and a dropout's random state are no weights
-        state = name.startswith("optimizer") or "seed_generator" in name
-        if isinstance(item, h5py.Dataset) and not state:
-            names.append(name)
-
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(visit)
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"weights {path} are not a readable HDF5 file: {error}") from error
-    return len(names)
 
 
 def _need_file(path):

@@ -2,12 +2,12 @@
 
 Every network built here is one flat Keras model: RGB pixels in [0, 255] -> the network's own
 preprocessing -> trunk -> `features` (global average pooling) -> `head` (one dense layer). Flat:
-inner layers are found by name; preprocessing inside: it travels with the weights.
+inner layers are found by name (ConvNeXt alone keeps some convolutions in networks of their own,
+where find_layer looks too); preprocessing inside: it travels with the weights.
 """
 
 import ast
 import importlib
-import math
 import re
 from dataclasses import dataclass
 
@@ -17,7 +17,8 @@ from models.errors import InputError
 # after reversing RGB to BGR where the weights expect it.
 # caffe: ImageNet's mean BGR; torch: ImageNet's mean and deviation of RGB; unit: [0, 1], Sabatelli
 # et al. 2018, section 2.3; none: the network scales in its own layers; lucid: InceptionV1's input
-# in [-117, 138]; bvlc: mean BGR of BVLC's GoogLeNet and CaffeNet.
+# in [-117, 138]; bvlc: mean BGR in train_val.prototxt of BVLC's GoogLeNet; caffenet: the means
+# over imagenet_mean.binaryproto, which Caffe's reference CaffeNet and its descendants subtract.
 PIXELS = {
     "caffe": {"bgr": True, "scale": 1.0, "offset": (-103.939, -116.779, -123.68)},
     "tf": {"bgr": False, "scale": 1 / 127.5, "offset": -1.0},
@@ -29,6 +30,11 @@ PIXELS = {
     "unit": {"bgr": False, "scale": 1 / 255, "offset": 0.0},
     "lucid": {"bgr": False, "scale": 1.0, "offset": -117.0},
     "bvlc": {"bgr": True, "scale": 1.0, "offset": (-104.0, -117.0, -123.0)},
+    "caffenet": {
+        "bgr": True,
+        "scale": 1.0,
+        "offset": (-104.00698793, -116.66876762, -122.67891434),
+    },
     "none": None,
 }
 
@@ -43,7 +49,7 @@ OWN = {
 NETWORKS = {
     "InceptionV1": (224, "lucid"),
     "GoogLeNet": (224, "bvlc"),
-    "CaffeNet": (227, "bvlc"),
+    "CaffeNet": (227, "caffenet"),
     "VGG16": (224, "caffe"),
     "VGG19": (224, "caffe"),
     "ResNet50": (224, "caffe"),
@@ -106,14 +112,20 @@ class Network:
         return f"{self.name}({given})" if given else self.name
 
     def construct(self, **extra):
-        """Call the constructor, ours or Keras's; what it refuses becomes an InputError."""
+        """Call the constructor, ours or Keras's; what it refuses becomes an InputError.
+
+        The kernels are NaN where no `weights` were asked for: the caller fills them.
+        """
+        from models import efficientnet, undrawn
+
         module = importlib.import_module(OWN.get(self.name, "keras.applications"))
         try:
-            model = getattr(module, self.name)(**dict(self.arguments), **extra)
+            with undrawn.kernels():
+                model = getattr(module, self.name)(**dict(self.arguments), **extra)
+                if re.fullmatch(r"EfficientNetB\d", self.name) and extra["weights"] != "imagenet":
+                    model = efficientnet.with_deviation(model)
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.spec} cannot be built: {error}") from error
-        if re.fullmatch(r"EfficientNetB\d", self.name) and extra.get("weights") != "imagenet":
-            model = _with_deviation(model)
         return model
 
 
@@ -206,7 +218,10 @@ def _same_pixels(path, pixels):
 
 
 def trunk(network, size, pixels=None):
-    """A Network without its top: pixels (N, size, size, 3), RGB in [0, 255] -> feature map."""
+    """A Network without its top: pixels (N, size, size, 3), RGB in [0, 255] -> feature map.
+
+    Its kernels, as with_top's, are NaN until they are filled.
+    """
     scaled = _scaled(network, size, pixels)
     return network.construct(include_top=False, weights=None, input_tensor=scaled)
 
@@ -216,23 +231,6 @@ def with_top(network, size=None, classes=None):
     scaled = _scaled(network, size or network.size)
     width = {"classes": classes} if classes else {}
     return network.construct(weights=None, input_tensor=scaled, **width)
-
-
-def _with_deviation(model):
-    """Put back the scaling that keras.applications gives EfficientNetB0-B7 only for `imagenet`.
-
-    Their weights were trained with channels divided once more, by the square root of ImageNet's
-    deviation (keras/applications/efficientnet.py); without that layer they would load too.
-    """
-    import keras
-
-    again = keras.layers.Rescaling([1 / math.sqrt(d) for d in (0.229, 0.224, 0.225)])
-
-    def call(layer, *given, **named):
-        output = layer(*given, **named)
-        return again(output) if isinstance(layer, keras.layers.Normalization) else output
-
-    return keras.models.clone_model(model, call_function=call)
 
 
 def _scaled(network, size, pixels=None):

@@ -47,6 +47,7 @@ def test_experiment_of_the_readme(tmp_path):
     assert "| ResNet50 |" in printed and "toy collection" in printed
 
 
+@pytest.mark.slow
 def test_real_paintings_of_the_readme(shared, tmp_path):
     """The README's loop over the three modes, as written but for one epoch each."""
     page = PAGES[0].read_text(encoding="utf-8")

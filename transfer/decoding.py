@@ -1,6 +1,6 @@
 """Encoded pictures to the square float tensors that networks take, inside tf.data."""
 
-VERSION = "area 1"  # raised when the same bytes give other pixels: features kept then are stale
+VERSION = "bilinear 2"  # raised when the same bytes give other pixels: features kept then are stale
 
 
 def readable(encoded):
@@ -44,11 +44,13 @@ def decode(encoded, size):
 
     is_jpeg = tf.equal(tf.strings.substr(encoded, 0, 2), b"\xff\xd8")
     picture = tf.cond(is_jpeg, jpeg, lambda: tf.io.decode_png(encoded, 3))
-    # smaller: the mean of the pixels under each new one, without aliasing; larger: interpolation
-    # (the mean would repeat pixels), as also where only one side is smaller
+    sides = tf.shape(picture)[:2]
+    # up to half the size, four neighbours of a new pixel are all the pixels under it; beyond, their
+    # mean, so that nothing is skipped; enlarged on one side, both ways at once
+    close = tf.reduce_max(sides) <= 2 * size
     resized = tf.cond(
-        tf.reduce_min(tf.shape(picture)[:2]) >= size,
+        tf.logical_and(tf.reduce_min(sides) >= size, tf.logical_not(close)),
         lambda: tf.image.resize(picture, (size, size), "area"),
-        lambda: tf.image.resize(picture, (size, size), antialias=True),
+        lambda: tf.image.resize(picture, (size, size), antialias=False),
     )
     return tf.ensure_shape(resized, (size, size, 3))

@@ -14,6 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from models import device
 from models.errors import InputError
 from transfer import folders
 from transfer.decoding import decode, readable
@@ -187,7 +188,7 @@ class Store:
         decoded = (
             rows.prefetch(1)
             .unbatch()
-            .map(lambda encoded, label: (decode(encoded, size), label), tf.data.AUTOTUNE)
+            .map(lambda encoded, label: (decode(encoded, size), label), device.cores())
         )
         return decoded.batch(batch_size)
 
@@ -210,11 +211,24 @@ def epochs(count, batch_size, one_epoch, shuffle_seed=None, first_epoch=0):
 
     if shuffle_seed is None:
         batches = tf.data.experimental.assert_cardinality(-(-count // batch_size))
-        return one_epoch(tf.range(count)).apply(batches).prefetch(2)
+        return one_epoch(tf.range(count)).apply(batches).prefetch(2).with_options(_fixed())
 
     def shuffled(epoch):
         seed = tf.stack([tf.constant(shuffle_seed, tf.int64), epoch])
         return one_epoch(tf.random.experimental.stateless_shuffle(tf.range(count), seed))
 
     endless = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(shuffled)
-    return endless.prefetch(2)
+    return endless.prefetch(2).with_options(_fixed())
+
+
+def _fixed():
+    """Options without tuning: nothing is left to tune, and its thread holds up the end of a pass.
+
+    TensorFlow 2.21 waits there for the thread's next look, whose period doubles from 10 ms: a pass
+    of 0.7 s took 1.28 s in half of the cases.
+    """
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options

@@ -3,7 +3,7 @@
 Caffe keeps a convolution as (out, in / groups, rows, columns) and an inner product as (out, in);
 Keras as (rows, columns, in / groups, out) and (in, out). The inputs of an inner product after a
 picture-shaped layer run over (channels, rows, columns) in Caffe, over (rows, columns, channels)
-in Keras, so they are reordered. Pixels are BGR in [0, 255] minus a mean: see MEAN_BGR.
+in Keras, so they are reordered. Pixels are BGR in [0, 255] minus a mean: models.zoo.PIXELS.
 """
 
 import numpy as np
@@ -11,13 +11,6 @@ import numpy as np
 from models.errors import InputError
 from models.importers import Report
 from models.importers.caffe_messages import MOST, array, content, layers
-
-# Blue, green, red: models/bvlc_googlenet/train_val.prototxt; the means over the picture of
-# imagenet_mean.binaryproto, which Caffe's reference CaffeNet and its descendants subtract
-MEAN_BGR = {
-    "GoogLeNet": (104.0, 117.0, 123.0),
-    "CaffeNet": (104.00698793, 116.66876762, 122.67891434),
-}
 
 # layer in Caffe's files -> layer of models.inception_v1; CaffeNet's names are Caffe's own
 NAMES = {

@@ -110,6 +110,9 @@ class Bounded:
     def has(self, group, name):
         return group.links.exists(name.encode())
 
+    def has_attribute(self, name):
+        return h5py.h5a.exists(self.root, name.encode())
+
     def names(self, group, attribute):
         """Read a list of names, also one that was split into attribute0, attribute1, ...
 
@@ -193,15 +196,43 @@ class Bounded:
         stored.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
         return values.astype(np.float32, copy=False)
 
+    def arrays(self):
+        """Find every array of the file, over hard links only.
+
+        Returns:
+            list of paths `a/b/c`, one for each array.
+        """
+        found, waiting, seen = [], [("", self.root)], set()
+        while waiting:
+            path, group = waiting.pop()
+            for name in group:
+                self.spend(len(name))
+                inner = f"{path}{name.decode()}"
+                item = self.find(group, name.decode(), (h5py.h5g.GroupID, h5py.h5d.DatasetID))
+                if isinstance(item, h5py.h5d.DatasetID):
+                    self._need_plain(item, inner, "fiub")
+                    found.append(inner)
+                elif h5py.h5o.get_info(item).addr not in seen:
+                    seen.add(h5py.h5o.get_info(item).addr)
+                    waiting.append((f"{inner}/", item))
+                if len(found) + len(seen) > MAX_NAMES:
+                    self.fail(f"it holds more than {MAX_NAMES} names")
+        return found
+
     def _dataset(self, group, path):
         stored = self.find(group, path, h5py.h5d.DatasetID)
+        self._need_plain(stored, path, "f")
+        return stored
+
+    def _need_plain(self, stored, path, kinds):
+        """Refuse an array that is not plain numbers (NumPy's `kinds`) lying whole in the file."""
         made = stored.get_create_plist()
         # Keras stores neither in pieces nor compressed; anything else can claim more than is there
         if made.get_layout() not in STORED_WHOLE or made.get_external_count():
             self.fail(f"{path!r} is not stored in one piece in this file")
         if made.get_nfilters() or stored.shape is None:
             self.fail(f"{path!r} is not stored as plain numbers")
-        if stored.dtype.kind != "f" or stored.dtype.itemsize > 8:
+        if stored.dtype.kind not in kinds or stored.dtype.itemsize > 8:
             self.fail(f"{path!r} holds {stored.dtype}, not float16, float32 or float64")
         count = 1  # in Python's integers: NumPy's could overflow
         for side in stored.shape:
@@ -209,4 +240,3 @@ class Bounded:
         there = stored.get_storage_size()
         if there > self.size or there != count * stored.dtype.itemsize:
             self.fail(f"{path!r} claims the shape {stored.shape}, which the file does not hold")
-        return stored

@@ -39,6 +39,13 @@ def layers(path):
         return [layer for layer, _, _ in _groups(file)]
 
 
+def is_old(path):
+    """Tell whether an HDF5 file has the marks of Keras 1 and 2 (see read for what it raises)."""
+    with hdf5.opened(path) as file:
+        marks = ("layer_names", "layer_names0", "keras_version")
+        return file.has(file.root, "model_weights") or any(map(file.has_attribute, marks))
+
+
 def classes(path):
     """Read how many classes a classifier's file holds: the width of its last 2-D kernel.
 

@@ -223,15 +223,6 @@ def test_saved_file_opens_in_safe_mode_and_gives_the_same(tmp_path):
     np.testing.assert_array_equal(model.predict_on_batch(given), opened.predict_on_batch(given))
 
 
-def test_weights_file_of_this_network_fills_it(tmp_path):
-    how = {"input_shape": (32, 32, 3), "classes": 2}
-    model = InceptionV1(**how)
-    model.save_weights(tmp_path / "v1.weights.h5")
-    filled = InceptionV1(**how, weights=tmp_path / "v1.weights.h5")
-    for a, b in zip(model.get_weights(), filled.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
 @pytest.mark.parametrize(
     ("how", "says"),
     [
