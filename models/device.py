@@ -17,6 +17,29 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+def free_memory():
+    """Bytes of memory that a network may still use where Keras computes; None if not known."""
+    import keras
+
+    if keras.backend.backend() == "jax" and _jax_gpus():
+        return _free_on_jax()
+    if _tensorflow_gpus() and keras.backend.backend() == "tensorflow":
+        return None  # TensorFlow tells what it took, not what is there
+    try:
+        with open("/proc/meminfo") as file:
+            lines = dict(line.split(":") for line in file)
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):  # not Linux
+        return None
+
+
+def is_out_of_memory(error):
+    """Whether an error of a backend says that memory did not suffice."""
+    words = ("RESOURCE_EXHAUSTED", "ResourceExhausted", "out of memory", "OOM when allocating")
+    text = f"{type(error).__name__}: {error}"
+    return isinstance(error, MemoryError) or any(word in text for word in words)
+
+
 def warning():
     """One line when a build that can use a GPU sees none, else None."""
     import keras
@@ -45,6 +68,13 @@ def _jax_gpus():
     import jax
 
     return [d.device_kind for d in jax.devices() if d.platform == "gpu"]
+
+
+def _free_on_jax():
+    import jax
+
+    known = jax.devices()[0].memory_stats() or {}
+    return known["bytes_limit"] - known["bytes_in_use"] if "bytes_limit" in known else None
 
 
 def _tensorflow_gpus():

@@ -50,7 +50,7 @@ def model(inputs, outputs, name, weights):
     """The finished network, with random weights.
 
     Raises:
-        InputError: weights other than None: keras.applications' argument, which has no meaning here.
+        InputError: weights other than None, which only keras.applications' networks have.
     """
     if weights is not None:
         raise InputError(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 from transfer.toy.collection import paint_collection
@@ -62,6 +63,32 @@ def test_real_paintings_of_the_readme(shared, tmp_path):
     ]
 
 
+OPTIMIZED = ROOT / "docs" / "optimized_images.md"
+
+
+def test_optimized_images_of_the_docs(tmp_path):
+    """As written, but of a small network of one's own, at 32 pixels and 3 steps."""
+    (command,) = blocks(OPTIMIZED)
+    paint_collection(tmp_path / "toy", count=20)
+    (tmp_path / "toy" / "jpg").rename(tmp_path / "paintings")
+    pixels = keras.Input((None, None, 3))
+    maps = keras.layers.Conv2D(64, 3, name="mixed4d_3x3_pre_relu")(pixels)
+    keras.Model(pixels, maps).save(tmp_path / "own.keras")
+    command = command.replace("GoogLeNet:bvlc_googlenet.caffemodel", "own.keras")
+    command = command.replace("--steps 2048 --size 224", "--steps 3 --size 32")
+    printed = shell(command, tmp_path)
+    assert "5 of 5: channel 63" in printed and "images beat the best picture" in printed
+    out = tmp_path / "results" / "mixed4d"
+    assert sum(path.suffix == ".png" for path in out.iterdir()) == 6
+    assert "already finished" in shell(command, tmp_path)
+
+
+def test_script_of_the_docs(tmp_path):
+    (script,) = re.findall(r"```python\n(.*?)```", OPTIMIZED.read_text(encoding="utf-8"), re.S)
+    (tmp_path / "script.py").write_text(script, encoding="utf-8")
+    assert "(2, 64, 64, 3)" in shell("python script.py", tmp_path)
+
+
 @pytest.mark.slow
 def test_job_sh_edited_as_a_user_would(tmp_path):
     """The three modes of the toy collection; one epoch each to save time."""
@@ -90,9 +117,10 @@ def test_job_sh_keeps_the_released_variables_and_slurm_lines():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_named_in_the_pages_exist(page):
     from transfer import experiment
+    from visualization import render
 
-    parser = experiment.flags()
-    known = {option for action in parser._actions for option in action.option_strings}
+    actions = [a for command in (experiment, render) for a in command.flags()._actions]
+    known = {option for action in actions for option in action.option_strings}
     known |= {"--mode", "--count", "--help"}
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known

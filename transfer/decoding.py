@@ -1,5 +1,8 @@
 """Encoded pictures to the square float tensors that networks take, inside tf.data."""
 
+from models.errors import InputError
+from transfer import pictures
+
 VERSION = "bilinear 2"  # raised when the same bytes give other pixels: features kept then are stale
 
 
@@ -54,3 +57,25 @@ def decode(encoded, size):
         lambda: tf.image.resize(picture, (size, size), antialias=False),
     )
     return tf.ensure_shape(resized, (size, size, 3))
+
+
+def read(path, size):
+    """Read a picture file as networks are trained on it, whatever its format.
+
+    Args:
+        path: file that transfer.pictures.encoded takes.
+        size: side of the result in pixels.
+
+    Returns:
+        float32 array (size, size, 3), RGB in [0, 255].
+
+    Raises:
+        models.errors.InputError: naming the file and what is wrong with it.
+    """
+    import tensorflow as tf
+
+    try:
+        with tf.device("CPU"):
+            return decode(tf.constant(pictures.encoded(path)), size).numpy()
+    except (InputError, OSError, tf.errors.InvalidArgumentError) as error:
+        raise InputError(f"picture {path}: {error}") from error

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from models import device, zoo
 from models.errors import InputError, exit_code
-from transfer import collection, decoding, folders, metadata, recipe, splits
+from transfer import collection, decoding, folders, identities, metadata, recipe, splits
 from transfer.recipes import sabatelli2018
 from transfer.store import Store
 
@@ -104,10 +104,10 @@ def run(arguments, chosen):
     with folders.locked(folder):  # first of all: a disk that cannot be written is known now
         store = Store(find_data(arguments, arguments.datasets_path / dataset / challenge))
         identity |= {"split_sha256": store.split_sha256, "data": store.key}
-        if finished(folder, identity):
+        if identities.finished(folder, identity):
             print(f"already finished: {folder}")
             return
-        forget_other_run(folder, identity)
+        identities.forget_other_run(folder, identity, Path("epochs", "history.csv"))
         logs = arguments.tensorboard and arguments.tensorboard / place
         train_and_test(store, identity, chosen, folder, logs)
     print(f"results in {folder}")
@@ -141,7 +141,7 @@ def train_and_test(store, identity, chosen, folder, logs):
     model = scenarios.build(identity, chosen, store)
     try:
         with folders.whole(folder, resume=True) as partial:
-            folders.write_json(partial / "identity.json", identity)
+            identities.sign(partial, identity)
             scenarios.run(model, store, identity, chosen, partial, logs)
     except tf.errors.OpError as error:
         if damaged := store.damaged():
@@ -149,7 +149,7 @@ def train_and_test(store, identity, chosen, folder, logs):
         raise
     # what a resumed run needed; removed last, so that a kill in between loses nothing
     shutil.rmtree(folder / "epochs", ignore_errors=True)
-    (folder / "identity.json").unlink()
+    identities.unsign(folder)
 
 
 def find_data(arguments, folder):
@@ -169,43 +169,6 @@ def find_data(arguments, folder):
         id_column=arguments.id_column,
         drop_labels=arguments.drop_labels,
     )
-
-
-def finished(folder, identity):
-    """Whether a whole run of this identity is there; one of another identity is an InputError."""
-    if not folder.exists():
-        return False
-    difference = _difference(folders.read_json(folder / "manifest.json")["identity"], identity)
-    if difference:
-        raise InputError(
-            f"{folder} holds a finished run with {difference}; give another --results_path, or "
-            "remove it"
-        )
-    return True
-
-
-def forget_other_run(folder, identity):
-    """Remove what another run left unfinished here, unless it finished an epoch: an InputError."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    try:
-        difference = _difference(folders.read_json(partial / "identity.json"), identity)
-    except InputError:  # there is none, or it was killed before its first file was whole
-        difference = "no readable identity"
-    if difference and (partial / "epochs" / "history.csv").exists():
-        raise InputError(
-            f"an interrupted run with {difference} lies in {partial}: finish it with its own "
-            "settings, give another --results_path, or remove it"
-        )
-    if difference:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _difference(old, new):
-    # a weights file is its content, however its path is written
-    keys = [k for k in {**old, **new} if old.get(k) != new.get(k) and k != "weights"]
-    if old.get("weights_sha256") is None and old.get("weights") != new.get("weights"):
-        keys.append("weights")
-    return ", ".join(f"{key} {old.get(key)!r} (now {new.get(key)!r})" for key in keys)
 
 
 if __name__ == "__main__":

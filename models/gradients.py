@@ -1,0 +1,196 @@
+"""What keras.ops lacks, and so the only file that knows the Keras backend.
+
+A network's forward pass, and the gradient of a class's score to its input, each compiled once for
+every shape of input; noise from a seed that may differ at every call of a compiled function; and
+elementwise work compiled into few loops.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.errors import InputError
+
+PREDICTED = -1  # a target: the class of the highest output
+
+
+def forward(model):
+    """Compile a network's forward pass, dropout off.
+
+    Args:
+        model: keras.Model.
+
+    Returns:
+        Callable: arrays (N, ...), one for each input -> output as NumPy array (a list of them
+        where the network has several).
+
+    Raises:
+        InputError: a Keras backend other than TensorFlow and JAX.
+    """
+    return _backend(_tensorflow_forward, _jax_forward)(model)
+
+
+def input_gradient(model, prepare=None):
+    """Compile the gradient of a class's output to what the network reads.
+
+    Args:
+        model: keras.Model whose output is (M, classes).
+        prepare: function of keras.ops (images, *given) -> what the network is given, M rows of
+            it, through which the gradient goes: M = N * k for k samples of each image, whose
+            gradients then are summed. None: the images themselves.
+
+    Returns:
+        Callable (images, targets, *given) -> (scores, gradients), NumPy float32: images (N, ...)
+        of any number type, targets int (M,), class indices or PREDICTED, given arrays ->
+        scores (M,) and gradients of their sum, of the images' shape.
+
+    Raises:
+        InputError: a Keras backend other than TensorFlow and JAX.
+    """
+    prepare = prepare or _unchanged
+    gradient = _backend(_tensorflow_gradient, _jax_gradient)(model, prepare)
+
+    def run(images, targets, *given):
+        scores, gradients = gradient(images, np.asarray(targets, "int32"), *given)
+        return np.asarray(scores), np.asarray(gradients)
+
+    return run
+
+
+def standard_normal(shape, seed):
+    """Draw from N(0, 1) with a seed that is data, which keras.random takes only as a constant.
+
+    Args:
+        shape: of the result, tuple of int.
+        seed: two whole numbers, int32 (2,): the same give the same draw.
+
+    Returns:
+        Tensor of the backend, float32.
+    """
+
+    def tensorflow():
+        import tensorflow as tf
+
+        return tf.random.stateless_normal(shape, seed)
+
+    def jax():
+        import jax
+
+        key = jax.random.fold_in(jax.random.key(seed[0]), seed[1])
+        return jax.random.normal(key, shape, "float32")
+
+    return _backend(tensorflow, jax)()
+
+
+def fused(function):
+    """Compile a function of tensors with XLA under TensorFlow; other backends' steps are already.
+
+    TensorFlow runs every operation as a pass over memory of its own. XLA makes one loop of many,
+    but its convolutions are slow on a CPU, so a step with a network in it is best left alone there
+    and only parts of it compiled. Works inside a compiled step and outside, with its gradient.
+
+    Args:
+        function: of tensors of static shape, in keras.ops, without random state or variables.
+
+    Returns:
+        Function with the same arguments and results.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    compiled = tf.function(function, jit_compile=True, autograph=False)
+    # a variable given as it is would be a part of the compiled function
+    return lambda *tensors: compiled(*map(tf.convert_to_tensor, tensors))
+
+
+def class_scores(outputs, targets):
+    """The output of each row's class: (M, classes) float and (M,) int -> (M,) float32."""
+    targets = ops.where(targets < 0, ops.cast(ops.argmax(outputs, axis=-1), "int32"), targets)
+    chosen = ops.take_along_axis(outputs, targets[:, None], axis=-1)[:, 0]
+    return ops.cast(chosen, "float32")
+
+
+def _backend(tensorflow, jax):
+    """Choose between what was written for TensorFlow and for JAX."""
+    name = keras.backend.backend()
+    written = {"tensorflow": tensorflow, "jax": jax}
+    if name not in written:
+        raise InputError(f"KERAS_BACKEND={name} gives no gradients here; accepted: tensorflow, jax")
+    return written[name]
+
+
+def _unchanged(images):
+    return images
+
+
+def _tensorflow_forward(model):
+    import tensorflow as tf
+
+    @tf.function
+    def run(*inputs):
+        return model(_one_or_all(inputs), training=False)
+
+    def call(*inputs):
+        outputs = run(*map(tf.convert_to_tensor, inputs))
+        return keras.tree.map_structure(lambda output: output.numpy(), outputs)
+
+    return call
+
+
+def _tensorflow_gradient(model, prepare):
+    import tensorflow as tf
+
+    @tf.function
+    def run(images, targets, *given):
+        images = tf.cast(images, tf.float32)
+        # not the weights: what they would need of the forward pass need not be kept
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            outputs = model(prepare(images, *given), training=False)
+            scores = class_scores(outputs, targets)
+        # a class that no pixel reaches has the gradient 0, as on JAX
+        return scores, tape.gradient(
+            scores, images, unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+
+    return lambda *arrays: run(*map(tf.convert_to_tensor, arrays))
+
+
+def _jax_forward(model):
+    import jax
+
+    @jax.jit
+    def run(trainable, fixed, *inputs):
+        return model.stateless_call(trainable, fixed, _one_or_all(inputs), training=False)[0]
+
+    return lambda *inputs: keras.tree.map_structure(np.asarray, run(*_values(model), *inputs))
+
+
+def _jax_gradient(model, prepare):
+    import jax
+
+    @jax.jit
+    def run(trainable, fixed, images, targets, *given):
+        def total(images):
+            ready = prepare(images, *given)
+            outputs, _ = model.stateless_call(trainable, fixed, ready, training=False)
+            scores = class_scores(outputs, targets)
+            return scores.sum(), scores
+
+        gradients, scores = jax.grad(total, has_aux=True)(images.astype("float32"))
+        return scores, gradients
+
+    return lambda *arrays: run(*_values(model), *map(np.asarray, arrays))
+
+
+def _values(model):
+    """The weights as JAX takes them: arguments of a compiled function, never constants in it."""
+    return (
+        [variable.value for variable in model.trainable_variables],
+        [variable.value for variable in model.non_trainable_variables],
+    )
+
+
+def _one_or_all(inputs):
+    return inputs[0] if len(inputs) == 1 else list(inputs)

@@ -1,0 +1,152 @@
+"""render_vis and render_channels on a tiny network."""
+
+import keras
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from models.loading import Loaded, load
+from visualization.optvis import objectives, param, render
+
+SIDE = 8
+
+
+@pytest.fixture(scope="module")
+def model():
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Conv2D(6, 3, activation="relu", name="first")(x)
+    x = keras.layers.Conv2D(5, 1, name="maps")(x)
+    x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+    network = keras.Model(inputs, keras.layers.Dense(2, name="logits")(x))
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.normal(0, 1, weight.shape) for weight in network.get_weights()])
+    return network
+
+
+def image(batch=1):
+    return lambda: param.image(SIDE, batch=batch)
+
+
+def test_thresholds_give_the_images_after_so_many_steps(model):
+    arguments = {"transforms": [], "verbose": False}
+    start, early, late = render.render_vis(
+        model, "maps:1", image(2), thresholds=(7, 0, 3), **arguments
+    )
+    np.testing.assert_array_equal(start, np.asarray(image(2)()()))
+    (only,) = render.render_vis(model, "maps:1", image(2), thresholds=(3,), **arguments)
+    assert early.shape == (2, SIDE, SIDE, 3)
+    np.testing.assert_allclose(early, only, atol=1e-6)
+    assert abs(late - early).max() > 0.01
+
+
+def test_class_names_come_with_a_loaded_model(model):
+    loaded = Loaded(model, ["cat", "dog"], "tiny", None)
+    arguments = {"transforms": [], "verbose": False, "thresholds": (2,)}
+    by_name = render.render_vis(loaded, "logits:dog", image(), **arguments)
+    by_number = render.render_vis(model, "logits:1", image(), **arguments)
+    np.testing.assert_array_equal(by_name, by_number)
+
+
+def test_fixed_seed_repeats_the_standard_transforms(model):
+    one, two, other = (
+        render.render_vis(
+            model, "maps:1", image(), thresholds=(3,), verbose=False, use_fixed_seed=fixed
+        )[0]
+        for fixed in (True, True, False)
+    )
+    np.testing.assert_array_equal(one, two)
+    assert abs(one - other).max() > 1e-6
+
+
+def test_channels_come_in_order_whatever_the_batch(model):
+    arguments = {"steps": 12, "size": SIDE, "transforms": [], "seed": 4}
+    wide = list(render.render_channels(model, "maps", "all", batch=3, **arguments))
+    narrow = list(render.render_channels(model, "maps", [4, 1], batch=2, **arguments))
+    assert [one.channel for one in wide] == [0, 1, 2, 3, 4]
+    assert [one.channel for one in narrow] == [4, 1]
+    for one in narrow:
+        same = wide[one.channel]
+        np.testing.assert_allclose(one.image, same.image, atol=1e-4)
+        np.testing.assert_allclose(one.scores, same.scores, rtol=1e-3, atol=1e-4)
+    for one in wide:
+        assert one.image.shape == (SIDE, SIDE, 3) and one.scores.shape == (12,)
+        assert one.clean_score > one.scores[0] and one.nan_step is None
+
+
+def test_clean_score_is_that_of_the_whole_network(model):
+    (one,) = render.render_channels(model, "maps", [2], steps=4, size=SIDE, batch=2)
+    maps = keras.Model(model.input, model.get_layer("maps").output)
+    expected = np.asarray(maps(255 * one.image[None]))[..., 2].mean()
+    assert one.clean_score == pytest.approx(expected, rel=1e-4)
+
+
+def test_nan_is_told_with_its_first_step(model):
+    broken = keras.models.clone_model(model)
+    broken.set_weights(model.get_weights())
+    kernel, bias = broken.get_layer("maps").get_weights()
+    bias[3] = np.nan
+    broken.get_layer("maps").set_weights([kernel, bias])
+    arguments = {"steps": 3, "size": SIDE, "batch": 2, "transforms": []}
+    fine, stopped = render.render_channels(broken, "maps", [2, 3], **arguments)
+    assert (fine.nan_step, stopped.nan_step) == (None, 0)
+    assert np.isfinite(stopped.image).all() and np.isfinite(fine.scores).all()
+
+
+def test_callbacks_see_every_batch(model):
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: seen.append("begin"))
+    arguments = {"steps": 2, "size": SIDE, "batch": 2, "transforms": [], "callbacks": [callback]}
+    list(render.render_channels(model, "maps", "all", **arguments))
+    assert seen == ["begin"] * 3
+
+
+def test_scores_of_pictures_are_means_over_space(model):
+    rng = np.random.default_rng(0)
+    batches = [rng.integers(0, 256, (n, SIDE, SIDE, 3), dtype="uint8") for n in (3, 2)]
+    got = render.channel_scores(model, "maps", batches, SIDE)
+    maps = keras.Model(model.input, model.get_layer("maps").output)
+    expected = np.asarray(maps(np.concatenate(batches).astype("float32"))).mean((1, 2))
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("channels", "changes", "message"),
+    [
+        ([5], {}, "channel 5; accepted: 0 to 4, the channels of maps"),
+        ([-1], {}, "channel -1; accepted"),
+        ("some", {}, "'some'; accepted: numbers, or 'all'"),
+        ([0], {"steps": 0}, "steps 0; accepted: a whole number from 1"),
+        ([0], {"batch": 0}, "batch 0; accepted: a whole number from 1"),
+        ([0], {"size": 2}, "2x2 pixels"),
+        ([0], {"dtype": "float8"}, "accepted: float32, bfloat16, float16"),
+        ([0], {"layer": "map"}, "near it: maps"),
+        ([0], {"model": "VGG19"}, "'VGG19'; accepted: a keras.Model"),
+    ],
+)
+def test_wrong_arguments_are_told_at_once(model, channels, changes, message):
+    arguments = {"model": model, "layer": "maps", "steps": 2, "size": SIDE, "batch": 2}
+    with pytest.raises(InputError, match=message):
+        render.render_channels(channels=channels, **arguments | changes)
+
+
+@pytest.mark.parametrize(("thresholds", "message"), [((), "empty"), ((-1,), "threshold -1")])
+def test_wrong_thresholds(model, thresholds, message):
+    with pytest.raises(InputError, match=message):
+        render.render_vis(model, objectives.channel("maps", 0), image(), thresholds=thresholds)
+
+
+def test_pictures_of_another_size(model):
+    with pytest.raises(InputError, match=r"\(1, 4, 4, 3\); accepted: \(N, 8, 8, 3\)"):
+        render.channel_scores(model, "maps", [np.zeros((1, 4, 4, 3), "uint8")], SIDE)
+    with pytest.raises(InputError, match="no pictures"):
+        render.channel_scores(model, "maps", [], SIDE)
+
+
+@pytest.mark.slow
+def test_channels_of_the_real_googlenet_climb(shared):
+    loaded = load(f"GoogLeNet:{shared / 'weights' / 'bvlc_googlenet.caffemodel'}")
+    arguments = {"steps": 64, "size": 128, "batch": 4}
+    layer = "mixed4d_3x3_pre_relu"
+    for one in render.render_channels(loaded, layer, [52, 60, 61, 62], **arguments):
+        assert one.clean_score > 100 > one.scores[0]

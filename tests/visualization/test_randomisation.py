@@ -1,0 +1,76 @@
+"""The randomisation test on networks where its result is known."""
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import models
+from models.errors import InputError
+from visualization.methods import METHODS
+from visualization.randomisation import randomisation, rank_correlations
+from visualization.saliency import saliency
+
+layers = keras.layers
+
+
+def network():
+    """1x1 convolutions: no order comes from the borders, which larger ones see less often."""
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 1, activation="tanh", name="first")(x / 255.0)
+    x = layers.Conv2D(4, 1, activation="tanh", name="second")(x)
+    return keras.Model(inputs, layers.Dense(2, name="head")(layers.Flatten()(x)))
+
+
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+
+
+def test_rank_correlation():
+    mask = np.arange(6.0).reshape(1, 2, 3)
+    both = np.concatenate([mask, mask, mask, mask])
+    others = np.concatenate([mask**3, -mask, mask * 0, mask])
+    others[3, 0] = [1, 0, 2]  # squared rank differences 1 + 1: 1 - 6 * 2 / (6 * 35)
+    assert_allclose(rank_correlations(both, others), [1, -1, np.nan, 1 - 12 / 210])
+
+
+def test_gradients_lose_their_order_and_the_network_stays():
+    model = network()
+    before = model.get_weights()
+    found = randomisation(model, saliency, pictures(), stages=3)
+    assert found.layers == ("", "head", "second", "first")
+    assert_allclose(found.correlations[0], 1)
+    assert found.correlations.shape == (4, 3)
+    assert np.abs(found.correlations[-1]).mean() < 0.4
+    for old, new in zip(before, model.get_weights(), strict=True):
+        assert_array_equal(old, new)
+    again = randomisation(model, saliency, pictures(), stages=1)
+    assert again.layers == ("", "first")
+    assert_allclose(again.correlations[-1], found.correlations[-1], atol=1e-6)
+
+
+def test_a_mask_that_ignores_the_network_stays():
+    found = randomisation(network(), lambda _: lambda x, _: x.mean(-1), pictures(), stages=2)
+    assert_allclose(found.correlations, 1)
+
+
+def test_bad_input():
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layers.Flatten()(inputs), name="bare")
+    with pytest.raises(InputError, match="bare has no weights"):
+        randomisation(model, saliency, pictures())
+    with pytest.raises(InputError, match="stages 0"):
+        randomisation(network(), saliency, pictures(), stages=0)
+
+
+@pytest.mark.slow
+def test_googlenet(shared):
+    """Real weights: gradients and Grad-CAM forget the painting's map, the first stage does not."""
+    spec = f"GoogLeNet:{shared / 'weights' / 'bvlc_googlenet.caffemodel'}"
+    x = np.load(shared / "oracle" / "googlenet_opencv.npz")["images_rgb_uint8"][3:7]
+    loaded = models.load(spec)
+    for name, least in [("saliency", 0.4), ("grad_cam", 0.3)]:
+        found = randomisation(loaded, METHODS[name], x, stages=6).correlations.mean(1)
+        assert found[0] == pytest.approx(1)
+        assert found[-1] < least

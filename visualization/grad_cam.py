@@ -1,0 +1,96 @@
+"""Grad-CAM (Selvaraju et al. 2017, arXiv 1610.02391)."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from models import gradients, graph
+from models.errors import InputError
+from models.layers import find_layer
+from models.logits import classifier
+from visualization import batches
+
+POOLINGS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
+
+
+def grad_cam(network, logits=True, batch_size=16, layer=None):
+    """Build Grad-CAM: the last feature maps, weighed by how much a class's score needs them.
+
+    Equations 1 and 2 of the paper: weight of a channel = mean over places of the score's gradient
+    to it; map = positive part of the weighted sum; then bilinear to the picture's size.
+
+    Args:
+        network, logits: as visualization.saliency.saliency.
+        batch_size: pictures in one pass.
+        layer: name of the layer, as models.layers.find_layer takes it; None for the last one with
+            maps of more than one pixel that is no pooling.
+
+    Returns:
+        Callable (pictures, targets=None) -> masks float32 (N, H, W), at least 0.
+
+    Raises:
+        InputError: a network without class scores, no such layer, or one without maps.
+    """
+    model = classifier(network, logits)
+    batches.checked_size(batch_size)
+    traced = graph.trace(model)
+    feature_map = _named(model, traced, layer) if layer is not None else _last(model, traced)
+    features = gradients.forward(keras.Model(traced.input, feature_map))
+    # a branch beside the layer still reads the pixels
+    pixels = [traced.input] if _goes_past(traced, feature_map) else []
+    head = keras.Model([feature_map, *pixels], traced.output)
+    gradient = gradients.input_gradient(head, lambda *inputs: list(inputs))
+
+    def masks(pictures, targets=None):
+        pictures = batches.checked(model, pictures)
+        chosen = batches.checked_targets(targets, len(pictures), model.output_shape[-1])
+        if chosen is None:
+            chosen = np.full(len(pictures), gradients.PREDICTED)
+
+        def batch(i):
+            maps = features(pictures[i])
+            beside = [pictures[i].astype(np.float32)] if pixels else []
+            weights = gradient(maps, chosen[i], *beside)[1].mean(axis=(1, 2))
+            summed = np.einsum("nhwc,nc->nhw", maps.astype(np.float32), weights)
+            return _resized(np.maximum(summed, 0), pictures.shape[1:3])
+
+        return batches.joined(batch, len(pictures), batch_size)
+
+    return masks
+
+
+def _resized(masks, size):
+    return np.asarray(ops.convert_to_numpy(ops.image.resize(masks[..., None], size)))[..., 0]
+
+
+def _has_places(tensor):
+    """Whether a Keras tensor holds maps of more than one pixel; unknown sizes count as such."""
+    shape = getattr(tensor, "shape", ())
+    return len(shape) == 4 and tuple(shape[1:3]) != (1, 1)
+
+
+def _last(model, traced):
+    for call in reversed(traced.calls):
+        if _has_places(call.output) and not isinstance(call.operation, POOLINGS):
+            return call.output
+    raise InputError(f"{model.name} has no layer with maps; Grad-CAM needs one")
+
+
+def _named(model, traced, name):
+    layer = find_layer(model, name)
+    found = [call.output for call in traced.calls if call.operation is layer]
+    if found and _has_places(found[-1]):
+        return found[-1]
+    raise InputError(
+        f"layer {layer.name!r} of {model.name} is a {type(layer).__name__} without maps (N, H, W, "
+        "channels) of its own"
+    )
+
+
+def _goes_past(traced, feature_map):
+    """Whether the output can be reached from the pixels without this map."""
+    reached = {id(traced.input)}
+    for call in traced.calls:
+        if call.output is not feature_map and any(id(x) in reached for x in call.inputs):
+            reached |= {id(x) for x in keras.tree.flatten(call.output)}
+    return id(traced.output) in reached

@@ -1,0 +1,85 @@
+"""Guided backpropagation (Springenberg et al. 2014, arXiv 1412.6806, section 3.4).
+
+At every ReLU only positive gradients go back, and only where the ReLU's input was positive. The
+ReLU itself sees to the second: so the network's own layers are called again, each ReLU followed by
+an identity that lets only positive gradients through. Nothing is copied, and the network is not
+changed.
+"""
+
+import keras
+from keras import ops
+
+from models import graph
+from models.errors import InputError
+from models.logits import classifier
+from visualization.saliency import of_gradient
+
+
+@keras.saving.register_keras_serializable("art_transfer")
+class PositiveGradient(keras.layers.Layer):
+    """The identity, whose gradient is the positive part of the one that arrives. Any shape."""
+
+    def call(self, inputs):
+        return _positive_gradient(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+@ops.custom_gradient
+def _positive_gradient(x):
+    def gradient(*args, upstream=None):
+        return ops.relu(args[0] if upstream is None else upstream)
+
+    return x, gradient
+
+
+def guided_backprop(network, logits=True, batch_size=16, channels="max"):
+    """Build guided backpropagation.
+
+    Args:
+        network, logits, batch_size, channels: as visualization.saliency.saliency.
+
+    Returns:
+        Callable (pictures, targets=None) -> masks float32 (N, H, W), at least 0 unless `channels`
+        is `sum`.
+
+    Raises:
+        InputError: a network without class scores, or without ReLU.
+    """
+    return of_gradient(guided(classifier(network, logits)), batch_size, channels)
+
+
+def guided(model):
+    """The same network, with its own layers, whose ReLUs let only positive gradients back.
+
+    ReLU and ReLU6 count, as layers and as activations of other layers.
+
+    Args:
+        model: keras.Model, functional or sequential, one input.
+
+    Returns:
+        keras.Model with the same outputs.
+    """
+    gates = []
+
+    def call(operation, *args, **kwargs):
+        output = operation(*args, **kwargs)
+        if not _is_relu(operation):
+            return output
+        gates.append(PositiveGradient(dtype=output.dtype))
+        return gates[-1](output)
+
+    traced = graph.trace(model, call=call)
+    if not gates:
+        raise InputError(f"{model.name} has no ReLU; guided backpropagation needs them")
+    return keras.Model(traced.input, traced.output, name=f"{model.name}_guided")
+
+
+def _is_relu(operation):
+    if isinstance(operation, keras.layers.ReLU):
+        return True
+    activation = getattr(operation, "activation", None)
+    return activation in (keras.activations.relu, keras.activations.relu6) or (
+        type(operation).__name__ in ("Relu", "Relu6")  # of keras.ops
+    )

@@ -1,0 +1,1 @@
+"""Optimized images (feature visualization) after Lucid: param, transform, objectives, render."""

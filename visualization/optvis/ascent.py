@@ -1,0 +1,228 @@
+"""Ascent: the one loop that optimizes images, by Keras `fit`.
+
+An optimized image is training turned round: the image's parameters are the weights, the network is
+frozen, and a step of `fit` raises the objective. Transforms, network, scores, their record and the
+update are one compiled step; it is compiled once and used again for the next images.
+"""
+
+import functools
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.errors import InputError
+from visualization.optvis import redirected_relu
+from visualization.optvis.bounds import whole_number
+from visualization.optvis.cut import cut
+
+LEARNING_RATE = 0.05  # Lucid, optvis/render.py: Adam(0.05)
+EPSILON = 1e-8  # of TensorFlow 1's Adam, which Lucid uses; Keras has 1e-7
+PIXEL_RANGE = 255.0  # optimized images are in [0, 1], networks take [0, 255]
+NOT_LAYERS = ("input", "labels", "channels")  # names that an objective asks for, but no layers
+# Gradients inside a float16 network are this much larger, so that they are not rounded to 0. One
+# constant will do: the gradient of a mean over up to 784 places (28x28) is then about 1 at the
+# target, far from both ends of float16, and an image's step is left out where it overflows.
+FLOAT16_SCALE = 1024.0
+
+
+def adam(learning_rate=LEARNING_RATE):
+    """Lucid's optimizer."""
+    return keras.optimizers.Adam(learning_rate, epsilon=EPSILON)
+
+
+class Ascent(keras.Model):
+    """Images and the compiled step that raises their scores.
+
+    Every image's own score is raised, as if it were alone: the loss is minus the sum over images.
+
+    Args:
+        model: keras.Model, RGB (N, H, W, 3) in [0, 255] -> anything. It is not changed.
+        objective: Objective.
+        image: Keras layer without inputs giving (N, H, W, 3 or 4) in [0, 1]: param.image.
+        steps: the most steps that a run takes.
+        transforms: function (images, keras.random.SeedGenerator) -> images, or None.
+        optimizer: keras.optimizers.Optimizer, copied; None for Lucid's Adam.
+        redirect: to redirect the gradients of ReLUs in the first steps (redirected_relu).
+        dtype: precision of the network: `float32`, `bfloat16` or `float16`.
+        labels: class names of the network's output, or None.
+        seed: int, of the transforms' draws.
+
+    Attributes:
+        step: number of steps made. channels: int32 (N,), for objectives.each_channel.
+
+    Raises:
+        InputError: what `cut` raises; an objective that does not fit the network.
+    """
+
+    def __init__(
+        self,
+        model,
+        objective,
+        image,
+        steps,
+        transforms=None,
+        optimizer=None,
+        redirect=True,
+        dtype="float32",
+        labels=None,
+        seed=0,
+    ):
+        super().__init__(name="ascent", dtype="float32")
+        whole_number("steps", steps)
+        self.image, self.transforms, self.objective = image, transforms, objective
+        self.labels, self.seed = labels, seed
+        self.draws = keras.random.SeedGenerator(seed)
+        self.scale = FLOAT16_SCALE if dtype == "float16" else 1.0
+        shape = tuple(image().shape)
+        self.count = shape[0]
+        self._add_state(steps)
+        self._cut(model, shape, dtype, redirect)
+        self.built = True
+        self._check_objective()
+        self._prepare(optimizer)
+
+    def _add_state(self, steps):
+        state = functools.partial(self.add_weight, trainable=False)
+        self.step = state((), "zeros", "float32", name="step")
+        self.channels = state((self.count,), "zeros", "int32", name="channels")
+        self.alive = state((self.count,), "ones", "float32", name="alive")
+        self.record = state((steps, self.count), "zeros", "float32", name="record")
+
+    def _cut(self, model, shape, dtype, redirect):
+        """Networks for transformed and for clean images; one, where these are of one size."""
+        names = [name for name in self.objective.layers if name not in NOT_LAYERS]
+        seen = tuple(self._transformed(self.image()).shape)
+        if names and seen[-1] != 3:
+            raise InputError(
+                f"images of {seen[-1]} channels for {model.name}, which takes 3; with alpha=True "
+                "the transforms need collapse_alpha_random"
+            )
+        relu = functools.partial(redirected_relu.activation, self.step) if redirect else None
+        self.network = cut(model, names, seen[1:3], dtype, relu) if names else None
+        same = seen[1:3] == shape[1:3] or not names or shape[-1] != 3
+        self.clean = self.network if same else cut(model, names, shape[1:3], dtype)
+
+    def _check_objective(self):
+        """Ask for the scores of empty maps, so that mistakes show before anything is compiled."""
+        outputs = self.network.output if self.network else {}
+        maps = {name: ops.zeros((self.count, *map.shape[1:])) for name, map in outputs.items()}
+        scores = self._scores(self.image(), maps)
+        if tuple(scores.shape) != (self.count,):
+            raise InputError(
+                f"objective {self.objective.description} gives {tuple(scores.shape)}; accepted: "
+                f"({self.count},), a score for each image, or a scalar"
+            )
+
+    def _prepare(self, optimizer):
+        given = adam() if optimizer is None else optimizer
+        optimizer = type(given).from_config(given.get_config())
+        # XLA on TensorFlow is slower for convolutions on a CPU and lacks the transforms' kernel
+        xla = keras.backend.backend() != "tensorflow"
+        # Several steps per execution would put the step into a loop of TensorFlow's graph, where
+        # it takes a fifth longer (measured on a CPU) than the return to Python that it saves.
+        self.compile(optimizer, jit_compile=xla)
+        optimizer.build(self.trainable_variables)
+        self._fresh = tuple(np.array(v) for v in optimizer.variables)
+
+    def call(self, inputs, training=False):
+        """Scores (N,): in training of the transformed images, recorded, else of the clean ones."""
+        if not training:
+            picture = self.image()
+            return self._scores(picture, _maps(self.clean, picture))
+        picture = _guarded(self.image(), self.alive, 1.0 / self.scale)
+        scores = self._scores(picture, _maps(self.network, self._transformed(picture)))
+        now = np.arange(self.record.shape[0], dtype="float32")[:, None] == self.step.value
+        self.record.assign(ops.where(now, scores, self.record.value))
+        self.alive.assign(self.alive.value * ops.cast(ops.isfinite(scores), "float32"))
+        self.step.assign_add(1.0)
+        return _scaled(scores, self.scale)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return -ops.sum(ops.where(ops.isfinite(y_pred), y_pred, ops.zeros_like(y_pred)))
+
+    def _transformed(self, picture):
+        return picture if self.transforms is None else self.transforms(picture, self.draws)
+
+    def _scores(self, picture, maps):
+        def T(name):  # noqa: N802 (Lucid's name)
+            if name == "labels":
+                if self.labels is None:
+                    raise InputError("this network has no class names; give the class's number")
+                return self.labels
+            if name == "channels":
+                return self.channels.value
+            return picture if name == "input" else ops.cast(maps[name], "float32")
+
+        scores = ops.cast(self.objective(T), "float32")
+        return ops.broadcast_to(scores, (self.count,)) if scores.shape == () else scores
+
+    def restart(self, seeds=None, channels=None):
+        """Begin anew, with nothing compiled again.
+
+        Args:
+            seeds: as the image's `draw` takes them; None to leave the images as they are.
+            channels: N ints for objectives.each_channel, or None.
+        """
+        if seeds is not None:
+            self.image.draw(seeds)
+        if channels is not None:
+            self.channels.assign(np.asarray(channels, "int32"))
+        for variable, value in zip(self.optimizer.variables, self._fresh, strict=True):
+            variable.assign(value)
+        self.step.assign(0.0)
+        self.alive.assign(np.ones(self.count, "float32"))
+        self.record.assign(np.zeros(self.record.shape, "float32"))
+        self.draws.state.assign(np.array([self.seed, 0], "uint32"))
+
+    def advance(self, steps, callbacks=(), verbose=0):
+        """Make so many steps; `callbacks` and `verbose` are those of keras.Model.fit."""
+        left = self.record.shape[0] - int(self.step.numpy())
+        if steps > left:
+            raise InputError(f"{steps} steps; accepted: up to {left}, what is left of this run")
+        if steps:
+            nothing = np.zeros((steps, 1), "float32")
+            self.fit(
+                nothing, batch_size=1, shuffle=False, callbacks=list(callbacks), verbose=verbose
+            )
+
+    def images(self):
+        """Images as they are: (N, H, W, 3 or 4) float32 in [0, 1]."""
+        return ops.convert_to_numpy(self.image())
+
+    def scores(self):
+        """Score of every step made, on the transformed image: (steps, N) float32."""
+        return ops.convert_to_numpy(self.record)[: int(self.step.numpy())]
+
+    def clean_scores(self):
+        """Scores (N,) of the images as they are, without transforms."""
+        return self.predict(np.zeros((1, 1), "float32"), batch_size=1, verbose=0)
+
+
+def _maps(network, images):
+    return {} if network is None else network(PIXEL_RANGE * images, training=False)
+
+
+@ops.custom_gradient
+def _scaled(x, factor):
+    """x, with a gradient `factor` times as large."""
+
+    def gradient(*first, upstream=None):
+        upstream = first[0] if upstream is None else upstream
+        return upstream * factor, ops.zeros_like(factor)
+
+    return x, gradient
+
+
+@ops.custom_gradient
+def _guarded(images, alive, factor):
+    """Images, with a gradient `factor` times as large; 0 for one not alive or not finite."""
+
+    def gradient(*first, upstream=None):
+        upstream = first[0] if upstream is None else upstream
+        finite = ops.all(ops.isfinite(upstream), axis=(1, 2, 3), keepdims=True)
+        passes = ops.logical_and(finite, alive[:, None, None, None] > 0)
+        kept = ops.where(passes, upstream * factor, ops.zeros_like(upstream))
+        return kept, ops.zeros_like(alive), ops.zeros_like(factor)
+
+    return images, gradient

@@ -1,0 +1,227 @@
+"""Optimized images of a network: render_vis, with Lucid's meaning, and render_channels, of many.
+
+render_channels compiles one step for a layer and runs it for batch after batch of its channels.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from models.errors import InputError
+from models.loading import Loaded
+from visualization.optvis import objectives, param, transform
+from visualization.optvis.ascent import LEARNING_RATE, Ascent, adam
+from visualization.optvis.bounds import below, whole_number
+from visualization.optvis.cut import cut
+
+VIS_SIZE = 128  # Lucid's default image of render_vis
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """An optimized image of a channel.
+
+    image: (h, w, 3) float32 in [0, 1] (with alpha (h, w, 4)). scores: (steps,) float32, of the
+    transformed image at every step. clean_score: of the image as it is, at the end; None for an
+    image with alpha. nan_step: first step at which the score was not finite, or None; the image is
+    then about what it was before that step.
+    """
+
+    channel: int
+    image: Any
+    scores: Any
+    clean_score: Any
+    nan_step: Any
+
+
+def render_vis(
+    model,
+    objective_f,
+    param_f=None,
+    optimizer=None,
+    transforms=None,
+    thresholds=(512,),
+    verbose=True,
+    relu_gradient_override=True,
+    use_fixed_seed=False,
+    seed=0,
+    dtype="float32",
+):
+    """Optimize images for one objective.
+
+    Args:
+        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.loading.Loaded.
+        objective_f: Objective, `layer:channel` or `layer:label`.
+        param_f: function giving the images' layer; None for `lambda: param.image(128)`. It decides
+            on what the images start from.
+        optimizer: keras.optimizers.Optimizer; None for Adam of learning rate 0.05.
+        transforms: list as transform.compose takes it; None for the standard list, [] for none.
+        thresholds: numbers of steps after which the images are kept.
+        verbose: to show a progress bar.
+        relu_gradient_override: to redirect the gradients of ReLUs in the first steps.
+        use_fixed_seed: True for the transforms' draws of `seed`, False for others in every run.
+        seed: int from 0.
+        dtype: precision of the network: `float32`, `bfloat16` or `float16`.
+
+    Returns:
+        List, for every threshold in rising order, of images (N, H, W, 3) float32 in [0, 1] (with
+        alpha (N, H, W, 4)), without transforms.
+
+    Raises:
+        InputError: an argument that cannot be used.
+
+    Source: Lucid, optvis/render.py.
+    """
+    model, labels = _opened(model)
+    thresholds = sorted(set(thresholds))
+    for threshold in thresholds:
+        whole_number("threshold", threshold)
+    if not thresholds:
+        raise InputError("thresholds is empty; accepted: numbers of steps")
+    ascent = Ascent(
+        model,
+        objectives.as_objective(objective_f),
+        param_f() if param_f else param.image(VIS_SIZE),
+        thresholds[-1],
+        _transform(transforms),
+        optimizer,
+        relu_gradient_override,
+        dtype,
+        labels,
+        seed if use_fixed_seed else int(np.random.SeedSequence().generate_state(1)[0] >> 1),
+    )
+    kept = []
+    for before, after in zip([0, *thresholds], thresholds, strict=False):
+        ascent.advance(after - before, verbose=int(bool(verbose)))
+        kept.append(ascent.images())
+    return kept
+
+
+def render_channels(
+    model,
+    layer,
+    channels,
+    steps=2048,
+    size=224,
+    batch=8,
+    transforms=None,
+    dtype="float32",
+    seed=0,
+    learning_rate=LEARNING_RATE,
+    param_f=None,
+    callbacks=(),
+):
+    """Optimize an image for each of many channels of a layer.
+
+    Args:
+        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.loading.Loaded.
+        layer: name, as models.layers.find_layer takes it.
+        channels: iterable of numbers of channels, or "all".
+        steps: ascent steps for each. 2048: Gonthier et al. 2020.
+        size: side of the images in pixels. 224: the same.
+        batch: images optimized at a time.
+        transforms: list as transform.compose takes it; None for the standard list, [] for none.
+        dtype: precision of the network: `float32`, `bfloat16` or `float16`.
+        seed: int from 0. A channel's start depends on it and on the channel only.
+        learning_rate: of Adam.
+        param_f: function giving the layer of `batch` images (`lambda: param.image(224, batch=8)`
+            is the default); `size` is not read then.
+        callbacks: of keras.Model.fit, called for each batch of channels.
+
+    Yields:
+        Rendered, for each channel in the order given, as its batch is done.
+
+    Raises:
+        InputError: an argument that cannot be used; before anything is computed.
+    """
+    model, labels = _opened(model)
+    whole_number("steps", steps, least=1)
+    whole_number("batch", batch, least=1)
+    image = param_f() if param_f else param.image(size, batch=batch)
+    objective = objectives.each_channel(layer)
+    optimizer = adam(learning_rate)
+    ascent = Ascent(
+        model, objective, image, steps, _transform(transforms), optimizer, True, dtype, labels, seed
+    )
+    channels = _numbers(channels, ascent.network.output[layer].shape[-1], layer)
+    return _batches(ascent, channels, steps, seed, callbacks)
+
+
+def _batches(ascent, channels, steps, seed, callbacks):
+    """Yield Rendered by batches of the ascent's size; the last is filled up with its last."""
+    for start in range(0, len(channels), ascent.count):
+        wanted = channels[start : start + ascent.count]
+        slots = wanted + wanted[-1:] * (ascent.count - len(wanted))
+        ascent.restart([(seed, channel) for channel in slots], slots)
+        ascent.advance(steps, callbacks)
+        images, scores = ascent.images(), ascent.scores()
+        clean = ascent.clean_scores() if images.shape[-1] == 3 else [None] * len(slots)
+        for slot, channel in enumerate(wanted):
+            broken = np.flatnonzero(~np.isfinite(scores[:, slot]))
+            yield Rendered(
+                channel=channel,
+                image=images[slot],
+                scores=scores[:, slot],
+                clean_score=None if clean[slot] is None else float(clean[slot]),
+                nan_step=int(broken[0]) if len(broken) else None,
+            )
+
+
+def channel_scores(model, layer, pictures, size, dtype="float32"):
+    """Scores of real pictures: the spatial mean of every channel's map.
+
+    Args:
+        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.loading.Loaded.
+        layer: name, as models.layers.find_layer takes it.
+        pictures: iterable of batches (N, size, size, 3) uint8 or float, RGB in [0, 255].
+        size: side of the pictures in pixels.
+        dtype: precision of the network.
+
+    Returns:
+        (number of pictures, C) float32.
+
+    Raises:
+        InputError: a layer or size that the network does not have or take; no pictures.
+    """
+    model, _ = _opened(model)
+    network = cut(model, [layer], (size, size), dtype)
+    maps = ops.cast(network.output[layer], "float32")
+    axes = tuple(range(1, len(maps.shape) - 1))
+    scorer = keras.Model(network.input, ops.mean(maps, axis=axes) if axes else maps)
+    scores = []
+    for batch in pictures:
+        if tuple(batch.shape[1:]) != (size, size, 3):
+            raise InputError(f"pictures {tuple(batch.shape)}; accepted: (N, {size}, {size}, 3)")
+        scores.append(np.asarray(scorer.predict_on_batch(np.asarray(batch, "float32"))))
+    if not scores:
+        raise InputError(f"no pictures to score at {layer}")
+    return np.concatenate(scores)
+
+
+def _opened(model):
+    """A keras.Model and its class names, or None."""
+    if isinstance(model, Loaded):
+        return model.model, model.classes
+    if not isinstance(model, keras.Model):
+        raise InputError(f"model {model!r}; accepted: a keras.Model, or what models.load gives")
+    return model, None
+
+
+def _transform(transforms):
+    if transforms is None:
+        transforms = transform.standard_transforms
+    return transform.compose(transforms) if transforms else None
+
+
+def _numbers(channels, count, layer):
+    if isinstance(channels, str):
+        if channels != "all":
+            raise InputError(f"channels {channels!r}; accepted: numbers, or 'all'")
+        return list(range(count))
+    channels = list(channels)
+    for channel in channels:
+        below("channel", channel, count, f"channels of {layer}")
+    return [int(channel) for channel in channels]

@@ -1,0 +1,103 @@
+"""Command: optimized images of a layer's channels (Olah et al. 2017; Gonthier et al. 2020).
+
+python -m visualization.render MODEL --layer L --channels 52,60-63|all --out DIR
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from models import device
+from models.errors import exit_code
+from transfer import folders, identities
+from visualization import figures, rendering, sources
+from visualization.optvis import cut
+from visualization.progress import Progress
+
+
+def flags():
+    """The command's flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m visualization.render", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("model", help="as models.load takes it, e.g. VGG19:imagenet or FILE.keras")
+    parser.add_argument("--layer", required=True, help="python -m models MODEL lists them")
+    parser.add_argument("--channels", required=True, help="e.g. 52,60-63, or all")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the results")
+    parser.add_argument("--steps", type=int, default=2048, help="of ascent; default 2048")
+    parser.add_argument("--size", type=int, default=224, help="pixels; default 224")
+    parser.add_argument("--batch", type=int, help="images at a time; default: what memory holds")
+    parser.add_argument("--dtype", choices=cut.PRECISIONS, default="float32")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--param", choices=list(rendering.PARAMS), default="fft")
+    parser.add_argument("--pictures", nargs="*", default=[], help="to compare scores with")
+    parser.add_argument("--spectrum", nargs="*", default=[], help="pictures, for --param maco")
+    return parser
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    arguments = flags().parse_args(argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
+    device.keep_pipeline_on_cpu()
+    print(f"device: {device.name()}", flush=True)
+    if device.warning():
+        print(device.warning(), flush=True)
+    run(arguments)
+
+
+def run(arguments):
+    """Optimize the images that are not there yet and write the folder, or find it finished."""
+    job = rendering.job(arguments)
+    out = arguments.out
+    with folders.locked(out):
+        if identities.finished(out, job.identity):
+            print(f"already finished: {out}")
+            return
+        identities.forget_other_run(out, job.identity, "*.png")
+        with folders.whole(out, resume=True) as partial:
+            identities.sign(partial, job.identity)
+            optimize(job, partial, compared(job, arguments.pictures))
+            finish(job, partial)
+        identities.unsign(out)
+    print(f"results in {out}")
+
+
+def compared(job, paths):
+    """Highest score of every channel over the user's pictures, or None without pictures."""
+    if not paths:
+        return None
+    files = sources.found(paths)
+    print(f"scoring {len(files)} pictures", flush=True)
+    return rendering.best_pictures(job, files)
+
+
+def optimize(job, partial, best):
+    """Write a PNG and a JSON for each channel that has none yet."""
+    left = [channel for channel in job.channels if not job.json_file(partial, channel).exists()]
+    if len(left) < len(job.channels):
+        print(f"going on: {len(job.channels) - len(left)} of {len(job.channels)} channels are done")
+    progress = Progress(len(left), job.steps)
+    for rendered in rendering.rendered(job, left, progress):
+        # the JSON last: a channel that has one is done
+        folders.write_bytes(job.png_file(partial, rendered.channel), figures.png(rendered.image))
+        record = rendering.record(rendered, best)
+        folders.write_json(job.json_file(partial, rendered.channel), record)
+        progress.done(rendering.line(record))
+
+
+def finish(job, partial):
+    """Write the contact sheet, the table of scores and the manifest."""
+    records = [folders.read_json(job.json_file(partial, channel)) for channel in job.channels]
+    tiles = [(job.png_file(partial, r["channel"]), rendering.caption(r)) for r in records]
+    folders.write_bytes(partial / "contact_sheet.png", figures.contact_sheet(tiles))
+    folders.write_text(partial / "scores.csv", rendering.table(records))
+    manifest = folders.manifest(identity=job.identity, device=device.name())
+    folders.write_json(partial / "manifest.json", manifest)
+    print(rendering.summary(records))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""VisualBackProp (Bojarski et al. 2016, arXiv 1611.05418): what every layer of a network sees.
+
+The feature maps of every convolution are averaged over channels. From the deepest to the first,
+the mask is scaled up to the size of the map before and multiplied with it; the last is scaled up
+to the picture's size. No class and no gradient is involved.
+
+`paper`: the maps are taken after ReLU, and the scaling is a transposed convolution with weights of
+1, with the window and the stride of the convolution whose map is scaled, also between maps of
+one size, which so get smeared. Poolings between two convolutions count in the stride.
+
+`released`, the code of Sabatelli et al. 2018: the maps are what the convolution layers give (with
+their fused activation, without one that follows as a layer), each scaled to [0, 1] by its least
+and greatest value; a 3x3 window with stride 2 where sizes differ, and no scaling where they do not.
+The released code needs each size to be exactly twice the next; here the stride is the true one.
+
+Branches, which neither foresees: visualization/stages.py.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from models import gradients, graph
+from models.errors import InputError
+from models.loading import Loaded
+from visualization import batches
+from visualization.stages import find_stages
+
+FORMS = ("paper", "released")
+TINY = float(np.finfo(np.float32).tiny)  # divides a map that is 0 everywhere
+
+
+def visual_backprop(network, logits=True, batch_size=16, form="paper"):
+    """Build VisualBackProp for a network; one forward pass gives the masks of a batch.
+
+    Args:
+        network: keras.Model or models.loading.Loaded, RGB pixels (N, H, W, 3) in [0, 255] in.
+        logits: not read: the masks end before the classifier.
+        batch_size: pictures in one pass.
+        form: `paper` or `released`, as above.
+
+    Returns:
+        Callable (pictures, targets=None) -> masks float32 (N, H, W) in [0, 1], each picture's from
+        its own least to its greatest value, 0 where these are one. targets are not read.
+
+    Raises:
+        InputError: no convolution with a map of more than one pixel, or another form.
+    """
+    del logits
+    batches.checked_choice("form", form, FORMS)
+    model = network.model if isinstance(network, Loaded) else network
+    batches.checked_size(batch_size)
+    built = {}
+    if None not in model.inputs[0].shape[1:3]:
+        built[model.inputs[0].shape[1:3]] = gradients.forward(mask_model(model, form=form))
+
+    def masks(pictures, targets=None):
+        del targets
+        pictures = batches.checked(model, pictures)
+        size = pictures.shape[1:3]
+        if size not in built:
+            built[size] = gradients.forward(mask_model(model, size, form))
+        return batches.joined(lambda i: built[size](pictures[i]), len(pictures), batch_size)
+
+    return masks
+
+
+def mask_model(model, size=None, form="paper"):
+    """The network from its pixels to VisualBackProp's masks, as a keras.Model.
+
+    Args:
+        model: keras.Model, RGB pixels (N, H, W, 3) in [0, 255] in.
+        size: (H, W) of the pictures; None for the size that the network states.
+        form: `paper` or `released`.
+
+    Returns:
+        keras.Model, pixels -> masks float32 (N, H, W) in [0, 1]; it shares the network's layers.
+    """
+    traced = graph.trace(model, size)
+    stages = find_stages(traced, form)
+    if not stages:
+        raise InputError(f"{model.name} has no convolution with a map of more than one pixel")
+    layer = Masks(
+        [stage.stride for stage in stages],
+        [stage.window for stage in stages],
+        traced.input.shape[1:3],
+        form,
+        name="masks",
+    )
+    return keras.Model(traced.input, layer([list(stage.maps) for stage in stages]))
+
+
+class Masks(keras.layers.Layer):
+    """VisualBackProp's masks from the maps of all stages.
+
+    Input: list of stages, deepest first, each a list of maps (N, h, w, channels). Output: float32
+    (N, H, W) in [0, 1]. A mask is divided by its greatest value after every product: it would
+    overflow, and the end result does not depend on it.
+    """
+
+    def __init__(self, strides, windows, size, form, **kwargs):
+        super().__init__(dtype="float32", autocast=False, **kwargs)
+        self.stride_of, self.window_of, self.size, self.form = strides, windows, size, form
+
+    def call(self, stages):
+        mask = None
+        for stage, stride, window in zip(stages, self.stride_of, self.window_of, strict=True):
+            size = stage[0].shape[1:3]
+            averaged = _averaged(stage, self.form)
+            if mask is not None:
+                averaged = averaged * self._scaled(mask, size, before, stride)  # noqa: F821
+            mask = averaged / ops.maximum(ops.max(averaged, axis=(1, 2), keepdims=True), TINY)
+            before = stride, window
+        return _unit_range(self._scaled(mask, self.size, before, (1, 1)), 0.0)
+
+    def _scaled(self, mask, size, deeper, stride):
+        strides, window = deeper
+        if self.form == "released" and tuple(mask.shape[1:3]) == tuple(size):
+            return mask
+        steps = [max(1, round(a / b)) for a, b in zip(strides, stride, strict=True)]
+        return scaled_up(mask, size, steps, window)
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0][0][0], *self.size)
+
+
+def _averaged(maps, form):
+    """Mean over the channels of all maps, (N, h, w); `released`: in [0, 1]."""
+    if form == "released":
+        (single,) = maps
+        # a constant map says nothing about place: it leaves the product as it is
+        return _unit_range(ops.mean(ops.cast(single, "float32"), axis=-1), 1.0)
+    channels = sum(x.shape[-1] for x in maps)
+    # some activations (SiLU, ELU) leave negative values, and some maps have no activation
+    sums = [ops.sum(ops.relu(ops.cast(x, "float32")), axis=-1) for x in maps]
+    return sum(sums[1:], sums[0]) / channels
+
+
+def _unit_range(masks, constant):
+    """Each mask from its least to its greatest value, (N, h, w) in [0, 1]; `constant` if equal."""
+    low = ops.min(masks, axis=(1, 2), keepdims=True)
+    span = ops.max(masks, axis=(1, 2), keepdims=True) - low
+    return ops.where(span > 0, (masks - low) / ops.maximum(span, TINY), constant)
+
+
+def scaled_up(masks, size, stride, window):
+    """Transposed convolution with weights of 1, to an exact size.
+
+    Args:
+        masks: (N, h, w).
+        size: (H, W) of the result.
+        stride: rows and columns between the windows of neighbours.
+        window: rows and columns of a window, enlarged where it would leave pixels uncovered.
+            What the windows reach beyond H and W is cut off on both sides alike (one pixel more
+            at the end), as "same" padding adds it.
+
+    Returns:
+        (N, H, W).
+    """
+    for axis in (1, 2):
+        i = axis - 1
+        reaching = reached_by(masks.shape[axis], size[i], stride[i], window[i])
+        edge = [(0, 0)] * 3
+        edge[axis] = (0, 1)  # a row of zeros where a pixel is reached by fewer windows
+        with_zero = ops.pad(masks, edge)
+        terms = [ops.take(with_zero, indices, axis=axis) for indices in reaching]
+        masks = sum(terms[1:], terms[0])
+    return masks
+
+
+def reached_by(count, size, stride, window):
+    """For every pixel of the result the windows that reach it: int (most, size), `count` for none.
+
+    Sums, not a product with a matrix of ones: GPUs round the factors of products (TF32).
+    """
+    # only maps that are narrower than the deeper one, which no network of convolutions has, shrink
+    stride = stride if count < size else 1
+    window = max(window, stride, size - (count - 1) * stride)
+    before = ((count - 1) * stride + window - size) // 2
+    start = np.arange(count) * stride - before
+    inside = np.arange(size)[:, None] - start
+    reached = [np.flatnonzero((row >= 0) & (row < window)) for row in inside]
+    most = max(map(len, reached))
+    return np.array([np.pad(r, (0, most - len(r)), constant_values=count) for r in reached]).T
