@@ -24,20 +24,21 @@ class Progress(keras.callbacks.Callback):
         self.started, self.shown, self.seconds = clock(), 0.0, 0.0
 
     def on_train_batch_end(self, batch, logs=None):
-        self.step = batch + 1
+        self.step = self.step % self.steps + 1  # a run of an ascent is several fits
         if self.out.isatty() and self.clock() - self.shown >= EVERY:
             self.shown = self.clock()
             self.out.write(f"\r{self._state()}\x1b[K")
             self.out.flush()
 
     def on_train_end(self, logs=None):
+        if self.step < self.steps:
+            return
         self.made = min(self.made + self.batch, self.count)
         self.seconds = self.clock() - self.started
 
     def done(self, text):
         """Count an image as made, and say so."""
         self.finished += 1
-        self.step = 0
         self.say(f"{self.finished} of {self.count}: {text}{self._left()}")
 
     def say(self, text):

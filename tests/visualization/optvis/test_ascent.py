@@ -117,6 +117,19 @@ def test_the_step_is_traced_once_for_all_batches():
     assert len(traces) == count
 
 
+def test_only_the_first_sixteen_steps_are_redirected():
+    """Steps too small to excite anything: the image moves only while gradients are redirected."""
+    image, optimizer = pixels(), keras.optimizers.SGD(1e-6)
+    model = network(bias=-6.0)
+    ascent = Ascent(model, objectives.channel("first_relu", 0), image, 18, optimizer=optimizer)
+    moved = []
+    for _ in range(18):
+        before = np.array(image.weights[0])
+        ascent.advance(1)
+        moved.append(bool((before != np.array(image.weights[0])).any()))
+    assert moved == [True] * 16 + [False] * 2
+
+
 @pytest.mark.parametrize("redirect", [True, False])
 def test_a_channel_that_no_start_excites_takes_off_only_with_redirected_gradients(redirect):
     model = network(bias=-6.0)

@@ -1,26 +1,20 @@
 """Redirected gradients by hand. Gradients come from `fit` with SGD: every backend has that."""
 
-import functools
-
 import keras
 import numpy as np
 import pytest
 
 from visualization.optvis import redirected_relu
 
-STEP_LIMIT = redirected_relu.REDIRECTED_STEPS
-
 
 class Weighted(keras.Model):
     """Loss: sum of weights * relu(x), x its only trainable weight."""
 
-    def __init__(self, x, weights, step, max_value):
+    def __init__(self, x, weights, max_value):
         super().__init__()
         self.x = self.add_weight(x.shape, "zeros", trainable=True)
         self.x.assign(x)
-        self.step = self.add_weight((), "zeros", trainable=False)
-        self.step.assign(step)
-        self.relu = functools.partial(redirected_relu.activation, self.step)(max_value)
+        self.relu = redirected_relu.activation(max_value)
         self.weights_of_loss = weights
         self.built = True
         self.compile(keras.optimizers.SGD(1.0))
@@ -32,9 +26,9 @@ class Weighted(keras.Model):
         return keras.ops.sum(self.weights_of_loss * y_pred)
 
 
-def gradient(x, upstream, step=0, max_value=None):
+def gradient(x, upstream, max_value=None):
     x, upstream = np.array(x, "float32"), np.array(upstream, "float32")
-    model = Weighted(x, upstream, step, max_value)
+    model = Weighted(x, upstream, max_value)
     model.fit(np.zeros((1, 1)), verbose=0)
     return (x - np.array(model.x)).tolist()
 
@@ -47,11 +41,6 @@ def test_image_that_nothing_gets_through_is_redirected_and_others_are_not():
     assert gradient(x, upstream) == [[-1, 0, -4], [0, 2, 0], [0, -1, -1]]
 
 
-@pytest.mark.parametrize(("step", "expected"), [(0, -1), (STEP_LIMIT - 1, -1), (STEP_LIMIT, 0)])
-def test_only_the_first_steps_are_redirected(step, expected):
-    assert gradient([[-1.0]], [[-1.0]], step) == [[expected]]
-
-
 def test_relu6_is_redirected_at_both_ends():
     x = [[-1, -1, 8, 8], [-1, 3, 8, 8]]
     upstream = [[-1, 1, -1, 1], [-1, 5, -1, 1]]
@@ -61,6 +50,6 @@ def test_relu6_is_redirected_at_both_ends():
 @pytest.mark.parametrize("max_value", [None, 6])
 def test_forward_is_the_plain_relu(max_value):
     x = np.linspace(-10, 10, 21, dtype="float32").reshape(3, 7)
-    relu = redirected_relu.activation(keras.Variable(0.0, trainable=False), max_value)
+    relu = redirected_relu.activation(max_value)
     expected = np.clip(x, 0, max_value)
     np.testing.assert_array_equal(np.asarray(relu(keras.ops.convert_to_tensor(x))), expected)

@@ -1,0 +1,205 @@
+"""The command visualization.render: its folder, its errors, its resumption."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.errors import InputError
+from visualization import figures, progress, render, rendering, sources
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """Two convolutions; channel 2 of the second is NaN for any picture."""
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="first")(pixels)
+    second = keras.layers.Conv2D(6, 3, strides=2, name="second")
+    keras_model = keras.Model(pixels, second(x))
+    kernel, bias = second.get_weights()
+    bias[2] = np.nan
+    second.set_weights([kernel, bias])
+    path = tmp_path_factory.mktemp("network") / "own.keras"
+    keras_model.save(path)
+    return path
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number, colour in enumerate([(255, 0, 0), (0, 255, 0), (0, 0, 255)]):
+        Image.new("RGB", (20, 30), colour).save(folder / f"{number}.png")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
+    return folder
+
+
+def command(network, out, *flags):
+    given = {"--layer": "second", "--channels": "1,3-4", "--steps": "3", "--size": "16"}
+    given |= dict(zip(flags[::2], flags[1::2], strict=True))
+    return [str(network), "--out", str(out), *(word for pair in given.items() for word in pair)]
+
+
+def test_a_whole_folder(network, pictures, tmp_path, capsys):
+    out = tmp_path / "results" / "second"
+    assert render.main(command(network, out, "--pictures", str(pictures), "--batch", "2")) == 0
+    printed = capsys.readouterr().out
+    assert "left out: picture" in printed and "broken.jpg" in printed
+    assert sorted(path.name for path in out.iterdir()) == [
+        "contact_sheet.png",
+        "manifest.json",
+        "scores.csv",
+        *(f"second_000{c}.{end}" for c in (1, 3, 4) for end in ("json", "png")),
+    ]
+    record = json.loads((out / "second_0003.json").read_text())
+    assert len(record["scores"]) == 3 and record["not_finite_from_step"] is None
+    with Image.open(out / "second_0003.png") as image:
+        assert image.size == (16, 16) and image.mode == "RGB"
+    rows = list(csv.DictReader(io.StringIO((out / "scores.csv").read_text())))
+    assert [row["channel"] for row in rows] == ["1", "3", "4"]
+    # what the command says of the pictures is what the network gives
+    model = keras.models.load_model(network)
+    scores = [
+        float(np.mean(model(array[None])[..., 3]))
+        for _, array in sources.read(sorted(pictures.glob("*.png")), 16)
+    ]
+    assert record["best_picture_score"] == pytest.approx(max(scores), rel=1e-4)
+    assert record["best_picture"].endswith(f"{int(np.argmax(scores))}.png")
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["identity"]["channels"] == [1, 3, 4]
+    assert render.main(command(network, out)) == 0
+    assert "already finished" in capsys.readouterr().out
+    assert render.main(command(network, out, "--steps", "4")) == 2
+    assert "steps 3 (now 4)" in capsys.readouterr().err
+
+
+def test_a_channel_without_a_number_stops_and_the_rest_goes_on(network, tmp_path, capsys):
+    assert render.main(command(network, tmp_path / "out", "--channels", "all")) == 0
+    printed = capsys.readouterr().out
+    assert "channel 2: score none; STOPPED" in printed and "6 of 6: channel 5" in printed
+    record = json.loads((tmp_path / "out" / "second_0002.json").read_text())
+    assert record["not_finite_from_step"] == 0 and record["scores"] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (("--layer", "secnd"), "near it: second"),
+        (("--channels", "6"), "no channel 6; accepted: 0 to 5"),
+        (("--channels", "4-2"), "accepted: e.g. 52,60-63"),
+        (("--channels", ""), "accepted: e.g. 52,60-63"),
+        (("--size", "3"), "cannot be run at 3x3"),
+        (("--steps", "0"), "--steps is 0"),
+        (("--seed", "-1"), "--seed is -1"),
+        (("--spectrum", "x"), "--param maco"),
+        (("--pictures", "/no/such"), "no picture or folder /no/such"),
+    ],
+)
+def test_bad_input_is_one_line(flags, says, network, tmp_path, capsys):
+    assert render.main(command(network, tmp_path / "out", *flags)) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_models_that_cannot_be_rendered(tmp_path, capsys):
+    one, two = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
+    keras.Model([one, two], keras.layers.Add(name="sum")([one, two])).save(tmp_path / "two.keras")
+    assert render.main(command(tmp_path / "two.keras", tmp_path / "out", "--layer", "sum")) == 2
+    assert "input" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written(network, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert render.main(command(network, tmp_path / "file" / "out")) == 2
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_kill_9_and_the_same_command_goes_on(network, tmp_path, capsys):
+    out = tmp_path / "out"
+    words = command(network, out, "--batch", "1", "--steps", "40")
+    again = [sys.executable, "-m", "visualization.render", *words]
+    partial = out.with_name(".out.partial")
+    with subprocess.Popen(again, cwd=ROOT, stdout=subprocess.DEVNULL) as process:
+        for _ in range(1200):
+            if any(partial.glob("*.json")) and (partial / "second_0001.json").exists():
+                break
+            time.sleep(0.05)
+        os.kill(process.pid, signal.SIGKILL)
+    assert not out.exists()
+    made = (partial / "second_0001.json").stat().st_mtime_ns
+    assert render.main(words) == 0
+    assert "going on: " in capsys.readouterr().out
+    assert (out / "second_0001.json").stat().st_mtime_ns == made
+
+
+def test_half_as_many_where_memory_runs_out(network, tmp_path, capsys, monkeypatch):
+    asked, true = [], rendering.render_channels
+
+    def scarce(model, layer, channels, steps, param_f, **how):
+        asked.append(param_f()().shape[0])
+        if asked[-1] > 1:
+            raise MemoryError
+        return true(model, layer, channels, steps, param_f=param_f, **how)
+
+    monkeypatch.setattr(rendering, "render_channels", scarce)
+    assert render.main(command(network, tmp_path / "out")) == 0
+    assert asked == [3, 1] and "1 images at a time" in capsys.readouterr().out
+
+
+def test_maco_and_its_spectrum(network, pictures, tmp_path):
+    out = tmp_path / "out"
+    words = command(network, out, "--param", "maco", "--channels", "0")
+    assert render.main([*words, "--spectrum", str(pictures / "0.png")]) == 0
+    assert (out / "second_0000.png").exists()
+
+
+def test_numbers():
+    assert rendering.numbers("52, 60-63,61") == [52, 60, 61, 62, 63]
+    for text in ("a", "1-", "-1", "1,,2", "5-4", "0-999999999"):
+        with pytest.raises(InputError, match="--channels"):
+            rendering.numbers(text)
+
+
+def test_contact_sheet_holds_every_image(tmp_path):
+    tiles = []
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        path.write_bytes(figures.png(np.full((8, 8, 3), number / 4)))
+        tiles.append((path, str(number)))
+    with Image.open(io.BytesIO(figures.contact_sheet(tiles, columns=3))) as sheet:
+        assert sheet.size == (3 * 166 + 6, 2 * 182 + 6)
+        middles = [
+            sheet.getpixel((6 + 166 * (n % 3) + 80, 6 + 182 * (n // 3) + 80)) for n in range(5)
+        ]
+    assert middles == [(round(n / 4 * 255),) * 3 for n in range(5)]
+
+
+def test_progress_tells_the_time_left(capsys):
+    now = iter([0.0, 10.0, 20.0])
+    shown = progress.Progress(4, 3, clock=lambda: next(now))
+    shown.batch = 2
+    shown.step = 2
+    shown.on_train_end()  # of the first fit of two
+    shown.on_train_batch_end(0)
+    shown.on_train_end()
+    shown.done("channel 7")
+    shown.on_train_end()
+    shown.done("channel 8")
+    assert capsys.readouterr().out.splitlines() == [
+        "1 of 4: channel 7, about 0:00:10 left",
+        "2 of 4: channel 8",
+    ]
