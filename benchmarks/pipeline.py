@@ -34,6 +34,7 @@ from benchmarks import compare, photographs
 from benchmarks.compare import Compared
 from models import device
 from models.errors import exit_code
+from transfer.untuned import untuned
 
 SIZE = 224  # pixels, of most networks in models.zoo
 BATCH = 32  # Sabatelli et al. 2018, section 2.3
@@ -77,9 +78,7 @@ def bare(store, ratio):
         encoded = [picture.tobytes() for picture in file["X_train"]]
     pictures = tf.data.Dataset.from_tensor_slices(encoded)
     decoded = pictures.map(lambda x: tf.io.decode_jpeg(x, 3, ratio=ratio), device.cores())
-    options = tf.data.Options()
-    options.autotune.enabled = False  # as in transfer.store: it would hold up the end of a pass
-    return decoded.with_options(options)
+    return untuned(decoded)
 
 
 def exhaust(batches):

@@ -18,6 +18,7 @@ from models import device
 from models.errors import InputError
 from transfer import folders
 from transfer.decoding import decode, readable
+from transfer.untuned import untuned
 
 # split -> (word in the file names, word in the data set names), as released
 SPLITS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
@@ -211,24 +212,11 @@ def epochs(count, batch_size, one_epoch, shuffle_seed=None, first_epoch=0):
 
     if shuffle_seed is None:
         batches = tf.data.experimental.assert_cardinality(-(-count // batch_size))
-        return one_epoch(tf.range(count)).apply(batches).prefetch(2).with_options(_fixed())
+        return untuned(one_epoch(tf.range(count)).apply(batches).prefetch(2))
 
     def shuffled(epoch):
         seed = tf.stack([tf.constant(shuffle_seed, tf.int64), epoch])
         return one_epoch(tf.random.experimental.stateless_shuffle(tf.range(count), seed))
 
     endless = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(shuffled)
-    return endless.prefetch(2).with_options(_fixed())
-
-
-def _fixed():
-    """Options without tuning: nothing is left to tune, and its thread holds up the end of a pass.
-
-    TensorFlow 2.21 waits there for the thread's next look, whose period doubles from 10 ms: a pass
-    of 0.7 s took 1.28 s in half of the cases.
-    """
-    import tensorflow as tf
-
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return options
+    return untuned(endless.prefetch(2))

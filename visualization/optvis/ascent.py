@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from models.errors import InputError
+from transfer.untuned import untuned
 from visualization.optvis import redirected_relu
 from visualization.optvis.bounds import whole_number
 from visualization.optvis.cut import cut
@@ -199,8 +200,10 @@ class Ascent(keras.Model):
         """One `fit`, with the compiled step that redirects or with the other."""
         self._redirects = redirects
         self.train_function = self._compiled.get(redirects)
-        nothing = np.zeros((steps, 1), "float32")
-        self.fit(nothing, batch_size=1, shuffle=False, callbacks=list(callbacks), verbose=verbose)
+        import tensorflow as tf
+
+        nothing = untuned(tf.data.Dataset.from_tensors(np.zeros((1, 1), "float32")).repeat(steps))
+        self.fit(nothing, callbacks=list(callbacks), verbose=verbose)
         self._compiled[redirects] = self.train_function
 
     def images(self):
@@ -213,7 +216,7 @@ class Ascent(keras.Model):
 
     def clean_scores(self):
         """Scores (N,) of the images as they are, without transforms."""
-        return self.predict(np.zeros((1, 1), "float32"), batch_size=1, verbose=0)
+        return self.predict_on_batch(np.zeros((1, 1), "float32"))
 
 
 def _maps(network, images):
