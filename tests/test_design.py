@@ -13,6 +13,9 @@ COMMANDS = {
     "transfer/experiment.py",
     "transfer/tables.py",
     "transfer/toy/__main__.py",
+    "visualization/deep_viz.py",
+    "visualization/render.py",
+    "visualization/sheet.py",
 }
 PLOTTING = {"transfer/tables.py", "visualization/figures.py"}
 

@@ -13,7 +13,7 @@ UNFINISHED = "identity.json"
 
 
 def finished(folder, identity):
-    """Whether a whole result of this identity is there; one of another identity is an InputError."""
+    """Whether a whole result of this identity is there; of another one: InputError."""
     if not folder.exists():
         return False
     difference = _difference(folders.read_json(folder / "manifest.json")["identity"], identity)

@@ -203,7 +203,7 @@ class Ascent(keras.Model):
         import tensorflow as tf
 
         nothing = untuned(tf.data.Dataset.from_tensors(np.zeros((1, 1), "float32")).repeat(steps))
-        self.fit(nothing, callbacks=list(callbacks), verbose=verbose)
+        self.fit(nothing, shuffle=False, callbacks=list(callbacks), verbose=verbose)
         self._compiled[redirects] = self.train_function
 
     def images(self):

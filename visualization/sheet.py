@@ -1,0 +1,52 @@
+"""Command: one contact sheet of several result folders of visualization.render, a row a folder.
+
+python -m visualization.sheet FOLDER... --out SHEET.png
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from models.errors import InputError, exit_code
+from transfer import folders
+from visualization import figures
+
+
+def flags():
+    """The command's flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m visualization.sheet", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("folders", nargs="+", type=Path, help="results of visualization.render")
+    parser.add_argument("--out", required=True, type=Path, help="picture to write, .png")
+    parser.add_argument("--columns", type=int, help="tiles in a row; default: about a square")
+    return parser
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    arguments = flags().parse_args(argv)
+    if arguments.out.suffix.lower() != ".png":
+        raise InputError(f"--out {arguments.out}; accepted: a name that ends in .png")
+    if arguments.columns is not None and arguments.columns < 1:
+        raise InputError(f"--columns is {arguments.columns}; it must be above 0")
+    tiles = [tile for folder in arguments.folders for tile in _tiles(folder)]
+    folders.write_bytes(arguments.out, figures.contact_sheet(tiles, arguments.columns))
+    print(f"{len(tiles)} images in {arguments.out}")
+
+
+def _tiles(folder):
+    """(path of the image, text under it) of every channel of a result folder."""
+    layer = folders.read_json(folder / "manifest.json")["identity"]["layer"]
+    images = sorted(path for path in folder.glob("*.json") if path.name != "manifest.json")
+    if not images:
+        raise InputError(f"{folder} holds no results of visualization.render")
+    return [
+        (path.with_suffix(".png"), f"{layer}:{folders.read_json(path)['channel']}")
+        for path in images
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
