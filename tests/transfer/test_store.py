@@ -4,6 +4,7 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -12,7 +13,8 @@ from models.errors import InputError
 from transfer import store as stores
 from transfer import storing
 from transfer.decoding import decode
-from transfer.store import Store
+from transfer.store import Store, epochs
+from transfer.untuned import untuned
 
 COLOURS = {"red": (200, 30, 30), "Grün": (30, 180, 40), 'blue "b"\n': (20, 40, 190)}
 
@@ -191,3 +193,13 @@ def test_as_many_classes_as_allowed_fit(tmp_path):
     ]
     storing.write(rows, tmp_path, tmp_path)
     assert len(Store(tmp_path).classes) == storing.MAX_CLASSES
+
+
+def test_no_pass_is_tuned(tmp_path):
+    """TensorFlow's tuning thread holds up the end of a pass (transfer.untuned)."""
+    found = tf.data.Dataset.range(3)
+    assert found.options().autotune.enabled is None
+    assert untuned(found).options().autotune.enabled is False
+    for seed in (None, 0):
+        batches = epochs(3, 2, lambda order: tf.data.Dataset.from_tensors(order), seed)
+        assert batches.options().autotune.enabled is False
