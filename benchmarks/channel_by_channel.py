@@ -1,0 +1,65 @@
+"""Many channels by render_channels: their time and memory against a few, and compilations."""
+
+import itertools
+import time
+
+import psutil
+
+from benchmarks.compare import Compared
+from visualization.optvis import transform
+from visualization.optvis.render import render_channels
+
+MANY, FEW = 200, 8  # channels
+TIMES = MANY // FEW
+
+
+def after_first(model, layer, channels, steps, size, batch):
+    """Render `batch` channels, which compiles the step, then so many more, measured.
+
+    Args:
+        model, layer, steps, size, batch: as render_channels takes them; all transforms are on.
+        channels: number of channels to measure, a multiple of `batch`.
+
+    Returns:
+        (seconds, megabytes that memory grew by, number of traces of the step).
+    """
+    traces = []
+
+    def traced(images):  # runs when the step is traced, and never in the compiled step
+        traces.append(len(images.shape))
+        return images
+
+    transforms = [*transform.standard_transforms, traced]
+    count = model.get_layer(layer).output.shape[-1]
+    numbers = [i % count for i in range(batch + channels)]
+    rendered = render_channels(model, layer, numbers, steps, size, batch, transforms)
+    for _ in itertools.islice(rendered, batch):
+        pass
+    process, before = psutil.Process(), len(traces)
+    start = peak = process.memory_info().rss
+    started = time.monotonic()
+    for _ in rendered:
+        peak = max(peak, process.memory_info().rss)
+    return time.monotonic() - started, (peak - start) / 1e6, len(traces) - before
+
+
+def claims(model, layer, steps, size, rounds):
+    """Three Compared: time and memory of MANY channels against FEW, traces after the first batch.
+
+    In batches of FEW; few and many by turns, each by a compiled step of its own.
+    """
+    apart, grown, traces = [], [], []
+    for _ in range(rounds):
+        few, _, _ = after_first(model, layer, FEW, steps, size, FEW)
+        many, more, again = after_first(model, layer, MANY, steps, size, FEW)
+        print(
+            f"{FEW} channels: {few:.2f} s, {MANY}: {many:.2f} s, {many / few:.2f} times", flush=True
+        )
+        apart.append(100 * abs(many / few / TIMES - 1))
+        grown.append(more)
+        traces.append(again)
+    return [
+        Compared(f"{MANY} channels, apart from {TIMES} times {FEW}", tuple(apart), 10, False, " %"),
+        Compared(f"memory grown over {MANY} channels", tuple(grown), 200, False, " MB"),
+        Compared("traces of the step after a layer's first batch", tuple(traces), 0, False),
+    ]
