@@ -90,6 +90,19 @@ def test_script_of_the_docs(tmp_path):
 
 
 @pytest.mark.slow
+def test_saliency_of_the_docs(shared, tmp_path):
+    """The page's commands as written, but for fewer samples and one picture in the check."""
+    plain, paintings, check = blocks(ROOT / "docs" / "saliency.md")
+    script = f"{ROOT}/visualization/deep_viz.py"
+    check = check.replace("--samples 16 --check 4", "--samples 2 --check 1")
+    for command in (plain, paintings, check):
+        command = command.replace("visualization/deep_viz.py", script)
+        shell(f"export SHARED={shared}\n{command}", tmp_path)
+    for name in ("results/deep_viz.png", "paintings.png", "methods.png", "methods_check.png"):
+        assert (tmp_path / name).exists(), name
+
+
+@pytest.mark.slow
 def test_job_sh_edited_as_a_user_would(tmp_path):
     """The three modes of the toy collection; one epoch each to save time."""
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
@@ -117,9 +130,9 @@ def test_job_sh_keeps_the_released_variables_and_slurm_lines():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_named_in_the_pages_exist(page):
     from transfer import experiment
-    from visualization import render
+    from visualization import deep_viz, render
 
-    actions = [a for command in (experiment, render) for a in command.flags()._actions]
+    actions = [a for command in (experiment, render, deep_viz) for a in command.flags()._actions]
     known = {option for action in actions for option in action.option_strings}
     known |= {"--mode", "--count", "--help"}
     text = page.read_text(encoding="utf-8")
@@ -137,7 +150,9 @@ def test_every_command_of_the_pages_is_known_here():
     tested = (
         "python -m transfer.experiment --dataset_name mymuseum",
         "python -m transfer.tables results",
+        "python -m visualization.render GoogLeNet",  # test_optimized_images_of_the_docs
         "python3 -m venv",  # .ci/run
+        "python visualization/deep_viz.py",  # test_saliency_of_the_docs
         "for mode in off_the_shelf",  # test_real_paintings_of_the_readme
     )
     for page in PAGES:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from visualization import views
+from visualization import networks, views
 from visualization.deletion import deletion, insertion
 from visualization.randomisation import randomisation
 
@@ -16,7 +16,7 @@ RANDOM = "random order"  # curves of pixels in random order: what a method must 
 class Check:
     """The checks of one network.
 
-    title: of the network. output: what the curves show, as in views.Network. randomisations: dict
+    title: of the network. output: what curves show, as in networks.Network. randomisations: dict
     method -> randomisation.Randomisation. deletions, insertions: dict method, or RANDOM, ->
     deletion.Curves; empty for a network without classes.
     """
@@ -32,7 +32,7 @@ def check(network, pictures, settings, seed=0, say=print):
     """Run the randomisation test, and where there are classes both curves, for every method.
 
     Args:
-        network: views.Network.
+        network: networks.Network.
         pictures: (N, size, size, 3), RGB in [0, 255].
         settings: views.Settings; its target is the class of masks and curves.
         seed: of the new weights and of the random order.
@@ -41,8 +41,8 @@ def check(network, pictures, settings, seed=0, say=print):
     Returns:
         Check.
     """
-    outputs = views.output_of(network, settings.batch_size)(pictures)
-    target = views.class_index(network, settings.target)
+    outputs = networks.output_of(network, settings.batch_size)(pictures)
+    target = networks.class_index(network, settings.target)
     targets = np.zeros(len(pictures), np.int32)  # of no class: not read
     if outputs is not None:
         targets = outputs.argmax(axis=-1) if target is None else targets + target
@@ -61,14 +61,19 @@ def check(network, pictures, settings, seed=0, say=print):
         }
         for curve in (deletion, insertion)
     ]
-    return Check(network.spec, network.output, stays, *curves)
+    return Check(network.title, network.output, stays, *curves)
 
 
 def lines(check):
     """A line for each method: what is left of its masks at the end, and its areas."""
     for name, found in check.randomisations.items():
-        left = np.nanmean(found.correlations[-1]) if np.isfinite(found.correlations[-1]).any() else np.nan
-        text = f"{check.title}, {name}: rank correlation {left:.2f} when all layers are random"
+        left = (
+            np.nanmean(found.correlations[-1])
+            if np.isfinite(found.correlations[-1]).any()
+            else np.nan
+        )
+        title = check.title.replace("\n", " ")
+        text = f"{title}, {name}: rank correlation {left:.2f} when all layers are random"
         if name in check.deletions:
             text += (
                 f"; deletion {check.deletions[name].areas.mean():.3f} "

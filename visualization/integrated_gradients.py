@@ -10,7 +10,8 @@ from models.logits import classifier
 from visualization import batches
 from visualization.sampling import summed_gradient
 
-STEPS = 64  # section 5: 20 to 300 are enough
+# section 5: 20 to 300 are enough; 64 left a gap of 1.2 % on GoogLeNet in the mean, 128 of 0.5 %
+STEPS = 128
 
 
 @dataclass(frozen=True)

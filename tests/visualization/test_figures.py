@@ -1,0 +1,93 @@
+"""Colours, overlays and the files of figures."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose
+
+from models.errors import InputError
+from visualization import figures
+from visualization.checks import RANDOM, Check, lines
+from visualization.deletion import Curves
+from visualization.randomisation import Randomisation
+
+
+@given(arrays(np.float32, (4, 5), elements=st.floats(-1e6, 1e6, width=32)))
+def test_shades_keep_sign_and_order(mask):
+    shades = figures.shades(mask)
+    assert np.abs(shades).max() <= 1
+    assert (shades * mask >= 0).all()
+    order = np.argsort(mask, axis=None, kind="stable")
+    assert (np.diff(shades.ravel()[order]) >= 0).all()
+
+
+def test_the_greatest_hundredth_is_cut():
+    mask = np.arange(101.0)[None]
+    assert_allclose(figures.shades(mask)[0, [0, 50, 99, 100]], [0, 50 / 99, 1, 1])
+    assert_allclose(figures.shades(np.zeros((2, 2))), 0)
+    single = np.zeros((20, 20))
+    single[0, 0] = 5  # the percentile is 0
+    assert figures.shades(single)[0, 0] == 1
+
+
+def test_signed_masks_are_white_at_0():
+    colours = figures.heat(np.array([[-2.0, 0.0, 2.0]]))
+    assert (colours[0, 1] > 0.95).all()
+    assert colours[0, 0, 2] > colours[0, 0, 0] and colours[0, 2, 0] > colours[0, 2, 2]
+    assert figures.heat(np.array([[0.0, 2.0]]))[0, 0].max() < 0.05
+
+
+def test_an_overlay_is_grey_where_the_mask_is_0():
+    picture = np.full((4, 8, 3), (255, 0, 0), np.uint8)
+    mask = np.zeros((2, 4))
+    assert_allclose(figures.overlay(picture, mask), 0.299)
+    mask[:, 2:] = 1
+    found = figures.overlay(picture, mask)
+    assert_allclose(found[:, 0], 0.299)
+    brightest = figures.heat(np.array([[0.0, 1.0]]))[0, 1]
+    assert_allclose(found[:, -1] - (0.15 * 0.299 + 0.85 * brightest), 0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("ending", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")]
+)
+def test_formats_and_the_same_bytes_twice(ending, magic):
+    row = ("a_$x$", 2.0, np.zeros((6, 6, 3)), [(np.ones((3, 3)), "class $1"), (np.eye(3), "")])
+
+    def made():
+        figure = figures.saliency_figure(["one\nvery " + "long " * 20, "two"], [row, row], 60)
+        return figures.encoded(figure, figures.file_format(Path(f"f.{ending.upper()}")))
+
+    content = made()
+    assert content.startswith(magic) and content == made()
+
+
+def test_another_ending_is_refused():
+    with pytest.raises(InputError, match=r"\.png, \.pdf, \.svg"):
+        figures.file_format(Path("f.jpeg"))
+
+
+def check(classes):
+    found = Randomisation(("", "top", "first"), np.array([[1, 1], [0.5, 0.7], [np.nan, 0.25]]))
+    curves = Curves(np.array([0, 1]), np.array([[1.0, 0], [0.5, 0]]), np.array([0.5, 0.25]))
+    every = {"saliency": curves, RANDOM: curves} if classes else {}
+    return Check("net\nfile", "probability" if classes else None, {"saliency": found}, every, every)
+
+
+def test_checks_with_and_without_classes():
+    figure = figures.check_figure([check(True), check(False)])
+    randomised, deleted = figure.axes[0], figure.axes[1]
+    assert_allclose(randomised.lines[0].get_ydata(), [1, 0.6, 0.25])
+    assert_allclose(deleted.lines[0].get_ydata(), [0.75, 0])
+    assert deleted.get_legend().get_texts()[1].get_text() == "random order: area 0.375"
+    assert len(figure.axes) == 6 and not figure.axes[4].lines
+    assert len(figures.check_figure([check(False)]).axes) == 1
+    (line,) = lines(check(True))
+    assert line == (
+        "net file, saliency: rank correlation 0.25 when all layers are random; deletion 0.375 "
+        "(random 0.375), insertion 0.375 (random 0.375)"
+    )
