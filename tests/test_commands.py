@@ -68,7 +68,7 @@ OPTIMIZED = ROOT / "docs" / "optimized_images.md"
 
 def test_optimized_images_of_the_docs(tmp_path):
     """As written, but of a small network of one's own, at 32 pixels and 3 steps."""
-    (command,) = blocks(OPTIMIZED)
+    command = blocks(OPTIMIZED)[0]
     paint_collection(tmp_path / "toy", count=20)
     (tmp_path / "toy" / "jpg").rename(tmp_path / "paintings")
     pixels = keras.Input((None, None, 3))
@@ -81,6 +81,16 @@ def test_optimized_images_of_the_docs(tmp_path):
     out = tmp_path / "results" / "mixed4d"
     assert sum(path.suffix == ".png" for path in out.iterdir()) == 6
     assert "already finished" in shell(command, tmp_path)
+
+
+@pytest.mark.slow
+def test_channels_of_the_docs(shared, tmp_path):
+    """The page's loop over the modules and its sheet, as written but for 2 steps at 64 pixels."""
+    page = OPTIMIZED.read_text(encoding="utf-8")
+    (loop,) = re.findall(r"^    for layer in .*?^    done\n.*?$", page, flags=re.M | re.S)
+    loop = loop.replace("--dtype", "--steps 2 --size 64 --dtype")
+    shell(f"export SHARED={shared}\n{loop}", tmp_path)
+    assert (tmp_path / "googlenet_channels.jpg").exists()
 
 
 def test_script_of_the_docs(tmp_path):
@@ -151,6 +161,8 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m transfer.experiment --dataset_name mymuseum",
         "python -m transfer.tables results",
         "python -m visualization.render GoogLeNet",  # test_optimized_images_of_the_docs
+        "python -m visualization.sheet",  # test_channels_of_the_docs
+        "for layer in mixed3a",  # the same
         "python3 -m venv",  # .ci/run
         "python visualization/deep_viz.py",  # test_saliency_of_the_docs
         "for mode in off_the_shelf",  # test_real_paintings_of_the_readme

@@ -40,15 +40,16 @@ def png(image):
     return _bytes(Image.fromarray(np.uint8(np.round(np.clip(image, 0, 1) * 255))))
 
 
-def contact_sheet(tiles, columns=None):
+def contact_sheet(tiles, columns=None, kind="PNG"):
     """Put images side by side, a line of text under each.
 
     Args:
         tiles: list of (path of an image, text).
         columns: of tiles; None for a sheet somewhat wider than high.
+        kind: PNG or JPEG.
 
     Returns:
-        bytes of a PNG file.
+        bytes of such a file.
     """
     columns = columns or math.ceil(math.sqrt(1.5 * len(tiles)))
     tile = max(16, min(MOST_TILE, MOST_SHEET // columns - GAP))
@@ -62,12 +63,12 @@ def contact_sheet(tiles, columns=None):
             small = image.convert("RGB").resize((tile, tile), Image.Resampling.LANCZOS)
         sheet.paste(small, (left, top))
         ImageDraw.Draw(sheet).text((left, top + tile + 1), text, fill=INK, font=font)
-    return _bytes(sheet)
+    return _bytes(sheet, kind)
 
 
-def _bytes(picture):
+def _bytes(picture, kind="PNG"):
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    picture.save(file, kind, quality=90)  # which PNG does not read
     return file.getvalue()
 
 

@@ -11,6 +11,8 @@ from models.errors import InputError, exit_code
 from transfer import folders
 from visualization import figures
 
+KINDS = {".png": "PNG", ".jpg": "JPEG"}
+
 
 def flags():
     """The command's flags."""
@@ -18,7 +20,7 @@ def flags():
         prog="python -m visualization.sheet", description=__doc__.splitlines()[0]
     )
     parser.add_argument("folders", nargs="+", type=Path, help="results of visualization.render")
-    parser.add_argument("--out", required=True, type=Path, help="picture to write, .png")
+    parser.add_argument("--out", required=True, type=Path, help="picture to write, .png or .jpg")
     parser.add_argument("--columns", type=int, help="tiles in a row; default: about a square")
     return parser
 
@@ -27,12 +29,15 @@ def flags():
 def main(argv=None):
     """Run the command; returns its exit code."""
     arguments = flags().parse_args(argv)
-    if arguments.out.suffix.lower() != ".png":
-        raise InputError(f"--out {arguments.out}; accepted: a name that ends in .png")
+    kind = KINDS.get(arguments.out.suffix.lower())
+    if not kind:
+        raise InputError(
+            f"--out {arguments.out}; accepted: a name that ends in {' or '.join(KINDS)}"
+        )
     if arguments.columns is not None and arguments.columns < 1:
         raise InputError(f"--columns is {arguments.columns}; it must be above 0")
     tiles = [tile for folder in arguments.folders for tile in _tiles(folder)]
-    folders.write_bytes(arguments.out, figures.contact_sheet(tiles, arguments.columns))
+    folders.write_bytes(arguments.out, figures.contact_sheet(tiles, arguments.columns, kind))
     print(f"{len(tiles)} images in {arguments.out}")
 
 
