@@ -140,9 +140,9 @@ def test_job_sh_keeps_the_released_variables_and_slurm_lines():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_named_in_the_pages_exist(page):
     from transfer import experiment
-    from visualization import deep_viz, render
+    from visualization import deep_viz, render, sheet
 
-    actions = [a for command in (experiment, render, deep_viz) for a in command.flags()._actions]
+    actions = [a for c in (experiment, render, deep_viz, sheet) for a in c.flags()._actions]
     known = {option for action in actions for option in action.option_strings}
     known |= {"--mode", "--count", "--help"}
     text = page.read_text(encoding="utf-8")
