@@ -18,6 +18,9 @@ from visualization.optvis.bounds import whole_number
 from visualization.optvis.cut import cut
 
 REDIRECTED_STEPS = 16  # Lucid, misc/redirected_relu_grad.py: plain gradients once a start is made
+# What `fit` is given holds nothing but its type, which tells the two kinds of steps apart: every
+# backend compiles a step for each type of input
+REDIRECTING, PLAIN = "int32", "float32"
 LEARNING_RATE = 0.05  # Lucid, optvis/render.py: Adam(0.05)
 EPSILON = 1e-8  # of TensorFlow 1's Adam, which Lucid uses; Keras has 1e-7
 PIXEL_RANGE = 255.0  # optimized images are in [0, 1], networks take [0, 255]
@@ -108,8 +111,6 @@ class Ascent(keras.Model):
         self.redirected = self.network
         if redirect and names:
             self.redirected = cut(model, names, seen[1:3], dtype, redirected_relu.activation)
-        self._redirects = False  # which of the two the step that is traced shall hold
-        self._compiled = {}
         same = seen[1:3] == shape[1:3] or not names or shape[-1] != 3
         self.clean = self.network if same else cut(model, names, shape[1:3], dtype)
 
@@ -141,7 +142,8 @@ class Ascent(keras.Model):
             picture = self.image()
             return self._scores(picture, _maps(self.clean, picture))
         picture = _guarded(self.image(), self.alive, 1.0 / self.scale)
-        network = self.redirected if self._redirects else self.network
+        redirects = keras.backend.standardize_dtype(inputs.dtype) == REDIRECTING
+        network = self.redirected if redirects else self.network
         scores = self._scores(picture, _maps(network, self._transformed(picture)))
         now = np.arange(self.record.shape[0], dtype="float32")[:, None] == self.step.value
         self.record.assign(ops.where(now, scores, self.record.value))
@@ -192,19 +194,15 @@ class Ascent(keras.Model):
         if steps > left:
             raise InputError(f"{steps} steps; accepted: up to {left}, what is left of this run")
         first = max(0, min(steps, REDIRECTED_STEPS - int(self.step.numpy())))
-        for redirects, count in ((True, first), (False, steps - first)):
+        for kind, count in ((REDIRECTING, first), (PLAIN, steps - first)):
             if count:
-                self._fit(redirects, count, callbacks, verbose)
+                self._fit(kind, count, callbacks, verbose)
 
-    def _fit(self, redirects, steps, callbacks, verbose):
-        """One `fit`, with the compiled step that redirects or with the other."""
-        self._redirects = redirects
-        self.train_function = self._compiled.get(redirects)
+    def _fit(self, kind, steps, callbacks, verbose):
         import tensorflow as tf
 
-        nothing = untuned(tf.data.Dataset.from_tensors(np.zeros((1, 1), "float32")).repeat(steps))
+        nothing = untuned(tf.data.Dataset.from_tensors(np.zeros((1, 1), kind)).repeat(steps))
         self.fit(nothing, shuffle=False, callbacks=list(callbacks), verbose=verbose)
-        self._compiled[redirects] = self.train_function
 
     def images(self):
         """Images as they are: (N, H, W, 3 or 4) float32 in [0, 1]."""
