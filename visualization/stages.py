@@ -32,6 +32,7 @@ class Stage:
     maps: tuple
     stride: tuple  # picture pixels between neighbours of the map, down and across
     window: tuple  # of the largest convolution, in pixels of the map before
+    rectified: tuple  # for each map, whether a ReLU gave it, so that nothing is below 0
 
     @property
     def size(self):
@@ -67,7 +68,18 @@ def find_stages(traced, form):
 
 def _stage(members, stride):
     maps, windows = zip(*members, strict=True)
-    return Stage(maps, stride[id(maps[0])], tuple(map(max, *windows, (1, 1))))
+    rectified = tuple(_is_rectified(x) for x in maps)
+    return Stage(maps, stride[id(maps[0])], tuple(map(max, *windows, (1, 1))), rectified)
+
+
+def _is_rectified(tensor):
+    operation = tensor._keras_history.operation
+    if isinstance(operation, keras.layers.ReLU):
+        return not operation.negative_slope
+    return getattr(operation, "activation", None) in (
+        keras.activations.relu,
+        keras.activations.relu6,
+    )
 
 
 def _readers(traced):

@@ -80,13 +80,7 @@ def mask_model(model, size=None, form="paper"):
     stages = find_stages(traced, form)
     if not stages:
         raise InputError(f"{model.name} has no convolution with a map of more than one pixel")
-    layer = Masks(
-        [stage.stride for stage in stages],
-        [stage.window for stage in stages],
-        traced.input.shape[1:3],
-        form,
-        name="masks",
-    )
+    layer = Masks(stages, traced.input.shape[1:3], form, name="masks")
     return keras.Model(traced.input, layer([list(stage.maps) for stage in stages]))
 
 
@@ -98,15 +92,16 @@ class Masks(keras.layers.Layer):
     overflow, and the end result does not depend on it.
     """
 
-    def __init__(self, strides, windows, size, form, **kwargs):
+    def __init__(self, stages, size, form, **kwargs):
         super().__init__(dtype="float32", autocast=False, **kwargs)
-        self.stride_of, self.window_of, self.size, self.form = strides, windows, size, form
+        self.known = [(stage.stride, stage.window, stage.rectified) for stage in stages]
+        self.size, self.form = size, form
 
     def call(self, stages):
         mask = None
-        for stage, stride, window in zip(stages, self.stride_of, self.window_of, strict=True):
+        for stage, (stride, window, rectified) in zip(stages, self.known, strict=True):
             size = stage[0].shape[1:3]
-            averaged = _averaged(stage, self.form)
+            averaged = _averaged(stage, rectified, self.form)
             if mask is not None:
                 averaged = averaged * self._scaled(mask, size, before, stride)  # noqa: F821
             mask = averaged / ops.maximum(ops.max(averaged, axis=(1, 2), keepdims=True), TINY)
@@ -124,7 +119,7 @@ class Masks(keras.layers.Layer):
         return (input_shape[0][0][0], *self.size)
 
 
-def _averaged(maps, form):
+def _averaged(maps, rectified, form):
     """Mean over the channels of all maps, (N, h, w); `released`: in [0, 1]."""
     if form == "released":
         (single,) = maps
@@ -132,7 +127,8 @@ def _averaged(maps, form):
         return _unit_range(ops.mean(ops.cast(single, "float32"), axis=-1), 1.0)
     channels = sum(x.shape[-1] for x in maps)
     # some activations (SiLU, ELU) leave negative values, and some maps have no activation
-    sums = [ops.sum(ops.relu(ops.cast(x, "float32")), axis=-1) for x in maps]
+    positive = [x if known else ops.relu(x) for x, known in zip(maps, rectified, strict=True)]
+    sums = [ops.sum(ops.cast(x, "float32"), axis=-1) for x in positive]
     return sum(sums[1:], sums[0]) / channels
 
 
