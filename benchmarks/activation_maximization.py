@@ -194,9 +194,9 @@ def parsed(argv):
     for name, default, what in (
         ("--size", 128, "pixels"),
         ("--batch", 8, "images of ours at a time"),
-        ("--steps", 50, "steps of ours a round"),
+        ("--steps", 256, "steps of ours a round, 16 of them with redirected ReLUs"),
         ("--peer_steps", 32, "image-steps of each peer a round"),
-        ("--scaling_steps", 16, "steps for the time of 200 channels"),
+        ("--scaling_steps", 32, "steps for the time of 200 channels"),
         ("--scaling_rounds", 3, "of that"),
     ):
         text = f"{what}; default {default}"

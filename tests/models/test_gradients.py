@@ -96,6 +96,23 @@ def test_standard_normal():
     assert draw[0].dtype == np.float32
 
 
+@pytest.mark.parametrize("size", [(4, 6), (5, 8), (1, 2)])
+def test_inverse_real_fft2_equals_numpys_for_any_spectrum(size):
+    # also for one that no real image has, as an optimized spectrum is
+    draw = np.random.default_rng(0).normal(size=(2, 3, size[0], size[1] // 2 + 1))
+    real, imaginary = draw.astype("float32")
+    found = gradients.inverse_real_fft2(real, imaginary, size)
+    expected = np.fft.irfft2(real + 1j * imaginary, size)
+    assert_allclose(keras.ops.convert_to_numpy(found), expected, atol=1e-6)
+
+
+def test_fused_functions_made_one_after_another_raise_no_warning(caplog):
+    for factor in range(6):
+        double = gradients.fused(lambda x, factor=factor: factor * x)
+        assert_array_equal(double(np.ones(3, "float32")), factor)
+    assert "retracing" not in caplog.text
+
+
 def test_another_backend_is_refused(monkeypatch, linear):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(InputError, match="KERAS_BACKEND=torch .*accepted: tensorflow, jax"):

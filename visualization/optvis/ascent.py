@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from models.errors import InputError
+from models.gradients import fused
 from transfer.untuned import untuned
 from visualization.optvis import redirected_relu
 from visualization.optvis.bounds import whole_number
@@ -78,6 +79,7 @@ class Ascent(keras.Model):
         self.image, self.transforms, self.objective = image, transforms, objective
         self.labels, self.seed = labels, seed
         self.draws = keras.random.SeedGenerator(seed)
+        self._guarded = fused(_guarded)
         self.scale = FLOAT16_SCALE if dtype == "float16" else 1.0
         shape = tuple(image().shape)
         self.count = shape[0]
@@ -141,7 +143,7 @@ class Ascent(keras.Model):
         if not training:
             picture = self.image()
             return self._scores(picture, _maps(self.clean, picture))
-        picture = _guarded(self.image(), self.alive, 1.0 / self.scale)
+        picture = self._guarded(self.image(), self.alive.value, 1.0 / self.scale)
         redirects = keras.backend.standardize_dtype(inputs.dtype) == REDIRECTING
         network = self.redirected if redirects else self.network
         scores = self._scores(picture, _maps(network, self._transformed(picture)))

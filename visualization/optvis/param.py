@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from models.errors import InputError
-from models.gradients import fused
+from models.gradients import fused, inverse_real_fft2
 
 START_SD = 0.01  # of a start's Gaussian noise; Lucid, for pixels and for the spectrum
 FFT_DIVISOR = 4.0  # Lucid, after the inverse transform
@@ -153,12 +153,8 @@ def inverse_real_fft(real, imaginary, w):
         (N, h, w, C) float32.
     """
     h, columns = real.shape[-2:]
-    # Keras has no inverse transform of one axis: that of the conjugate is the conjugate's
-    turned = (ops.swapaxes(real, -1, -2), -ops.swapaxes(imaginary, -1, -2))
-    real, imaginary = ops.fft(turned)
-    rows = (ops.swapaxes(real, -1, -2) / h, -ops.swapaxes(imaginary, -1, -2) / h)
     # an odd width is cropped from the next even one, as in Lucid
-    pixels = ops.irfft(rows, fft_length=2 * (columns - 1))[..., :w]
+    pixels = inverse_real_fft2(real, imaginary, (h, 2 * (columns - 1)))[..., :w]
     return ops.transpose(pixels, (0, 2, 3, 1))
 
 
@@ -198,7 +194,9 @@ def decorrelated(image):
 
     Source: Lucid's param.color; the matrix is Olah et al. 2017, "Preconditioning".
     """
-    return ops.matmul(image, ops.convert_to_tensor(COLOR_MATRIX.T, "float32"))
+    # written out, for a product with a matrix so small is slower and not compiled into one loop
+    rgb = (sum(float(row[i]) * image[..., i] for i in range(3)) for row in COLOR_MATRIX)
+    return ops.stack(list(rgb), axis=-1)
 
 
 def to_valid_rgb(image, decorrelate=True, sigmoid=True):
