@@ -3,6 +3,8 @@
 The user's network is not changed: layers are copied, and only those that lead to the target.
 """
 
+import re
+
 import keras
 
 from models.errors import InputError
@@ -53,10 +55,9 @@ def cut(model, layer_names, size=None, dtype="float32", relu=None):
     except (ValueError, NotImplementedError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        first_line = str(error).strip().partition("\n")[0]
         raise InputError(
             f"{model.name} cannot be run at {height}x{width} pixels up to "
-            f"{', '.join(targets)}: {first_line}"
+            f"{', '.join(targets)}: {_reason(error)}"
         ) from error
     outputs = dict(zip(targets, part.outputs, strict=False))
     _check_outputs(model, outputs, height, width)
@@ -172,6 +173,13 @@ def _is_graph(layer):
 def _holds(layer, target):
     inner = layer.layers if _is_graph(layer) else ()
     return layer is target or any(_holds(each, target) for each in inner)
+
+
+def _reason(error):
+    """The line of a Keras error that says what was wrong: not where, and not in bold."""
+    lines = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n")
+    lines = [line.strip() for line in lines if line.strip()] or [type(error).__name__]
+    return lines[lines[0].startswith("Exception encountered") and len(lines) > 1]
 
 
 def _size(model, size):
