@@ -1,8 +1,8 @@
-"""What keras.ops lacks, and so the only file that knows the Keras backend.
+"""What keras.ops lacks, and so the file that knows the Keras backend, with draws.py.
 
 A network's forward pass, and the gradient of a class's score to its input, each compiled once for
-every shape of input; noise from a seed that may differ at every call of a compiled function; the
-inverse real Fourier transform of two axes; and elementwise work compiled into few loops.
+every shape of input; the inverse real Fourier transform of two axes; and elementwise work compiled
+into few loops.
 """
 
 import functools
@@ -29,7 +29,7 @@ def forward(model):
     Raises:
         InputError: a Keras backend other than TensorFlow and JAX.
     """
-    return _backend(_tensorflow_forward, _jax_forward)(model)
+    return by_backend(_tensorflow_forward, _jax_forward)(model)
 
 
 def input_gradient(model, prepare=None):
@@ -50,38 +50,13 @@ def input_gradient(model, prepare=None):
         InputError: a Keras backend other than TensorFlow and JAX.
     """
     prepare = prepare or _unchanged
-    gradient = _backend(_tensorflow_gradient, _jax_gradient)(model, prepare)
+    gradient = by_backend(_tensorflow_gradient, _jax_gradient)(model, prepare)
 
     def run(images, targets, *given):
         scores, gradients = gradient(images, np.asarray(targets, "int32"), *given)
         return np.asarray(scores), np.asarray(gradients)
 
     return run
-
-
-def standard_normal(shape, seed):
-    """Draw from N(0, 1) with a seed that is data, which keras.random takes only as a constant.
-
-    Args:
-        shape: of the result, tuple of int.
-        seed: two whole numbers, int32 (2,): the same give the same draw.
-
-    Returns:
-        Tensor of the backend, float32.
-    """
-
-    def tensorflow():
-        import tensorflow as tf
-
-        return tf.random.stateless_normal(shape, seed)
-
-    def jax():
-        import jax
-
-        key = jax.random.fold_in(jax.random.key(seed[0]), seed[1])
-        return jax.random.normal(key, shape, "float32")
-
-    return _backend(tensorflow, jax)()
 
 
 def inverse_real_fft2(real, imaginary, size):
@@ -108,7 +83,7 @@ def inverse_real_fft2(real, imaginary, size):
 
         return jax.numpy.fft.irfft2(jax.lax.complex(real, imaginary), size)
 
-    return _backend(tensorflow, jax)()
+    return by_backend(tensorflow, jax)()
 
 
 def fused(function):
@@ -117,6 +92,9 @@ def fused(function):
     TensorFlow runs every operation as a pass over memory of its own. XLA makes one loop of many,
     but its convolutions are slow on a CPU, so a step with a network in it is best left alone there
     and only parts of it compiled. Works inside a compiled step and outside, with its gradient.
+
+    What is compiled stays in memory for good (TensorFlow frees no XLA program): make one function
+    for all networks and batches, not one for each.
 
     Args:
         function: of tensors of static shape, in keras.ops, without random state or variables.
@@ -128,9 +106,7 @@ def fused(function):
         return function
     import tensorflow as tf
 
-    # TensorFlow warns of functions made anew again and again, which it knows by their code; as a
-    # partial each is known by itself
-    compiled = tf.function(functools.partial(function), jit_compile=True, autograph=False)
+    compiled = tf.function(_by_itself(function), jit_compile=True, autograph=False)
     # a variable given as it is would be a part of the compiled function
     return lambda *tensors: compiled(*map(tf.convert_to_tensor, tensors))
 
@@ -142,8 +118,12 @@ def class_scores(outputs, targets):
     return ops.cast(chosen, "float32")
 
 
-def _backend(tensorflow, jax):
-    """Choose between what was written for TensorFlow and for JAX."""
+def by_backend(tensorflow, jax):
+    """Choose between what was written for TensorFlow and for JAX.
+
+    Raises:
+        InputError: another Keras backend.
+    """
     name = keras.backend.backend()
     written = {"tensorflow": tensorflow, "jax": jax}
     if name not in written:
@@ -155,12 +135,19 @@ def _unchanged(images):
     return images
 
 
+def _by_itself(function):
+    """A function that TensorFlow counts traces of on its own.
+
+    It warns of functions made anew in a loop, which it knows by their code, and so also where one
+    is made for each of several networks.
+    """
+    return functools.partial(function)
+
+
 def _tensorflow_forward(model):
     import tensorflow as tf
 
-    @tf.function
-    def run(*inputs):
-        return model(_one_or_all(inputs), training=False)
+    run = tf.function(_by_itself(lambda *inputs: model(_one_or_all(inputs), training=False)))
 
     def call(*inputs):
         outputs = run(*map(tf.convert_to_tensor, inputs))
@@ -172,7 +159,6 @@ def _tensorflow_forward(model):
 def _tensorflow_gradient(model, prepare):
     import tensorflow as tf
 
-    @tf.function
     def run(images, targets, *given):
         images = tf.cast(images, tf.float32)
         # not the weights: what they would need of the forward pass need not be kept
@@ -185,7 +171,8 @@ def _tensorflow_gradient(model, prepare):
             scores, images, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
 
-    return lambda *arrays: run(*map(tf.convert_to_tensor, arrays))
+    compiled = tf.function(_by_itself(run))
+    return lambda *arrays: compiled(*map(tf.convert_to_tensor, arrays))
 
 
 def _jax_forward(model):

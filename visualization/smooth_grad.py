@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from models import gradients
+from models.draws import standard_normal
 from models.errors import InputError
 from models.logits import classifier
 from visualization import batches
@@ -45,7 +46,7 @@ def smooth_grad(
         axes = (1, 2, 3)
         span = ops.max(pictures, axes, keepdims=True) - ops.min(pictures, axes, keepdims=True)
         shape = (pictures.shape[0], numbers.shape[0], *pictures.shape[1:])
-        return pictures[:, None] + noise * span[:, None] * gradients.standard_normal(shape, key)
+        return pictures[:, None] + noise * span[:, None] * standard_normal(shape, key)
 
     numbers = np.arange(samples)
     mean = summed_gradient(model, noisy, numbers, np.full(samples, 1 / samples), batch_size)

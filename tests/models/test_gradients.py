@@ -84,18 +84,6 @@ def test_a_score_that_no_input_reaches_has_the_gradient_zero():
     assert_array_equal(found, 0)
 
 
-def test_standard_normal():
-    draw = [
-        keras.ops.convert_to_numpy(gradients.standard_normal((100, 50), np.array(seed, np.int32)))
-        for seed in ([0, 0], [0, 0], [0, 1], [1, 0])
-    ]
-    assert_array_equal(draw[0], draw[1])
-    for other in draw[2:]:
-        assert abs(np.corrcoef(draw[0].ravel(), other.ravel())[0, 1]) < 0.05
-    assert abs(draw[0].mean()) < 0.05 and abs(draw[0].std() - 1) < 0.05
-    assert draw[0].dtype == np.float32
-
-
 @pytest.mark.parametrize("size", [(4, 6), (5, 8), (1, 2)])
 def test_inverse_real_fft2_equals_numpys_for_any_spectrum(size):
     # also for one that no real image has, as an optimized spectrum is

@@ -12,11 +12,13 @@ import numpy as np
 from keras import ops
 
 from models.errors import InputError
-from models.gradients import fused
+from models.gradients import forward
 from transfer.untuned import untuned
 from visualization.optvis import redirected_relu
 from visualization.optvis.bounds import whole_number
 from visualization.optvis.cut import cut
+from visualization.optvis.guard import guarded, scaled
+from visualization.optvis.seeds import keys
 
 REDIRECTED_STEPS = 16  # Lucid, misc/redirected_relu_grad.py: plain gradients once a start is made
 # What `fit` is given holds nothing but its type, which tells the two kinds of steps apart: every
@@ -47,12 +49,13 @@ class Ascent(keras.Model):
         objective: Objective.
         image: Keras layer without inputs giving (N, H, W, 3 or 4) in [0, 1]: param.image.
         steps: the most steps that a run takes.
-        transforms: function (images, keras.random.SeedGenerator) -> images, or None.
+        transforms: function (images, seeds) -> images, as transform.compose gives it, or None.
         optimizer: keras.optimizers.Optimizer, copied; None for Lucid's Adam.
         redirect: to redirect the gradients of ReLUs in the first steps (redirected_relu).
         dtype: precision of the network: `float32`, `bfloat16` or `float16`.
         labels: class names of the network's output, or None.
-        seed: int, of the transforms' draws.
+        seed: of the transforms' draws, as in PixelImage.draw; those of an image do not depend on
+            the batch that it is in.
 
     Attributes:
         step: number of steps made. channels: int32 (N,), for objectives.each_channel.
@@ -78,12 +81,11 @@ class Ascent(keras.Model):
         whole_number("steps", steps)
         self.image, self.transforms, self.objective = image, transforms, objective
         self.labels, self.seed = labels, seed
-        self.draws = keras.random.SeedGenerator(seed)
-        self._guarded = fused(_guarded)
         self.scale = FLOAT16_SCALE if dtype == "float16" else 1.0
         shape = tuple(image().shape)
         self.count = shape[0]
         self._add_state(steps)
+        self.keys.assign(keys(seed, self.count))
         self._cut(model, shape, dtype, redirect)
         self.built = True
         self._check_objective()
@@ -93,6 +95,7 @@ class Ascent(keras.Model):
         state = functools.partial(self.add_weight, trainable=False)
         self.step = state((), "zeros", "float32", name="step")
         self.channels = state((self.count,), "zeros", "int32", name="channels")
+        self.keys = state((self.count,), "zeros", "int32", name="keys")
         self.alive = state((self.count,), "ones", "float32", name="alive")
         self.record = state((steps, self.count), "zeros", "float32", name="record")
 
@@ -129,6 +132,8 @@ class Ascent(keras.Model):
 
     def _prepare(self, optimizer):
         given = adam() if optimizer is None else optimizer
+        if not isinstance(given, keras.optimizers.Optimizer):
+            raise InputError(f"optimizer {optimizer!r}; accepted: a keras.optimizers.Optimizer")
         optimizer = type(given).from_config(given.get_config())
         # XLA on TensorFlow is slower for convolutions on a CPU and lacks the transforms' kernel
         xla = keras.backend.backend() != "tensorflow"
@@ -136,6 +141,7 @@ class Ascent(keras.Model):
         # it takes a fifth longer (measured on a CPU) than the return to Python that it saves.
         self.compile(optimizer, jit_compile=xla)
         optimizer.build(self.trainable_variables)
+        self._forward = forward(self)
         self._fresh = tuple(np.array(v) for v in optimizer.variables)
 
     def call(self, inputs, training=False):
@@ -143,7 +149,7 @@ class Ascent(keras.Model):
         if not training:
             picture = self.image()
             return self._scores(picture, _maps(self.clean, picture))
-        picture = self._guarded(self.image(), self.alive.value, 1.0 / self.scale)
+        picture = guarded()(self.image(), self.alive.value, 1.0 / self.scale)
         redirects = keras.backend.standardize_dtype(inputs.dtype) == REDIRECTING
         network = self.redirected if redirects else self.network
         scores = self._scores(picture, _maps(network, self._transformed(picture)))
@@ -151,13 +157,16 @@ class Ascent(keras.Model):
         self.record.assign(ops.where(now, scores, self.record.value))
         self.alive.assign(self.alive.value * ops.cast(ops.isfinite(scores), "float32"))
         self.step.assign_add(1.0)
-        return _scaled(scores, self.scale)
+        return scaled(scores, self.scale)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return -ops.sum(ops.where(ops.isfinite(y_pred), y_pred, ops.zeros_like(y_pred)))
 
     def _transformed(self, picture):
-        return picture if self.transforms is None else self.transforms(picture, self.draws)
+        if self.transforms is None:
+            return picture
+        step = ops.broadcast_to(ops.cast(self.step.value, "int32"), (self.count,))
+        return self.transforms(picture, ops.stack([self.keys.value, step], axis=1))
 
     def _scores(self, picture, maps):
         def T(name):  # noqa: N802 (Lucid's name)
@@ -176,7 +185,8 @@ class Ascent(keras.Model):
         """Begin anew, with nothing compiled again.
 
         Args:
-            seeds: as the image's `draw` takes them; None to leave the images as they are.
+            seeds: as the image's `draw` takes them, of the images and of their transforms' draws;
+                None to leave the images as they are, and draw as at first.
             channels: N ints for objectives.each_channel, or None.
         """
         if seeds is not None:
@@ -188,7 +198,7 @@ class Ascent(keras.Model):
         self.step.assign(0.0)
         self.alive.assign(np.ones(self.count, "float32"))
         self.record.assign(np.zeros(self.record.shape, "float32"))
-        self.draws.state.assign(np.array([self.seed, 0], "uint32"))
+        self.keys.assign(keys(self.seed if seeds is None else seeds, self.count))
 
     def advance(self, steps, callbacks=(), verbose=0):
         """Make so many steps; `callbacks` and `verbose` are those of keras.Model.fit."""
@@ -216,33 +226,8 @@ class Ascent(keras.Model):
 
     def clean_scores(self):
         """Scores (N,) of the images as they are, without transforms."""
-        return self.predict_on_batch(np.zeros((1, 1), "float32"))
+        return self._forward(np.zeros((1, 1), "float32"))
 
 
 def _maps(network, images):
     return {} if network is None else network(PIXEL_RANGE * images, training=False)
-
-
-@ops.custom_gradient
-def _scaled(x, factor):
-    """x, with a gradient `factor` times as large."""
-
-    def gradient(*first, upstream=None):
-        upstream = first[0] if upstream is None else upstream
-        return upstream * factor, ops.zeros_like(factor)
-
-    return x, gradient
-
-
-@ops.custom_gradient
-def _guarded(images, alive, factor):
-    """Images, with a gradient `factor` times as large; 0 for one not alive or not finite."""
-
-    def gradient(*first, upstream=None):
-        upstream = first[0] if upstream is None else upstream
-        finite = ops.all(ops.isfinite(upstream), axis=(1, 2, 3), keepdims=True)
-        passes = ops.logical_and(finite, alive[:, None, None, None] > 0)
-        kept = ops.where(passes, upstream * factor, ops.zeros_like(upstream))
-        return kept, ops.zeros_like(alive), ops.zeros_like(factor)
-
-    return images, gradient

@@ -1,4 +1,4 @@
-"""Refuse numbers of channels, classes, images and steps that do not exist."""
+"""Refuse numbers of channels, classes, images, steps and pixels that do not exist."""
 
 from numbers import Integral
 
@@ -16,3 +16,10 @@ def below(what, n, count, of):
     whole_number(what, n)
     if n >= count:
         raise InputError(f"{what} {n}; accepted: 0 to {count - 1}, the {of}")
+
+
+def checked_sizes(**sizes):
+    """Raise InputError where a size is no int from 1."""
+    for name, size in sizes.items():
+        if not isinstance(size, Integral) or size < 1:
+            raise InputError(f"{name} is {size!r}; accepted: an int from 1")

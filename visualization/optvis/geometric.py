@@ -1,12 +1,13 @@
 """Geometric transforms of a batch of images, merged into one resampling."""
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import keras
 from keras import ops
 
+from models.draws import uniform
 from models.gradients import fused
 from visualization.optvis.resampling import resample
 
@@ -37,14 +38,15 @@ def joins(step, transform):
     return len(fills) <= 1
 
 
+@functools.lru_cache(maxsize=32)  # compiled once, however many networks it is used for
 def merged(group):
     """Make one resampling of a group of geometric transforms.
 
     Args:
-        group: list of Geometric, those with a border only in the first place.
+        group: tuple of Geometric, those with a border only in the first place.
 
     Returns:
-        Callable (images (N, H, W, C) float32, keras.random.SeedGenerator) -> (N, h, w, C).
+        Callable (images (N, H, W, C) float32, seeds int32 (N, 2)) -> (N, h, w, C).
     """
     draws = sum(transform.draws for transform in group)
     fill = next((one.fill for one in group if one.fill is not None), OUTSIDE)
@@ -63,14 +65,10 @@ def merged(group):
         return resample(images, matrix, size, fill, stretch)
 
     if not moving:
-        return lambda images, seed_generator: images
+        return lambda images, seeds: images
     moved = fused(moved)
 
-    def step(images, seed_generator):
-        uniforms = keras.random.uniform((images.shape[0], draws), seed=seed_generator)
-        return moved(images, uniforms)
-
-    return step
+    return lambda images, seeds: moved(images, uniform(draws, seeds))
 
 
 def chosen(values, uniforms):

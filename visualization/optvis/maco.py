@@ -7,6 +7,8 @@ The method's crops and noise are transforms, not part of the image. The released
 phase to unit deviation before use, for steps of size 1; here the phase is used as it is.
 """
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
@@ -14,6 +16,8 @@ from keras import ops
 from models.errors import InputError
 from models.gradients import fused
 from visualization.optvis import param
+from visualization.optvis.bounds import checked_sizes
+from visualization.optvis.seeds import generators
 
 EPSILON = 1e-5  # beside the standard deviation; released code
 
@@ -38,7 +42,7 @@ def maco(w, h=None, batch=None, spectrum=None, decorrelate=True, seed=0):
     """
     h = w if h is None else h
     batch = 1 if batch is None else batch
-    param.checked_sizes(w=w, h=h, batch=batch)
+    checked_sizes(w=w, h=h, batch=batch)
     spectrum = natural_magnitude(h, w) if spectrum is None else np.asarray(spectrum, "float32")
     shape = (3, h, param.spectrum_columns(w))
     if spectrum.shape != shape:
@@ -55,17 +59,17 @@ class PhaseImage(keras.layers.Layer):
     to mean 0 and standard deviation 1, turned into colours, and the logistic function.
     """
 
-    def __init__(self, w, spectrum, batch=1, decorrelate=True, seed=0, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+    def __init__(self, w, spectrum, batch=1, decorrelate=True, seed=0):
+        super().__init__(dtype="float32")
         self.phase = self.add_weight(
             shape=(batch, *spectrum.shape), initializer="zeros", name="phase"
         )
         self.built = True
-        self._image = fused(lambda phase: phase_image(phase, spectrum, w, decorrelate))
+        self._spectrum, self._image = ops.convert_to_tensor(spectrum), _from_phase(w, decorrelate)
         self.draw(seed)
 
     def call(self, inputs=None):  # as in param.PixelImage
-        return self._image(self.phase.value)
+        return self._image(self.phase.value, self._spectrum)
 
     def draw(self, seed):
         """Start afresh in place: phases uniform over the circle (N(0, 1) in the released code).
@@ -77,8 +81,13 @@ class PhaseImage(keras.layers.Layer):
             InputError: another seed.
         """
         batch, *shape = self.phase.shape
-        draws = [rng.uniform(-np.pi, np.pi, shape) for rng in param.generators(seed, batch)]
+        draws = [rng.uniform(-np.pi, np.pi, shape) for rng in generators(seed, batch)]
         self.phase.assign(np.stack(draws).astype("float32"))
+
+
+@functools.lru_cache(maxsize=32)  # as in param
+def _from_phase(w, decorrelate):
+    return fused(lambda phase, spectrum: phase_image(phase, spectrum, w, decorrelate))
 
 
 def phase_image(phase, spectrum, w, decorrelate=True):
@@ -129,7 +138,7 @@ def magnitude(pictures, w, h=None, decorrelate=True):
         InputError: no pictures, or one of another shape, type or range; a wrong size.
     """
     h = w if h is None else h
-    param.checked_sizes(w=w, h=h)
+    checked_sizes(w=w, h=h)
     total, count = 0.0, 0
     for picture in pictures:
         count += 1

@@ -9,8 +9,7 @@ optvis/param. All of it is float32, whatever the global precision policy is.
 """
 
 import functools
-from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 
 import keras
 import numpy as np
@@ -18,6 +17,8 @@ from keras import ops
 
 from models.errors import InputError
 from models.gradients import fused, inverse_real_fft2
+from visualization.optvis.bounds import checked_sizes
+from visualization.optvis.seeds import generators
 
 START_SD = 0.01  # of a start's Gaussian noise; Lucid, for pixels and for the spectrum
 FFT_DIVISOR = 4.0  # Lucid, after the inverse transform
@@ -29,7 +30,17 @@ COLOR_MATRIX = COLOR_CORRELATION / np.linalg.norm(COLOR_CORRELATION, axis=0).max
 COLOR_MEAN = np.array([0.48, 0.46, 0.41])  # of ImageNet's RGB in [0, 1]; Lucid
 
 
-def image(w, h=None, batch=None, sd=None, decorrelate=True, fft=True, alpha=False, seed=0):
+def image(
+    w,
+    h=None,
+    batch=None,
+    sd=None,
+    decorrelate=True,
+    fft=True,
+    alpha=False,
+    seed=0,
+    sigmoid=True,
+):
     """Make the layer whose weights are optimized images.
 
     Args:
@@ -40,6 +51,8 @@ def image(w, h=None, batch=None, sd=None, decorrelate=True, fft=True, alpha=Fals
         fft: optimize the spectrum (FourierImage), else the pixels (PixelImage).
         alpha: with a fourth channel, opacity in [0, 1].
         seed: as in `draw` of either class.
+        sigmoid: squeeze values into [0, 1] with the logistic function, else clip them
+            (to_valid_rgb).
 
     Returns:
         FourierImage or PixelImage.
@@ -56,20 +69,22 @@ def image(w, h=None, batch=None, sd=None, decorrelate=True, fft=True, alpha=Fals
     if not isinstance(sd, Real) or not sd >= 0:
         raise InputError(f"sd is {sd!r}; accepted: a number from 0")
     kind = FourierImage if fft else PixelImage
-    return kind(h, w, batch, sd, decorrelate, alpha, seed)
+    return kind(h, w, batch, sd, decorrelate, alpha, seed, sigmoid)
 
 
 class PixelImage(keras.layers.Layer):
     """Images stored as pixels before the sigmoid: weight `pixels` (batch, h, w, 3 or 4)."""
 
-    def __init__(self, h, w, batch=1, sd=START_SD, decorrelate=True, alpha=False, seed=0, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+    def __init__(
+        self, h, w, batch=1, sd=START_SD, decorrelate=True, alpha=False, seed=0, sigmoid=True
+    ):
+        super().__init__(dtype="float32")
         self.sd = sd
         self.pixels = self.add_weight(
             shape=(batch, h, w, 4 if alpha else 3), initializer="zeros", name="pixels"
         )
         self.built = True
-        self._image = fused(lambda pixels: to_valid_rgb(pixels, decorrelate))
+        self._image = _from_pixels(decorrelate, sigmoid)
         self.draw(seed)
 
     def call(self, inputs=None):  # Keras layers must have an argument; this one is not read
@@ -97,8 +112,10 @@ class FourierImage(keras.layers.Layer):
     First the real, then the imaginary part; `columns` is spectrum_columns(w).
     """
 
-    def __init__(self, h, w, batch=1, sd=START_SD, decorrelate=True, alpha=False, seed=0, **kwargs):
-        super().__init__(dtype="float32", **kwargs)
+    def __init__(
+        self, h, w, batch=1, sd=START_SD, decorrelate=True, alpha=False, seed=0, sigmoid=True
+    ):
+        super().__init__(dtype="float32")
         self.sd = sd
         self.spectrum = self.add_weight(
             shape=(2, batch, 4 if alpha else 3, h, spectrum_columns(w)),
@@ -106,7 +123,7 @@ class FourierImage(keras.layers.Layer):
             name="spectrum",
         )
         self.built = True
-        self._image = fused(lambda spectrum: to_valid_rgb(fft_image(spectrum, h, w), decorrelate))
+        self._image = _from_spectrum(h, w, decorrelate, sigmoid)
         self.draw(seed)
 
     def call(self, inputs=None):  # as in PixelImage
@@ -124,6 +141,16 @@ class FourierImage(keras.layers.Layer):
         _, batch, *shape = self.spectrum.shape
         draws = [rng.normal(0, self.sd, (2, *shape)) for rng in generators(seed, batch)]
         self.spectrum.assign(np.stack(draws, axis=1).astype("float32"))
+
+
+@functools.lru_cache(maxsize=32)  # compiled once, however many images there are
+def _from_pixels(decorrelate, sigmoid):
+    return fused(lambda pixels: to_valid_rgb(pixels, decorrelate, sigmoid))
+
+
+@functools.lru_cache(maxsize=32)
+def _from_spectrum(h, w, decorrelate, sigmoid):
+    return fused(lambda spectrum: to_valid_rgb(fft_image(spectrum, h, w), decorrelate, sigmoid))
 
 
 def fft_image(spectrum, h, w):
@@ -220,27 +247,3 @@ def to_valid_rgb(image, decorrelate=True, sigmoid=True):
         rgb = rgb + ops.convert_to_tensor(COLOR_MEAN, "float32")
     whole = rgb if image.shape[-1] == 3 else ops.concatenate([rgb, image[..., 3:]], axis=-1)
     return ops.sigmoid(whole) if sigmoid else ops.clip(whole, 0.0, 1.0)
-
-
-def generators(seed, batch):
-    """Yield a NumPy generator for each image of a batch; the seed is that of PixelImage.draw."""
-    alone = isinstance(seed, Integral)
-    if not alone and not isinstance(seed, (Sequence, np.ndarray)):
-        raise InputError(f"seed is {seed!r}; accepted: an int from 0, or one for each image")
-    seeds = [(seed, place) for place in range(batch)] if alone else list(seed)
-    if len(seeds) != batch:
-        raise InputError(f"{len(seeds)} seeds for {batch} images; accepted: one int, or {batch}")
-    for one in seeds:
-        if one is None:  # NumPy would draw from the clock
-            raise InputError("a seed is None; accepted: ints from 0, tuples of them")
-        try:
-            yield np.random.default_rng(one)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"seed is {one!r}; accepted: ints from 0, tuples of them") from error
-
-
-def checked_sizes(**sizes):
-    """Raise InputError where a size is no int from 1."""
-    for name, size in sizes.items():
-        if not isinstance(size, Integral) or size < 1:
-            raise InputError(f"{name} is {size!r}; accepted: an int from 1")

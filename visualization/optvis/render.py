@@ -4,6 +4,7 @@ render_channels compiles one step for a layer and runs it for batch after batch 
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -44,10 +45,11 @@ def render_vis(
     optimizer=None,
     transforms=None,
     thresholds=(512,),
+    print_objectives=None,
     verbose=True,
     relu_gradient_override=True,
     use_fixed_seed=False,
-    seed=0,
+    seed=None,
     dtype="float32",
 ):
     """Optimize images for one objective.
@@ -55,15 +57,17 @@ def render_vis(
     Args:
         model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.loading.Loaded.
         objective_f: Objective, `layer:channel` or `layer:label`.
-        param_f: function giving the images' layer; None for `lambda: param.image(128)`. It decides
-            on what the images start from.
+        param_f: function giving the images' layer; None for `lambda: param.image(128)`.
         optimizer: keras.optimizers.Optimizer; None for Adam of learning rate 0.05.
         transforms: list as transform.compose takes it; None for the standard list, [] for none.
         thresholds: numbers of steps after which the images are kept.
+        print_objectives: only None; it is there for the place of the arguments after it.
         verbose: to show a progress bar.
         relu_gradient_override: to redirect the gradients of ReLUs in the first steps.
-        use_fixed_seed: True for the transforms' draws of `seed`, False for others in every run.
-        seed: int from 0.
+        use_fixed_seed: True for seed 0 where none is given.
+        seed: int from 0, of the images' start and the transforms' draws, which makes a run
+            repeatable. None: the start is what param_f gives, new in every run without one, and
+            the draws are new.
         dtype: precision of the network: `float32`, `bfloat16` or `float16`.
 
     Returns:
@@ -76,22 +80,25 @@ def render_vis(
     Source: Lucid, optvis/render.py.
     """
     model, labels = _opened(model)
-    thresholds = sorted(set(thresholds))
-    for threshold in thresholds:
-        whole_number("threshold", threshold)
-    if not thresholds:
-        raise InputError("thresholds is empty; accepted: numbers of steps")
+    thresholds = _rising(thresholds)
+    if print_objectives is not None:
+        raise InputError(f"print_objectives {print_objectives!r}; accepted: None")
+    seed = 0 if seed is None and use_fixed_seed else seed
+    drawn = _new_seed() if seed is None else seed
+    image = _layer(param_f) if param_f else param.image(VIS_SIZE, seed=drawn)
+    if seed is not None and hasattr(image, "draw"):
+        image.draw(seed)
     ascent = Ascent(
         model,
         objectives.as_objective(objective_f),
-        param_f() if param_f else param.image(VIS_SIZE),
+        image,
         thresholds[-1],
         _transform(transforms),
         optimizer,
         relu_gradient_override,
         dtype,
         labels,
-        seed if use_fixed_seed else int(np.random.SeedSequence().generate_state(1)[0] >> 1),
+        drawn,
     )
     kept = []
     for before, after in zip([0, *thresholds], thresholds, strict=False):
@@ -119,7 +126,7 @@ def render_channels(
     Args:
         model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.loading.Loaded.
         layer: name, as models.layers.find_layer takes it.
-        channels: iterable of numbers of channels, or "all".
+        channels: numbers of channels, or "all".
         steps: ascent steps for each. 2048: Gonthier et al. 2020.
         size: side of the images in pixels. 224: the same.
         batch: images optimized at a time.
@@ -140,7 +147,8 @@ def render_channels(
     model, labels = _opened(model)
     whole_number("steps", steps, least=1)
     whole_number("batch", batch, least=1)
-    image = param_f() if param_f else param.image(size, batch=batch)
+    image = _layer(param_f) if param_f else param.image(size, batch=batch)
+    whole_number("seed", seed)
     objective = objectives.each_channel(layer)
     optimizer = adam(learning_rate)
     ascent = Ascent(
@@ -210,9 +218,36 @@ def _opened(model):
     return model, None
 
 
+def _rising(thresholds):
+    thresholds = [thresholds] if isinstance(thresholds, Integral) else sorted(set(thresholds))
+    for threshold in thresholds:
+        whole_number("threshold", threshold)
+    if not thresholds:
+        raise InputError("thresholds is empty; accepted: numbers of steps")
+    return thresholds
+
+
+def _new_seed():
+    return int(np.random.SeedSequence().generate_state(1)[0])
+
+
+def _layer(param_f):
+    if not callable(param_f) or isinstance(param_f, keras.Layer):
+        raise InputError(
+            f"param_f {param_f!r}; accepted: a function giving a layer, such as "
+            "lambda: param.image(128)"
+        )
+    layer = param_f()
+    if not isinstance(layer, keras.Layer):
+        raise InputError(f"param_f gives {layer!r}; accepted: a layer, such as param.image(128)")
+    return layer
+
+
 def _transform(transforms):
     if transforms is None:
         transforms = transform.standard_transforms
+    if not isinstance(transforms, (list, tuple)):
+        raise InputError(f"transforms {transforms!r}; accepted: a list of transforms")
     return transform.compose(transforms) if transforms else None
 
 
@@ -221,7 +256,7 @@ def _numbers(channels, count, layer):
         if channels != "all":
             raise InputError(f"channels {channels!r}; accepted: numbers, or 'all'")
         return list(range(count))
-    channels = list(channels)
+    channels = [channels] if isinstance(channels, Integral) else list(channels)
     for channel in channels:
         below("channel", channel, count, f"channels of {layer}")
     return [int(channel) for channel in channels]

@@ -15,23 +15,26 @@ import math
 from dataclasses import dataclass
 from numbers import Integral, Real
 
-import keras
 from keras import ops
 
+from models.draws import standard_normal
 from models.errors import InputError
 from visualization.optvis import geometric, param
+from visualization.optvis.bounds import checked_sizes
 from visualization.optvis.geometric import Geometric, chosen, matrices
 
 PAD_MODES = ("constant", "reflect", "symmetric")  # those of keras.ops.pad
 
+RADIANS = ("radians", "rads", "rad")  # Lucid's names
 
-def pad(w, mode="constant", constant_value=0.5):
+
+def pad(w, mode="reflect", constant_value=0.5):
     """Continue images outside their edges: with a value, or mirrored for `w` pixels.
 
     Args:
         w: pixels on every side, int. With "constant" everything outside has the value, so that
             `w` has no effect: it is there for Lucid's lists.
-        mode: "constant", "reflect" or "symmetric", as in keras.ops.pad. Mirrored images are seen
+        mode: "constant", "reflect" (Lucid's default) or "symmetric". Mirrored images are seen
             by the geometric transforms right after; those before are resampled on their own.
         constant_value: number; with the other modes, of what is further out.
 
@@ -93,14 +96,14 @@ def random_rotate(angles, units="degrees"):
 
     Args:
         angles: numbers; above 0 turns counterclockwise.
-        units: "degrees" or "radians".
+        units: "degrees", or "radians", "rads" or "rad".
 
     Raises:
         InputError: no angles, no numbers, other units.
     """
     angles = _numbers("random_rotate", angles)
-    if units not in ("degrees", "radians"):
-        raise InputError(f"units is {units!r}; accepted: degrees, radians")
+    if units not in ("degrees", *RADIANS):
+        raise InputError(f"units is {units!r}; accepted: degrees, {', '.join(RADIANS)}")
     radians = [math.radians(angle) if units == "degrees" else angle for angle in angles]
 
     def matrix(uniforms, size):
@@ -125,7 +128,7 @@ def crop_or_pad_to(h, w):
     Raises:
         InputError: a size that is no int from 1.
     """
-    param.checked_sizes(h=h, w=w)
+    checked_sizes(h=h, w=w)
 
     def matrix(uniforms, size):
         x, y = (_half_pixel(old, new) for old, new in ((size[1], w), (size[0], h)))
@@ -141,13 +144,13 @@ class CollapseAlphaRandom:
 
     sd: float
 
-    def __call__(self, images, seed_generator):
-        """Turn (N, H, W, 4) in [0, 1] into (N, H, W, 3) in [0, 1]."""
+    def __call__(self, images, seeds):
+        """Turn (N, H, W, 4) in [0, 1] into (N, H, W, 3) in [0, 1]; seeds int32 (N, 2)."""
         n, h, w, channels = images.shape
         if channels != 4:
             raise InputError(f"collapse_alpha_random is given {channels} channels; accepted: 4")
-        shape = (2, n, 3, h, param.spectrum_columns(w))
-        spectrum = keras.random.normal(shape, stddev=self.sd, seed=seed_generator)
+        shape = (2, 3, h, param.spectrum_columns(w))
+        spectrum = ops.stack([standard_normal(shape, seeds[i]) for i in range(n)], axis=1) * self.sd
         background = param.to_valid_rgb(param.fft_image(spectrum, h, w))
         opacity = images[..., 3:]
         return opacity * images[..., :3] + (1.0 - opacity) * background
@@ -177,9 +180,10 @@ def compose(transforms):
             keras.ops and of static shape, applied in this order.
 
     Returns:
-        Callable (images, seed_generator): (N, H, W, C) float in [0, 1], keras.random.SeedGenerator
-        -> float32 (N, H, W, C), or of crop_or_pad_to's or a function's own size; C is 3 after
-        collapse_alpha_random. Works in compiled steps. Exact where pixels move by whole pixels.
+        Callable (images, seeds): (N, H, W, C) float in [0, 1], int32 (N, 2) whose second number
+        counts the ascent's steps -> float32 (N, H, W, C), or of crop_or_pad_to's or a function's
+        own size; C is 3 after collapse_alpha_random. An image's draws come from its own seed only,
+        whatever the batch. Works in compiled steps. Exact where pixels move by whole pixels.
 
     Raises:
         InputError: something in the list is neither.
@@ -194,12 +198,15 @@ def compose(transforms):
             steps.append(transform)
         else:
             raise InputError(f"{transform!r} is no transform; accepted: a function of images")
-    steps = [geometric.merged(step) if isinstance(step, list) else _drawn(step) for step in steps]
+    steps = [
+        geometric.merged(tuple(step)) if isinstance(step, list) else _drawn(step) for step in steps
+    ]
 
-    def transformed(images, seed_generator):
-        images = ops.cast(images, "float32")
-        for step in steps:
-            images = step(images, seed_generator)
+    def transformed(images, seeds):
+        images, seeds = ops.cast(images, "float32"), ops.convert_to_tensor(seeds, "int32")
+        for number, step in enumerate(steps):
+            own = ops.stack([seeds[:, 0], seeds[:, 1] * len(steps) + number], axis=1)
+            images = step(images, own)
         return images
 
     return transformed
@@ -209,7 +216,7 @@ def _drawn(function):
     """A step of a function: only our own draws random numbers."""
     if isinstance(function, CollapseAlphaRandom):
         return function
-    return lambda images, seed_generator: function(images)
+    return lambda images, seeds: function(images)
 
 
 def _half_pixel(old, new):

@@ -155,3 +155,24 @@ def test_image_takes_lucids_arguments():
 def test_bad_arguments_are_named(arguments):
     with pytest.raises(InputError, match="accepted"):
         param.image(**arguments)
+
+
+@pytest.mark.parametrize("fft", [True, False])
+def test_clipped_values_are_those_of_the_sigmoid_before_it(fft):
+    layer = param.image(4, fft=fft, decorrelate=False, sigmoid=False, sd=2.0)
+    rgb = array(layer())
+    assert rgb.min() == 0 and rgb.max() == 1 and ((rgb > 0) & (rgb < 1)).any()
+    free = param.image(4, fft=fft, decorrelate=False, sd=2.0)  # the same start
+    np.testing.assert_allclose(rgb, np.clip(logits(array(free())), 0, 1), atol=1e-4)
+
+
+def logits(x):
+    return np.log(x) - np.log1p(-x)
+
+
+@pytest.mark.parametrize("fft", [True, False])
+def test_images_of_one_size_share_what_is_compiled(fft):
+    # TensorFlow frees no compiled program: one for each image would fill the memory
+    one, other = (param.image(4, batch=n, fft=fft, seed=n) for n in (1, 2))
+    assert one._image is other._image
+    assert param.image(4, fft=fft, sigmoid=False)._image is not one._image

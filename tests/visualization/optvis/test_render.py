@@ -48,19 +48,64 @@ def test_class_names_come_with_a_loaded_model(model):
     np.testing.assert_array_equal(by_name, by_number)
 
 
-def test_fixed_seed_repeats_the_standard_transforms(model):
-    one, two, other = (
-        render.render_vis(
-            model, "maps:1", image(), thresholds=(3,), verbose=False, use_fixed_seed=fixed
-        )[0]
-        for fixed in (True, True, False)
-    )
+def vis(model, param_f=None, **arguments):
+    (found,) = render.render_vis(model, "maps:1", param_f, verbose=False, **arguments)
+    return found
+
+
+@pytest.mark.parametrize("param_f", [None, image()])
+def test_a_seed_fixes_start_and_draws(model, param_f):
+    one, two, other = (vis(model, param_f, thresholds=(3,), seed=n) for n in (5, 5, 6))
     np.testing.assert_array_equal(one, two)
-    assert abs(one - other).max() > 1e-6
+    assert abs(one - other).max() > 1e-3
+    start, another = (vis(model, param_f, thresholds=(0,), seed=n) for n in (5, 6))
+    assert abs(start - another).max() > 1e-3
 
 
-def test_channels_come_in_order_whatever_the_batch(model):
-    arguments = {"steps": 12, "size": SIDE, "transforms": [], "seed": 4}
+def test_without_a_seed_draws_are_new_and_a_fixed_seed_is_0(model):
+    one, two = (vis(model, image(), thresholds=(3,)) for _ in range(2))
+    assert abs(one - two).max() > 1e-6
+    fixed = vis(model, image(), thresholds=(3,), use_fixed_seed=True)
+    np.testing.assert_array_equal(fixed, vis(model, image(), thresholds=(3,), seed=0))
+    np.testing.assert_array_equal(
+        vis(model, image(), thresholds=(0,)), vis(model, image(), thresholds=(0,))
+    )
+    starts = [vis(model, thresholds=(0,)) for _ in range(2)]
+    assert abs(starts[0] - starts[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"seed": -1}, "seed"),
+        ({"thresholds": ()}, "thresholds is empty"),
+        ({"optimizer": "adam"}, "optimizer 'adam'; accepted: a keras"),
+        ({"transforms": abs}, "accepted: a list of transforms"),
+        ({"param_f": 128}, "param_f 128; accepted: a function"),
+        ({"param_f": image}, "gives .*; accepted: a layer"),
+        ({"print_objectives": ["maps:1"]}, "accepted: None"),
+    ],
+)
+def test_arguments_that_cannot_be_used(model, arguments, says):
+    with pytest.raises(InputError, match=says):
+        render.render_vis(model, "maps:1", **({"param_f": image(), "verbose": False} | arguments))
+
+
+def test_one_threshold_and_one_channel_need_no_list(model):
+    assert vis(model, image(), thresholds=2, transforms=[]).shape[-1] == 3
+    (only,) = render.render_channels(model, "maps", 3, steps=1, size=SIDE, batch=1)
+    assert only.channel == 3
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, None])
+def test_channels_refuse_a_seed_before_anything_is_computed(model, seed):
+    with pytest.raises(InputError, match="seed"):
+        render.render_channels(model, "maps", [1], steps=1, size=SIDE, batch=1, seed=seed)
+
+
+@pytest.mark.parametrize("transforms", [[], None])
+def test_channels_come_in_order_whatever_the_batch(model, transforms):
+    arguments = {"steps": 12, "size": SIDE, "transforms": transforms, "seed": 4}
     wide = list(render.render_channels(model, "maps", "all", batch=3, **arguments))
     narrow = list(render.render_channels(model, "maps", [4, 1], batch=2, **arguments))
     assert [one.channel for one in wide] == [0, 1, 2, 3, 4]

@@ -21,7 +21,27 @@ def images(n=2, channels=3, seed=0):
 
 
 def applied(transforms, given, seed=0):
-    return array(transform.compose(transforms)(given, keras.random.SeedGenerator(seed)))
+    return array(transform.compose(transforms)(given, [[seed, i] for i in range(len(given))]))
+
+
+def test_a_list_is_compiled_once_however_often_it_is_composed():
+    lists = [transform.standard_transforms, list(transform.standard_transforms)]
+    before = geometric.merged.cache_info().misses
+    for one in lists:
+        transform.compose(one)
+    assert geometric.merged.cache_info().misses <= before + 1
+
+
+def test_the_draws_of_an_image_depend_on_its_seed_only():
+    given = images(3)
+    composed = transform.compose(
+        [*transform.standard_transforms, lambda images: images, transform.jitter(3)]
+    )
+    together = array(composed(given, [[1, 5], [2, 5], [3, 5]]))
+    alone = array(composed(given[1:2], [[2, 5]]))
+    np.testing.assert_array_equal(together[1:2], alone)
+    later = array(composed(given[1:2], [[2, 6]]))
+    assert abs(later - alone).max() > 0.01
 
 
 def rotation(degrees, scale=1.0, shift=(0, 0)):
@@ -47,7 +67,7 @@ def test_nothing_is_the_identity(nothing):
 
 def test_jitter_is_an_exact_shift_and_covers_its_range():
     given = images(100)
-    moved = applied([transform.pad(4, constant_value=0.25), transform.jitter(4)], given)
+    moved = applied([transform.pad(4, "constant", 0.25), transform.jitter(4)], given)
     wide = np.pad(given, ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=0.25)
     places = []
     for one, padded in zip(moved, wide, strict=True):
