@@ -18,6 +18,7 @@ from visualization.optvis import redirected_relu
 from visualization.optvis.bounds import whole_number
 from visualization.optvis.cut import cut
 from visualization.optvis.guard import guarded, scaled
+from visualization.optvis.objective import answers, layers_asked
 from visualization.optvis.seeds import keys
 
 REDIRECTED_STEPS = 16  # Lucid, misc/redirected_relu_grad.py: plain gradients once a start is made
@@ -27,7 +28,6 @@ REDIRECTING, PLAIN = "int32", "float32"
 LEARNING_RATE = 0.05  # Lucid, optvis/render.py: Adam(0.05)
 EPSILON = 1e-8  # of TensorFlow 1's Adam, which Lucid uses; Keras has 1e-7
 PIXEL_RANGE = 255.0  # optimized images are in [0, 1], networks take [0, 255]
-NOT_LAYERS = ("input", "labels", "channels")  # names that an objective asks for, but no layers
 # Gradients inside a float16 network are this much larger, so that they are not rounded to 0. One
 # constant will do: the gradient of a mean over up to 784 places (28x28) is then about 1 at the
 # target, far from both ends of float16, and an image's step is left out where it overflows.
@@ -105,8 +105,13 @@ class Ascent(keras.Model):
         The first steps have a network, and so a compiled step, of their own: redirecting ReLUs in
         every step, if only to decide not to, takes a tenth of its time.
         """
-        names = [name for name in self.objective.layers if name not in NOT_LAYERS]
         seen = tuple(self._transformed(self.image()).shape)
+
+        def empty(name):
+            output = cut(model, [name], seen[1:3], dtype).output[name]
+            return ops.zeros((self.count, *output.shape[1:]))
+
+        names = layers_asked(self.objective, self._others(self.image()), empty)
         if names and seen[-1] != 3:
             raise InputError(
                 f"images of {seen[-1]} channels for {model.name}, which takes 3; with alpha=True "
@@ -168,16 +173,11 @@ class Ascent(keras.Model):
         step = ops.broadcast_to(ops.cast(self.step.value, "int32"), (self.count,))
         return self.transforms(picture, ops.stack([self.keys.value, step], axis=1))
 
-    def _scores(self, picture, maps):
-        def T(name):  # noqa: N802 (Lucid's name)
-            if name == "labels":
-                if self.labels is None:
-                    raise InputError("this network has no class names; give the class's number")
-                return self.labels
-            if name == "channels":
-                return self.channels.value
-            return picture if name == "input" else ops.cast(maps[name], "float32")
+    def _others(self, picture):
+        return {"input": picture, "labels": self.labels, "channels": self.channels.value}
 
+    def _scores(self, picture, maps):
+        T = answers(maps, self._others(picture))
         scores = ops.cast(self.objective(T), "float32")
         return ops.broadcast_to(scores, (self.count,)) if scores.shape == () else scores
 

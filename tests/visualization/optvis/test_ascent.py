@@ -171,7 +171,7 @@ def test_a_nan_stops_its_own_image_only():
         signs = np.array([1.0, -1.0, 1.0], "float32")
         return signs * means + 0 * keras.ops.sqrt(means - 0.3)
 
-    objective = objectives.Objective(scores, ("input",), "root")
+    objective = objectives.Objective(scores, "root", layers="input")
     adam = keras.optimizers.Adam(0.3)
     ascent = run(model, objective, pixels(), 20, optimizer=adam)
     record, images = ascent.scores(), ascent.images()
@@ -184,7 +184,7 @@ def test_a_nan_stops_its_own_image_only():
 def test_what_does_not_fit_is_said_before_compiling():
     model = network()
     channel = objectives.channel
-    wrong = objectives.Objective(lambda T: T("maps"), ("maps",), "maps")
+    wrong = objectives.Objective(lambda T: T("maps"), "maps")
     for image, objective, message in [
         (pixels(), channel("mpas", 0), "near it: maps"),
         (pixels(), channel("maps", 4), "channel 4; accepted: 0 to 3"),
@@ -201,3 +201,21 @@ def test_more_steps_than_the_run_has():
     ascent = Ascent(network(), objectives.channel("maps", 0), pixels(), 5)
     with pytest.raises(InputError, match="6 steps; accepted: up to 5"):
         ascent.advance(6)
+
+
+def test_a_function_of_layers_is_an_objective():
+    model = network()
+
+    def own(T):
+        return keras.ops.mean(T("maps")[..., 1]) - keras.ops.mean(T("first"))
+
+    unnamed = objectives.as_objective(own)
+    named = objectives.Objective(own, "own", layers=("maps", "first"))
+    images = [run(model, objective, pixels()).images() for objective in (unnamed, named)]
+    np.testing.assert_allclose(*images, atol=1e-5)
+
+
+def test_a_layer_that_an_objective_does_not_name_is_told():
+    wrong = objectives.Objective(lambda T: T("first"), "wrong", layers="maps")
+    with pytest.raises(InputError, match=r"layer 'first'.*names \(maps\)"):
+        Ascent(network(), wrong, pixels(), 5)
