@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 from datetime import datetime, timezone
@@ -15,6 +16,7 @@ from pathlib import Path
 from models.errors import InputError
 
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "h5py", "pillow", "scikit-learn")
+TEMPORARY = re.compile(r"\..+\.\d+")  # names of write_bytes
 
 
 @contextlib.contextmanager
@@ -39,7 +41,8 @@ def whole(path, resume=False):
     """Write a folder under a temporary name and rename it when the block ends without error.
 
     Args:
-        path: the folder to make; the caller holds its lock and has seen that it is absent.
+        path: the folder to make; the caller holds its lock and has seen that it is absent or
+            empty.
         resume: keep what an interrupted run left under the temporary name, and leave it there
             again on an error; otherwise it is removed.
 
@@ -51,6 +54,7 @@ def whole(path, resume=False):
     if not resume:
         shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, exist_ok=resume)
+    _remove_torn_files(partial)
     try:
         yield partial
     except BaseException:
@@ -58,6 +62,13 @@ def whole(path, resume=False):
             shutil.rmtree(partial, ignore_errors=True)
         raise
     os.replace(partial, path)
+
+
+def _remove_torn_files(partial):
+    """Remove what a process that was killed within write_bytes left."""
+    for path in partial.rglob(".*"):
+        if TEMPORARY.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def write_text(path, text):
@@ -99,6 +110,11 @@ def sha256(path):
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def sha256_of_all(paths):
+    """SHA-256 of files as a set: of their bytes, whatever their names and order."""
+    return hashlib.sha256("".join(sorted(map(sha256, paths))).encode()).hexdigest()
 
 
 def versions():

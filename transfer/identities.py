@@ -4,6 +4,7 @@ A finished folder has its identity in manifest.json; an unfinished one, which li
 temporary name of transfer.folders.whole, in identity.json.
 """
 
+import os
 import shutil
 
 from models.errors import InputError
@@ -13,10 +14,18 @@ UNFINISHED = "identity.json"
 
 
 def finished(folder, identity):
-    """Whether a whole result of this identity is there; of another one: InputError."""
-    if not folder.exists():
+    """Whether a whole result of this identity is there; of another one, or other files: InputError.
+
+    An empty folder is as good as none.
+    """
+    if not folder.exists() or not any(folder.iterdir()):
         return False
-    difference = _difference(folders.read_json(folder / "manifest.json")["identity"], identity)
+    if not (folder / "manifest.json").exists():
+        raise InputError(
+            f"{folder} holds files but no finished run (manifest.json); accepted: a folder that is "
+            "absent or empty, or the result of this command"
+        )
+    difference = _difference(_identity(folder / "manifest.json"), identity)
     if difference:
         raise InputError(
             f"{folder} holds a finished run with {difference}; give another folder for the "
@@ -25,11 +34,33 @@ def finished(folder, identity):
     return True
 
 
+def _identity(manifest):
+    """The identity in a manifest; {} in one of a result that has none."""
+    return folders.read_json(manifest).get("identity", {})
+
+
+def reopen(folder, identity):
+    """Make a finished folder an unfinished one again, to appear whole with what is new in it.
+
+    Args:
+        folder: the result folder, finished.
+        identity: its own; an unfinished folder beside it is of the same (forget_other_run).
+    """
+    partial = _unfinished(folder)
+    shutil.rmtree(partial, ignore_errors=True)
+    sign(folder, identity)
+    os.replace(folder, partial)
+
+
+def _unfinished(folder):
+    return folder.with_name(f".{folder.name}.partial")
+
+
 def forget_other_run(folder, identity, worth):
     """Remove what another run left unfinished here.
 
     Args:
-        folder: the result folder, absent.
+        folder: the result folder.
         identity: of the run that is about to begin.
         worth: path or pattern below the unfinished folder; where it exists there, the other run
             is not removed.
@@ -37,7 +68,7 @@ def forget_other_run(folder, identity, worth):
     Raises:
         InputError: another run left something of worth.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial = _unfinished(folder)
     try:
         difference = _difference(folders.read_json(partial / UNFINISHED), identity)
     except InputError:  # there is none, or it was killed before its first file was whole
@@ -57,8 +88,11 @@ def sign(partial, identity):
 
 
 def unsign(folder):
-    """Remove the mark from a finished folder, whose manifest holds the identity."""
-    (folder / UNFINISHED).unlink()
+    """Remove the mark from a finished folder, whose manifest holds the identity.
+
+    It is there where `whole` has just made the folder, or a process was killed after that.
+    """
+    (folder / UNFINISHED).unlink(missing_ok=True)
 
 
 def _difference(old, new):

@@ -1,17 +1,22 @@
-"""How far an ascent is: a line that is written over on a terminal, else a line for each image."""
+"""How far an ascent is, and the time left.
 
+A line for each image; on a terminal one that is written over as well, in a log one in a minute.
+"""
+
+import math
 import sys
 import time
 
 import keras
 
 EVERY = 0.5  # seconds between two looks on a terminal
+SIGN_OF_LIFE = 60.0  # seconds without a line, in a log
 
 
 class Progress(keras.callbacks.Callback):
     """Callback of render_channels that tells steps done and the time left.
 
-    count: images to make. steps: of each.
+    count: images to make. steps: of each. Call `begin` with the number of images at a time first.
     """
 
     def __init__(self, count, steps, out=None, clock=time.monotonic):
@@ -19,22 +24,29 @@ class Progress(keras.callbacks.Callback):
         self.count, self.steps = count, steps
         self.out = out or sys.stdout
         self.clock = clock
-        self.batch = 1  # images at a time
-        self.finished, self.made, self.step = 0, 0, 0
-        self.started, self.shown, self.seconds = clock(), 0.0, 0.0
+        self.finished = 0
+        self.shown = clock()
+        self.begin(1)
+
+    def begin(self, batch):
+        """Begin with so many images at a time, with those that are not finished."""
+        self.batch, self.made, self.step = batch, self.finished, 0
+        self.before, self.seconds, self.timed = None, 0.0, 0
+
+    def on_train_begin(self, logs=None):
+        self.before = None  # a fit's first step may compile and is not timed
 
     def on_train_batch_end(self, batch, logs=None):
-        self.step = self.step % self.steps + 1  # a run of an ascent is several fits
-        if self.out.isatty() and self.clock() - self.shown >= EVERY:
-            self.shown = self.clock()
-            self.out.write(f"\r{self._state()}\x1b[K")
-            self.out.flush()
-
-    def on_train_end(self, logs=None):
-        if self.step < self.steps:
-            return
-        self.made = min(self.made + self.batch, self.count)
-        self.seconds = self.clock() - self.started
+        now = self.clock()
+        if self.before is not None:
+            self.seconds += now - self.before
+            self.timed += 1
+        self.before = now
+        self.step += 1
+        if self.step == self.steps:  # a run of an ascent is several fits
+            self.made, self.step = min(self.made + self.batch, self.count), 0
+        if now - self.shown >= (EVERY if self.out.isatty() else SIGN_OF_LIFE):
+            self._look(now)
 
     def done(self, text):
         """Count an image as made, and say so."""
@@ -46,16 +58,22 @@ class Progress(keras.callbacks.Callback):
         start = "\r\x1b[K" if self.out.isatty() else ""
         self.out.write(f"{start}{text}\n")
         self.out.flush()
+        self.shown = self.clock()
 
-    def _state(self):
-        return (
-            f"{self.finished} of {self.count} done, step {self.step} of {self.steps}{self._left()}"
-        )
+    def _look(self, now):
+        text = f"{self.finished} of {self.count} done, step {self.step} of {self.steps}"
+        text += self._left()
+        if not self.out.isatty():
+            self.say(text)
+            return
+        self.shown = now
+        self.out.write(f"\r{text}\x1b[K")
+        self.out.flush()
 
     def _left(self):
-        if not 0 < self.made < self.count:
+        steps = math.ceil((self.count - self.made) / self.batch) * self.steps - self.step
+        if not self.timed or not steps:
             return ""
-        seconds = self.seconds / self.made * (self.count - self.made)
-        minutes, seconds = divmod(round(seconds), 60)
+        minutes, seconds = divmod(round(self.seconds / self.timed * steps), 60)
         hours, minutes = divmod(minutes, 60)
         return f", about {hours}:{minutes:02d}:{seconds:02d} left"

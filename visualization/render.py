@@ -11,7 +11,7 @@ from pathlib import Path
 from models import device
 from models.errors import exit_code
 from transfer import folders, identities
-from visualization import figures, rendering, sources
+from visualization import comparison, figures, records, rendering
 from visualization.optvis import cut
 from visualization.progress import Progress
 
@@ -29,7 +29,7 @@ def flags():
     parser.add_argument("--size", type=int, default=224, help="pixels; default 224")
     parser.add_argument("--batch", type=int, help="images at a time; default: what memory holds")
     parser.add_argument("--dtype", choices=cut.PRECISIONS, default="float32")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="0 to 2147483647; default 0")
     parser.add_argument("--param", choices=list(rendering.PARAMS), default="fft")
     parser.add_argument("--pictures", nargs="*", default=[], help="to compare scores with")
     parser.add_argument("--spectrum", nargs="*", default=[], help="pictures, for --param maco")
@@ -50,28 +50,34 @@ def main(argv=None):
 
 def run(arguments):
     """Optimize the images that are not there yet and write the folder, or find it finished."""
+    pictures = comparison.given(arguments.pictures)
     job = rendering.job(arguments)
-    out = arguments.out
+    out = arguments.out.resolve()  # also of `.` and of a link to a folder
     with folders.locked(out):
-        if identities.finished(out, job.identity):
-            print(f"already finished: {out}")
+        finished = identities.finished(out, job.identity)
+        if finished and (pictures is None or pictures.were_compared(out)):
+            identities.unsign(out)
+            print(f"already finished: {arguments.out}")
             return
         identities.forget_other_run(out, job.identity, "*.png")
+        best = best_pictures(job, pictures)
+        if finished:
+            print("the images are finished: comparing them with these pictures, no new ascent")
+            identities.reopen(out, job.identity)
         with folders.whole(out, resume=True) as partial:
             identities.sign(partial, job.identity)
-            optimize(job, partial, compared(job, arguments.pictures))
-            finish(job, partial)
+            optimize(job, partial, best)
+            finish(job, partial, pictures, best)
         identities.unsign(out)
-    print(f"results in {out}")
+    print(f"results in {arguments.out}")
 
 
-def compared(job, paths):
+def best_pictures(job, pictures):
     """Highest score of every channel over the user's pictures, or None without pictures."""
-    if not paths:
+    if pictures is None:
         return None
-    files = sources.found(paths)
-    print(f"scoring {len(files)} pictures", flush=True)
-    return rendering.best_pictures(job, files)
+    print(f"scoring {len(pictures.files)} pictures", flush=True)
+    return comparison.best_pictures(job, pictures.files)
 
 
 def optimize(job, partial, best):
@@ -83,20 +89,32 @@ def optimize(job, partial, best):
     for rendered in rendering.rendered(job, left, progress):
         # the JSON last: a channel that has one is done
         folders.write_bytes(job.png_file(partial, rendered.channel), figures.png(rendered.image))
-        record = rendering.record(rendered, best)
+        record = records.compared(records.record(rendered), best)
         folders.write_json(job.json_file(partial, rendered.channel), record)
-        progress.done(rendering.line(record))
+        progress.done(records.line(record))
 
 
-def finish(job, partial):
-    """Write the contact sheet, the table of scores and the manifest."""
-    records = [folders.read_json(job.json_file(partial, channel)) for channel in job.channels]
-    tiles = [(job.png_file(partial, r["channel"]), rendering.caption(r)) for r in records]
+def finish(job, partial, pictures, best):
+    """Compare every channel with the same pictures; write contact sheet, scores and manifest."""
+    found = []
+    for channel in job.channels:
+        file = job.json_file(partial, channel)
+        before = folders.read_json(file)
+        found.append(records.compared(before, best))
+        if found[-1] != before:  # made before an interruption, with other pictures or none
+            folders.write_json(file, found[-1])
+    tiles = [(job.png_file(partial, r["channel"]), records.caption(r)) for r in found]
     folders.write_bytes(partial / "contact_sheet.png", figures.contact_sheet(tiles))
-    folders.write_text(partial / "scores.csv", rendering.table(records))
-    manifest = folders.manifest(identity=job.identity, device=device.name())
-    folders.write_json(partial / "manifest.json", manifest)
-    print(rendering.summary(records))
+    folders.write_text(partial / "scores.csv", records.table(found))
+    path = partial / "manifest.json"
+    # of finished images that are compared anew, the manifest goes on to say how they were made
+    made = folders.read_json(path) if path.exists() else _manifest(job)
+    folders.write_json(path, made | {"pictures": pictures and pictures.about})
+    print(records.summary(found))
+
+
+def _manifest(job):
+    return folders.manifest(identity=job.identity, device=device.name())
 
 
 if __name__ == "__main__":

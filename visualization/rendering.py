@@ -1,23 +1,26 @@
-"""What the command visualization.render does with arrays: its job, batches, records of scores."""
+"""What the command visualization.render computes: its job, and the images in batches."""
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from models import device, layers, loading
 from models.errors import InputError
 from transfer import folders
-from visualization import sources
+from visualization import records, sources
 from visualization.optvis import cut, maco, param
-from visualization.optvis.render import channel_scores, render_channels
+from visualization.optvis.render import render_channels
 
 MOST = {"CPU": 8, "GPU": 64}  # images at a time: more is not faster (benchmarks: 8 on two cores)
 # An optimized image's activations, their gradients and what the transforms keep, in activations
 COPIES = 3
+NETWORKS = 2  # of an Ascent, plain and with redirected gradients, each with weights of its own
 SHARE = 0.5  # of the free memory
+MOST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,10 @@ class Job:
         return self.identity["steps"]
 
     def png_file(self, folder, channel):
-        return folder / f"{folders.safe_name(self.layer)}_{channel:04d}.png"
+        return records.png_file(folder, self.layer, channel)
 
     def json_file(self, folder, channel):
-        return self.png_file(folder, channel).with_suffix(".json")
+        return records.json_file(folder, self.layer, channel)
 
 
 def _maco(job, batch):
@@ -69,8 +72,8 @@ def job(arguments):
     for name in ("steps", "size", "batch"):
         if getattr(arguments, name) is not None and getattr(arguments, name) < 1:
             raise InputError(f"--{name} is {getattr(arguments, name)}; it must be above 0")
-    if arguments.seed < 0:
-        raise InputError(f"--seed is {arguments.seed}; it must be 0 or more")
+    if not 0 <= arguments.seed <= MOST_SEED:
+        raise InputError(f"--seed is {arguments.seed}; accepted: 0 to {MOST_SEED}")
     if arguments.spectrum and arguments.param != "maco":
         raise InputError("--spectrum is for --param maco")
     wanted = None if arguments.channels == "all" else numbers(arguments.channels)
@@ -86,10 +89,10 @@ def job(arguments):
     identity |= {
         "weights_sha256": folders.sha256(source) if Path(source).is_file() else None,
         "channels": channels,
-        "spectrum": spectrum and [str(path) for path in spectrum],
+        "spectrum_sha256": spectrum and folders.sha256_of_all(spectrum),
     }
     magnitude = spectrum and maco.magnitude(_arrays(spectrum, size), size)
-    batch = min(arguments.batch or _fitting(network), len(channels))
+    batch = min(arguments.batch or _fitting(network, arguments.dtype), len(channels))
     return Job(model, channels, batch, magnitude, identity)
 
 
@@ -115,45 +118,35 @@ def _channels(wanted, count, layer):
     return wanted
 
 
-def _fitting(network):
+def _fitting(network, dtype):
     """Images at a time that free memory holds: a power of 2."""
     most = MOST[device.name()[:3]]
     free = device.free_memory()
     if free is None:
         return most
-    values = sum(
-        np.prod(output.shape[1:], dtype=float)
-        for layer in network.layers
-        for output in _outputs(layer)
-    )
-    fits = max(1, int(free * SHARE / (values * COPIES * 4)))  # 4 bytes: float32
+    left = free * SHARE - NETWORKS * _weight_bytes(network, dtype)
+    fits = max(1, int(left / (_activations(network) * COPIES * 4)))  # 4 bytes: float32
     return min(most, 1 << (fits.bit_length() - 1))
 
 
-def _outputs(layer):
-    return layer.output if isinstance(layer.output, (list, tuple)) else [layer.output]
+def _weight_bytes(network, dtype):
+    return network.count_params() * (4 if dtype == "float32" else 2)
+
+
+def _activations(network):
+    """Numbers that a network's layers give for one image, those of networks inside it too."""
+    return sum(map(_layer_activations, network.layers))
+
+
+def _layer_activations(layer):
+    if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
+        return _activations(layer)
+    tensors = keras.tree.flatten(layer.output)
+    return sum(np.prod(tensor.shape[1:], dtype=float) for tensor in tensors)
 
 
 def _arrays(files, size):
-    return (array.astype(np.uint8) for _, array in sources.read(files, size))
-
-
-def best_pictures(job, files):
-    """Highest score over pictures, and whose.
-
-    Returns:
-        dict channel -> (score, file name).
-    """
-    names, size = [], job.identity["size"]
-
-    def pictures():
-        for read, batch in sources.batches(files, size, MOST["CPU"]):
-            names.extend(read)
-            yield batch
-
-    scores = channel_scores(job.model, job.layer, pictures(), size, job.identity["dtype"])
-    best = scores.argmax(axis=0)
-    return {c: (float(scores[best[c], c]), str(names[best[c]])) for c in job.channels}
+    return (array / 255.0 for _, array in sources.read(files, size))
 
 
 def rendered(job, channels, progress):
@@ -161,7 +154,7 @@ def rendered(job, channels, progress):
     left, batch = list(channels), job.batch
     while left:
         images = PARAMS[job.identity["param"]](job, batch)
-        progress.batch = batch
+        progress.begin(batch)
         try:
             for found in render_channels(
                 job.model,
@@ -180,58 +173,3 @@ def rendered(job, channels, progress):
                 raise
             batch //= 2
             progress.say(f"out of memory: going on with {batch} images at a time")
-
-
-def record(rendered, best):
-    """A channel's scores as JSON holds them; best: what best_pictures gives, or None."""
-    picture_score, picture = best[rendered.channel] if best else (None, None)
-    return {
-        "channel": rendered.channel,
-        "score": _number(rendered.clean_score),
-        "best_picture_score": _number(picture_score),
-        "best_picture": picture,
-        "not_finite_from_step": rendered.nan_step,
-        "scores": [_number(score) for score in rendered.scores],
-    }
-
-
-def _number(value):
-    """A float, or None for what JSON has no number for."""
-    return float(value) if value is not None and np.isfinite(value) else None
-
-
-def line(record):
-    """A channel's result in one line."""
-    text = f"channel {record['channel']}: score {_shown(record['score'])}"
-    if record["best_picture"]:
-        text += f", best picture {_shown(record['best_picture_score'])}"
-    if record["not_finite_from_step"] is not None:
-        text += f"; STOPPED: its score was no number from step {record['not_finite_from_step']} on"
-    return text
-
-
-def caption(record):
-    """Channel and score for the contact sheet."""
-    return f"{record['channel']}: {_shown(record['score'])}"
-
-
-def _shown(value):
-    return "none" if value is None else f"{value:.4g}"
-
-
-def table(records):
-    """The records without their steps, as CSV."""
-    columns = [name for name in records[0] if name != "scores"]
-    rows = [columns] + [[record[name] for name in columns] for record in records]
-    quoted = [['"' + str(cell).replace('"', '""') + '"' for cell in row] for row in rows]
-    return "".join(",".join(row).replace('"None"', "") + "\n" for row in quoted)
-
-
-def summary(records):
-    """How many images beat the best picture, and which do not."""
-    judged = [r for r in records if r["best_picture_score"] is not None and r["score"] is not None]
-    if not judged:
-        return f"{len(records)} channels"
-    failed = [r["channel"] for r in judged if r["score"] <= r["best_picture_score"]]
-    text = f"{len(judged) - len(failed)} of {len(judged)} images beat the best picture"
-    return text + (f"; not channels {', '.join(map(str, failed))}" if failed else "")

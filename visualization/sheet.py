@@ -9,7 +9,7 @@ from pathlib import Path
 
 from models.errors import InputError, exit_code
 from transfer import folders
-from visualization import figures
+from visualization import figures, records
 
 KINDS = {".png": "PNG", ".jpg": "JPEG"}
 
@@ -43,13 +43,13 @@ def main(argv=None):
 
 def _tiles(folder):
     """(path of the image, text under it) of every channel of a result folder."""
-    layer = folders.read_json(folder / "manifest.json")["identity"]["layer"]
-    images = sorted(path for path in folder.glob("*.json") if path.name != "manifest.json")
-    if not images:
+    identity = folders.read_json(folder / "manifest.json").get("identity", {})
+    if not {"layer", "channels"} <= identity.keys():
         raise InputError(f"{folder} holds no results of visualization.render")
+    layer = identity["layer"]
     return [
-        (path.with_suffix(".png"), f"{layer}:{folders.read_json(path)['channel']}")
-        for path in images
+        (records.png_file(folder, layer, channel), f"{layer}:{channel}")
+        for channel in sorted(identity["channels"])
     ]
 
 

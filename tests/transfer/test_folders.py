@@ -48,6 +48,16 @@ def test_resumed_folder_keeps_what_was_there(tmp_path):
     assert (tmp_path / "run" / "epoch1").exists()
 
 
+def test_resumed_folder_loses_what_a_killed_write_left(tmp_path):
+    inner = tmp_path / ".run.partial" / "inner"
+    inner.mkdir(parents=True)
+    for name in (".a.png.123", "a.123", ".hidden"):
+        (inner / name).write_text("")
+    with folders.whole(tmp_path / "run", resume=True):
+        pass
+    assert {path.name for path in (tmp_path / "run" / "inner").iterdir()} == {"a.123", ".hidden"}
+
+
 def test_kill_9_leaves_no_folder_and_no_lock(tmp_path):
     process = start(tmp_path / "run", 60)
     assert process.stdout.readline() + process.stdout.readline() == "locked\nwriting\n"
@@ -125,3 +135,11 @@ def test_exit_code_leaves_our_faults_alone():
 
     with pytest.raises(ValueError, match="property name"):
         main([])
+
+
+def test_sha256_of_all_is_of_the_content(tmp_path):
+    for name, content in (("a", b"1"), ("b", b"2"), ("c", b"1")):
+        (tmp_path / name).write_bytes(content)
+    a, b, c = (tmp_path / name for name in "abc")
+    assert folders.sha256_of_all([a, b]) == folders.sha256_of_all([b, c])
+    assert folders.sha256_of_all([a, b]) != folders.sha256_of_all([a])

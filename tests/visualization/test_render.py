@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.errors import InputError
-from visualization import figures, progress, render, rendering, sources
+from visualization import figures, render, rendering, sheet, sources
 
 ROOT = Path(__file__).parents[2]
 
@@ -104,6 +103,7 @@ def test_a_channel_without_a_number_stops_and_the_rest_goes_on(network, tmp_path
         (("--size", "3"), "cannot be run at 3x3"),
         (("--steps", "0"), "--steps is 0"),
         (("--seed", "-1"), "--seed is -1"),
+        (("--seed", "5000000000"), "--seed is 5000000000; accepted: 0 to 2147483647"),
         (("--spectrum", "x"), "--param maco"),
         (("--pictures", "/no/such"), "no picture or folder /no/such"),
     ],
@@ -112,14 +112,23 @@ def test_bad_input_is_one_line(flags, says, network, tmp_path, capsys):
     assert render.main(command(network, tmp_path / "out", *flags)) == 2
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
-    assert not (tmp_path / "out").exists()
+    assert not any(tmp_path.iterdir())
 
 
 def test_models_that_cannot_be_rendered(tmp_path, capsys):
     one, two = keras.Input((8, 8, 3)), keras.Input((8, 8, 3))
     keras.Model([one, two], keras.layers.Add(name="sum")([one, two])).save(tmp_path / "two.keras")
     assert render.main(command(tmp_path / "two.keras", tmp_path / "out", "--layer", "sum")) == 2
-    assert "input" in capsys.readouterr().err
+    assert "has 2 inputs; accepted: a functional or sequential model of one input" in (
+        capsys.readouterr().err
+    )
+    flat = keras.Input((12,))
+    keras.Model(flat, keras.layers.Dense(4, name="dense")(flat)).save(tmp_path / "dense.keras")
+    words = command(tmp_path / "dense.keras", tmp_path / "out", "--layer", "dense")
+    assert render.main(words) == 2
+    error = capsys.readouterr().err
+    assert "takes (None, 12); accepted: (N, height, width, 3)" in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_cannot_be_written(network, tmp_path, capsys):
@@ -146,6 +155,66 @@ def test_kill_9_and_the_same_command_goes_on(network, tmp_path, capsys):
     assert (out / "second_0001.json").stat().st_mtime_ns == made
 
 
+def test_an_empty_folder_is_used(network, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    assert render.main(command(network, tmp_path / "out")) == 0
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert render.main(command(network, Path("."))) == 0
+    for folder in ("out", "here"):
+        assert (tmp_path / folder / "manifest.json").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(network, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "diary.txt").write_text("mine")
+    assert render.main(command(network, tmp_path / "out")) == 2
+    error = capsys.readouterr().err
+    assert "holds files but no finished run" in error and error.count("\n") == 1
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["diary.txt"]
+
+
+def test_what_kill_9_left_is_not_published(network, tmp_path, capsys):
+    """Killed within the write of a file, and between the folder's rename and the last clean-up."""
+    out, partial = tmp_path / "out", tmp_path / ".out.partial"
+    torn, mark = ".second_0001.png.4711", "identity.json"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(figures, "contact_sheet", interrupted)
+        assert render.main(command(network, out)) == 130
+    (partial / torn).write_bytes(b"half")
+    signed = (partial / mark).read_bytes()
+    assert render.main(command(network, out)) == 0
+    assert not {torn, mark} & {path.name for path in out.iterdir()}
+    (out / mark).write_bytes(signed)
+    assert sheet.main([str(out), "--out", str(tmp_path / "sheet.png")]) == 0
+    assert render.main(command(network, out)) == 0
+    assert "already finished" in capsys.readouterr().out and not (out / mark).exists()
+
+
+def interrupted(tiles):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "layer"),
+    [
+        ("VGG19", "block5_conv4"),
+        ("ResNet50", "conv5_block3_out"),
+        ("MobileNet(alpha=0.25)", "conv_pw_6_relu"),
+    ],
+)
+def test_networks_of_the_zoo(model, layer, tmp_path):
+    """Random weights: there is no network here to fetch others from."""
+    flags = ("--layer", layer, "--channels", "0,3", "--steps", "2", "--size", "64")
+    assert render.main(command(model, tmp_path / "out", *flags)) == 0
+    for channel in (0, 3):
+        record = json.loads((tmp_path / "out" / f"{layer}_000{channel}.json").read_text())
+        assert np.isfinite(record["scores"]).all() and record["not_finite_from_step"] is None
+        with Image.open(tmp_path / "out" / f"{layer}_000{channel}.png") as image:
+            assert image.size == (64, 64) and np.std(image) > 0
+
+
 def test_half_as_many_where_memory_runs_out(network, tmp_path, capsys, monkeypatch):
     asked, true = [], rendering.render_channels
 
@@ -165,41 +234,3 @@ def test_maco_and_its_spectrum(network, pictures, tmp_path):
     words = command(network, out, "--param", "maco", "--channels", "0")
     assert render.main([*words, "--spectrum", str(pictures / "0.png")]) == 0
     assert (out / "second_0000.png").exists()
-
-
-def test_numbers():
-    assert rendering.numbers("52, 60-63,61") == [52, 60, 61, 62, 63]
-    for text in ("a", "1-", "-1", "1,,2", "5-4", "0-999999999"):
-        with pytest.raises(InputError, match="--channels"):
-            rendering.numbers(text)
-
-
-def test_contact_sheet_holds_every_image(tmp_path):
-    tiles = []
-    for number in range(5):
-        path = tmp_path / f"{number}.png"
-        path.write_bytes(figures.png(np.full((8, 8, 3), number / 4)))
-        tiles.append((path, str(number)))
-    with Image.open(io.BytesIO(figures.contact_sheet(tiles, columns=3))) as sheet:
-        assert sheet.size == (3 * 166 + 6, 2 * 182 + 6)
-        middles = [
-            sheet.getpixel((6 + 166 * (n % 3) + 80, 6 + 182 * (n // 3) + 80)) for n in range(5)
-        ]
-    assert middles == [(round(n / 4 * 255),) * 3 for n in range(5)]
-
-
-def test_progress_tells_the_time_left(capsys):
-    now = iter([0.0, 10.0, 20.0])
-    shown = progress.Progress(4, 3, clock=lambda: next(now))
-    shown.batch = 2
-    shown.step = 2
-    shown.on_train_end()  # of the first fit of two
-    shown.on_train_batch_end(0)
-    shown.on_train_end()
-    shown.done("channel 7")
-    shown.on_train_end()
-    shown.done("channel 8")
-    assert capsys.readouterr().out.splitlines() == [
-        "1 of 4: channel 7, about 0:00:10 left",
-        "2 of 4: channel 8",
-    ]

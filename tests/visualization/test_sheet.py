@@ -1,5 +1,6 @@
 """A sheet over several result folders."""
 
+import io
 import json
 
 import numpy as np
@@ -15,11 +16,17 @@ def results(tmp_path):
     for layer, channels in {"mixed3a": [4, 12], "mixed4a": [7]}.items():
         folder = tmp_path / layer
         folder.mkdir()
-        (folder / "manifest.json").write_text(json.dumps({"identity": {"layer": layer}}))
+        identity = {"layer": layer, "channels": channels}
+        (folder / "manifest.json").write_text(json.dumps({"identity": identity}))
         for channel in channels:
             stem = f"{layer}_{channel:04d}"
             (folder / f"{stem}.json").write_text(json.dumps({"channel": channel}))
+            (folder / "identity.json").write_text(json.dumps(identity))  # left by a kill
             (folder / f"{stem}.png").write_bytes(figures.png(np.full((8, 8, 3), channel / 12)))
+    other = tmp_path / "run"  # of transfer.experiment
+    other.mkdir()
+    (other / "manifest.json").write_text(json.dumps({"identity": {"dataset": "toy"}}))
+    (other / "metrics.json").write_text(json.dumps({"accuracy": 1.0}))
     return tmp_path
 
 
@@ -37,9 +44,25 @@ def test_images_of_all_folders_in_order(results, capsys):
     [
         (["{0}/mixed3a", "--out", "{0}/sheet.gif"], "ends in .png or .jpg"),
         (["{0}", "--out", "{0}/sheet.png"], "manifest.json"),
+        (["{0}/run", "--out", "{0}/sheet.png"], "run holds no results of visualization.render"),
         (["{0}/mixed3a", "--out", "{0}/sheet.png", "--columns", "0"], "--columns is 0"),
     ],
 )
 def test_bad_input_is_one_line(words, says, results, capsys):
     assert sheet.main([word.format(results) for word in words]) == 2
-    assert says in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+
+
+def test_contact_sheet_holds_every_image(tmp_path):
+    tiles = []
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        path.write_bytes(figures.png(np.full((8, 8, 3), number / 4)))
+        tiles.append((path, str(number)))
+    with Image.open(io.BytesIO(figures.contact_sheet(tiles, columns=3))) as sheet:
+        assert sheet.size == (3 * 166 + 6, 2 * 182 + 6)
+        middles = [
+            sheet.getpixel((6 + 166 * (n % 3) + 80, 6 + 182 * (n // 3) + 80)) for n in range(5)
+        ]
+    assert middles == [(round(n / 4 * 255),) * 3 for n in range(5)]

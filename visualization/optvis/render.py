@@ -9,14 +9,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from models.errors import InputError
 from models.loading import Loaded
 from visualization.optvis import objectives, param, transform
 from visualization.optvis.ascent import LEARNING_RATE, Ascent, adam
 from visualization.optvis.bounds import below, whole_number
-from visualization.optvis.cut import cut
 
 VIS_SIZE = 128  # Lucid's default image of render_vis
 
@@ -79,19 +77,16 @@ def render_vis(
 
     Source: Lucid, optvis/render.py.
     """
-    model, labels = _opened(model)
+    model, labels = opened(model)
     thresholds = _rising(thresholds)
     if print_objectives is not None:
         raise InputError(f"print_objectives {print_objectives!r}; accepted: None")
     seed = 0 if seed is None and use_fixed_seed else seed
     drawn = _new_seed() if seed is None else seed
-    image = _layer(param_f) if param_f else param.image(VIS_SIZE, seed=drawn)
-    if seed is not None and hasattr(image, "draw"):
-        image.draw(seed)
     ascent = Ascent(
         model,
         objectives.as_objective(objective_f),
-        image,
+        _start(param_f, seed, drawn),
         thresholds[-1],
         _transform(transforms),
         optimizer,
@@ -144,7 +139,7 @@ def render_channels(
     Raises:
         InputError: an argument that cannot be used; before anything is computed.
     """
-    model, labels = _opened(model)
+    model, labels = opened(model)
     whole_number("steps", steps, least=1)
     whole_number("batch", batch, least=1)
     image = _layer(param_f) if param_f else param.image(size, batch=batch)
@@ -178,39 +173,8 @@ def _batches(ascent, channels, steps, seed, callbacks):
             )
 
 
-def channel_scores(model, layer, pictures, size, dtype="float32"):
-    """Scores of real pictures: the spatial mean of every channel's map.
-
-    Args:
-        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.loading.Loaded.
-        layer: name, as models.layers.find_layer takes it.
-        pictures: iterable of batches (N, size, size, 3) uint8 or float, RGB in [0, 255].
-        size: side of the pictures in pixels.
-        dtype: precision of the network.
-
-    Returns:
-        (number of pictures, C) float32.
-
-    Raises:
-        InputError: a layer or size that the network does not have or take; no pictures.
-    """
-    model, _ = _opened(model)
-    network = cut(model, [layer], (size, size), dtype)
-    maps = ops.cast(network.output[layer], "float32")
-    axes = tuple(range(1, len(maps.shape) - 1))
-    scorer = keras.Model(network.input, ops.mean(maps, axis=axes) if axes else maps)
-    scores = []
-    for batch in pictures:
-        if tuple(batch.shape[1:]) != (size, size, 3):
-            raise InputError(f"pictures {tuple(batch.shape)}; accepted: (N, {size}, {size}, 3)")
-        scores.append(np.asarray(scorer.predict_on_batch(np.asarray(batch, "float32"))))
-    if not scores:
-        raise InputError(f"no pictures to score at {layer}")
-    return np.concatenate(scores)
-
-
-def _opened(model):
-    """A keras.Model and its class names, or None."""
+def opened(model):
+    """A keras.Model and its class names, or None; model: keras.Model or models.loading.Loaded."""
     if isinstance(model, Loaded):
         return model.model, model.classes
     if not isinstance(model, keras.Model):
@@ -229,6 +193,14 @@ def _rising(thresholds):
 
 def _new_seed():
     return int(np.random.SeedSequence().generate_state(1)[0])
+
+
+def _start(param_f, seed, drawn):
+    """The images' layer: from `seed` if there is one, else as param_f gives it, or from `drawn`."""
+    image = _layer(param_f) if param_f else param.image(VIS_SIZE, seed=drawn)
+    if seed is not None and hasattr(image, "draw"):
+        image.draw(seed)
+    return image
 
 
 def _layer(param_f):

@@ -146,15 +146,6 @@ def test_callbacks_see_every_batch(model):
     assert seen == ["begin"] * 3
 
 
-def test_scores_of_pictures_are_means_over_space(model):
-    rng = np.random.default_rng(0)
-    batches = [rng.integers(0, 256, (n, SIDE, SIDE, 3), dtype="uint8") for n in (3, 2)]
-    got = render.channel_scores(model, "maps", batches, SIDE)
-    maps = keras.Model(model.input, model.get_layer("maps").output)
-    expected = np.asarray(maps(np.concatenate(batches).astype("float32"))).mean((1, 2))
-    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
-
-
 @pytest.mark.parametrize(
     ("channels", "changes", "message"),
     [
@@ -179,13 +170,6 @@ def test_wrong_arguments_are_told_at_once(model, channels, changes, message):
 def test_wrong_thresholds(model, thresholds, message):
     with pytest.raises(InputError, match=message):
         render.render_vis(model, objectives.channel("maps", 0), image(), thresholds=thresholds)
-
-
-def test_pictures_of_another_size(model):
-    with pytest.raises(InputError, match=r"\(1, 4, 4, 3\); accepted: \(N, 8, 8, 3\)"):
-        render.channel_scores(model, "maps", [np.zeros((1, 4, 4, 3), "uint8")], SIDE)
-    with pytest.raises(InputError, match="no pictures"):
-        render.channel_scores(model, "maps", [], SIDE)
 
 
 @pytest.mark.slow
