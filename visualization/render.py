@@ -114,7 +114,7 @@ def finish(job, partial, pictures, best):
 
 
 def _manifest(job):
-    return folders.manifest(identity=job.identity, device=device.name())
+    return folders.manifest(identity=job.identity, device=device.name(), batch=job.batch)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ MOST_SEED = 2**31 - 1
 
 @dataclass(frozen=True)
 class Job:
-    """What to render. identity: all that decides the images (a dict for the manifest)."""
+    """What to render. identity: all that decides the images, but rounding (a dict)."""
 
     model: Any
     channels: list
