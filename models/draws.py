@@ -26,8 +26,7 @@ def standard_normal(shape, seed):
     def jax():
         import jax
 
-        key = jax.random.fold_in(jax.random.key(seed[0]), seed[1])
-        return jax.random.normal(key, shape, "float32")
+        return jax.random.normal(_jax_key(seed), shape, "float32")
 
     return by_backend(tensorflow, jax)()
 
@@ -54,9 +53,14 @@ def uniform(count, seeds):
         import jax
 
         def row(seed):
-            key = jax.random.fold_in(jax.random.key(seed[0]), seed[1])
-            return jax.random.uniform(key, (count,), "float32")
+            return jax.random.uniform(_jax_key(seed), (count,), "float32")
 
         return jax.vmap(row)(jax.numpy.asarray(seeds, "int32"))
 
     return by_backend(tensorflow, jax)()
+
+
+def _jax_key(seed):
+    import jax
+
+    return jax.random.fold_in(jax.random.key(seed[0]), seed[1])

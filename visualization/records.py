@@ -51,7 +51,9 @@ def line(record):
 def caption(record):
     """Channel, score and the best picture's for the contact sheet."""
     text = f"{record['channel']}: {_shown(record['score'])}"
-    return text + (f" (picture {_shown(record['best_picture_score'])})" * _has_picture(record))
+    if _has_picture(record):
+        text += f" (picture {_shown(record['best_picture_score'])})"
+    return text
 
 
 def _shown(value):

@@ -154,7 +154,7 @@ class Ascent(keras.Model):
         if not training:
             picture = self.image()
             return self._scores(picture, _maps(self.clean, picture))
-        picture = guarded()(self.image(), self.alive.value, 1.0 / self.scale)
+        picture = guarded(self.image(), self.alive.value, 1.0 / self.scale)
         redirects = keras.backend.standardize_dtype(inputs.dtype) == REDIRECTING
         network = self.redirected if redirects else self.network
         scores = self._scores(picture, _maps(network, self._transformed(picture)))

@@ -18,15 +18,26 @@ def scaled(x, factor):
     return x, gradient
 
 
-@functools.lru_cache(maxsize=1)  # compiled once, however many ascents there are
-def guarded():
+def guarded(images, alive, factor):
+    """Images, with a gradient `factor` times as large; 0 for one not alive or not finite.
+
+    Args:
+        images: (N, H, W, C) float32. alive: float32 (N,), 0 for images that stopped.
+        factor: number.
+
+    Returns:
+        The images.
+    """
+    return _compiled()(images, alive, factor)
+
+
+@functools.lru_cache(maxsize=1)  # once, however many ascents there are
+def _compiled():
     return fused(_guarded)
 
 
 @ops.custom_gradient
 def _guarded(images, alive, factor):
-    """Images, with a gradient `factor` times as large; 0 for one not alive or not finite."""
-
     def gradient(*first, upstream=None):
         upstream = first[0] if upstream is None else upstream
         finite = ops.all(ops.isfinite(upstream), axis=(1, 2, 3), keepdims=True)
