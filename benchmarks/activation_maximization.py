@@ -38,11 +38,11 @@ from benchmarks.bare_network import bare
 from benchmarks.compare import Compared
 from benchmarks.peer_process import Driver, Peer, install
 from benchmarks.peers.serving import LAYER, NETWORK
-from models import device
-from models.errors import exit_code
+from models import backend
+from models.command import exit_code
+from models.graph import cut
 from visualization.optvis import objectives, param, transform
 from visualization.optvis.ascent import Ascent
-from visualization.optvis.cut import cut
 
 BOUNDS = {"float32": 0.85, "bfloat16": 0.75}
 PEERS_DTYPE = "float32"
@@ -67,7 +67,7 @@ FULL_SIZE, FULL_STEPS = 224, 2048  # Gonthier et al. 2020
 
 def has_bfloat16():
     """Whether the device computes in bfloat16: a GPU, or a processor that says so."""
-    if device.name().startswith("GPU"):
+    if backend.device_name().startswith("GPU"):
         return True
     with contextlib.suppress(OSError):
         flags = Path("/proc/cpuinfo").read_text().split()
@@ -174,14 +174,15 @@ def print_hours(model, batch, steps, measured, size):
     """Print how long all channels take at full size: measured on a GPU, else on paper."""
     for dtype, rate in measured.items():
         rate, how = rate * (size / FULL_SIZE) ** 2, f"on paper, from {size} pixels"
-        if device.name().startswith("GPU"):
+        if backend.device_name().startswith("GPU"):
             side = speed(ours(model, FULL_SIZE, batch, steps, dtype), batch, steps)
             side()
             rate, how = side(), "measured"
         channels = all_channels(model)
         hours = channels * FULL_STEPS / rate / 3600
+        device = backend.device_name()
         print(
-            f"{device.name()}, {dtype}, {FULL_SIZE} pixels, batch {batch}, {how}: {rate:.0f} "
+            f"{device}, {dtype}, {FULL_SIZE} pixels, batch {batch}, {how}: {rate:.0f} "
             f"image-steps/s to {LAYER}; at that rate all {channels} channels of {NETWORK}'s "
             f"convolutions at {FULL_STEPS} steps take {hours:.2f} hours",
             flush=True,

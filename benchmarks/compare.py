@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from models import device
+from models import backend
 from transfer import folders
 
 
@@ -96,8 +96,8 @@ def positive(text):
 
 def print_setting():
     """Print what the numbers depend on; keeps decoding off a GPU that another backend uses."""
-    device.keep_pipeline_on_cpu()
-    print(f"device: {device.name()}")
+    backend.keep_pipeline_on_cpu()
+    print(f"device: {backend.device_name()}")
     print("versions:", ", ".join(f"{k} {v}" for k, v in folders.versions().items()), flush=True)
 
 

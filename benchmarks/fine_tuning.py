@@ -20,7 +20,8 @@ import numpy as np
 
 from benchmarks import compare, photographs
 from benchmarks.compare import Compared
-from models.errors import InputError, exit_code
+from models.command import exit_code
+from models.errors import InputError
 from transfer import scenarios, train
 from transfer.recipes import sabatelli2018
 

@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from benchmarks import compare
 from benchmarks.compare import Compared
-from models.errors import InputError, exit_code
+from models.command import exit_code
+from models.errors import InputError
 from models.inception_v1 import BVLC_LRN, BVLC_WIDTHS, POOLED_BEFORE, GoogLeNet
 
 

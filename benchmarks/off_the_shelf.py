@@ -31,7 +31,8 @@ from PIL import Image
 
 from benchmarks import compare, photographs
 from benchmarks.compare import Compared
-from models.errors import InputError, exit_code
+from models.command import exit_code
+from models.errors import InputError
 from transfer import features, scenarios, storing
 from transfer import store as stores
 from transfer.recipes import sabatelli2018

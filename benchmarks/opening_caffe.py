@@ -15,7 +15,7 @@ import sys
 
 from benchmarks import compare
 from benchmarks.compare import Compared
-from models.errors import exit_code
+from models.command import exit_code
 from models.importers import caffe
 
 BOUND = 1.5  # seconds, of BVLC's GoogLeNet

@@ -32,8 +32,8 @@ import tensorflow as tf
 
 from benchmarks import compare, photographs
 from benchmarks.compare import Compared
-from models import device
-from models.errors import exit_code
+from models import backend
+from models.command import exit_code
 from transfer.untuned import untuned
 
 SIZE = 224  # pixels, of most networks in models.zoo
@@ -77,7 +77,7 @@ def bare(store, ratio):
     with h5py.File(store.folder / "training_images.hdf5", "r") as file:
         encoded = [picture.tobytes() for picture in file["X_train"]]
     pictures = tf.data.Dataset.from_tensor_slices(encoded)
-    decoded = pictures.map(lambda x: tf.io.decode_jpeg(x, 3, ratio=ratio), device.cores())
+    decoded = pictures.map(lambda x: tf.io.decode_jpeg(x, 3, ratio=ratio), backend.cores())
     return untuned(decoded)
 
 

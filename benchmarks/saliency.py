@@ -24,9 +24,10 @@ import tensorflow as tf
 
 from benchmarks import compare
 from benchmarks.compare import Compared
-from models import he_uniform, zoo
-from models.errors import InputError, exit_code
-from models.logits import classifier
+from models import initializers, zoo
+from models.command import exit_code
+from models.errors import InputError
+from models.graph import classifier
 from visualization.methods import METHODS
 
 OVER_RELEASED, OF_BARE = 10, 0.9
@@ -37,7 +38,7 @@ def network(ann, size, top):
     """A network with He-uniform weights: to its classes, or without the classifier."""
     parsed = zoo.parse(ann)
     model = zoo.with_top(parsed, size) if top else zoo.trunk(parsed, size)
-    he_uniform.draw(model, 0)
+    initializers.draw_he_uniform(model, 0)
     return model
 
 

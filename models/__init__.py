@@ -1,15 +1,15 @@
 """Networks, their preprocessing, and where their weights come from."""
 
 
-def load(spec, size=None):
-    """Open a network by the one string that names it; see models.loading.load."""
-    from models import loading  # Keras takes seconds to import: only when a network is wanted
+def load(text, size=None):
+    """Open a network by the one string that names it; see models.network.load."""
+    from models import network  # Keras takes seconds to import: only when a network is wanted
 
-    return loading.load(spec, size)
+    return network.load(text, size)
 
 
-def describe(spec, size=None):
-    """Describe a network by the one string that names it; see models.loading.describe."""
-    from models import loading
+def describe(text, size=None):
+    """What load(text) opens, as text; see models.network.describe."""
+    from models import network
 
-    return loading.describe(spec, size)
+    return network.describe(network.load(text, size))

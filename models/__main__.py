@@ -1,10 +1,11 @@
 """Command: python -m models SPEC describes a network; python -m models convert IN OUT.keras."""
 
 import argparse
-import os
 import sys
 
-from models.errors import InputError, exit_code
+from models import zoo
+from models.command import exit_code, start_keras
+from models.errors import InputError
 
 
 @exit_code
@@ -20,29 +21,18 @@ def main(argv=None):
         parser.add_argument("out", help="a path that ends in .keras")
     parser.add_argument("--input_size", type=int, help="pixels; default: the network's own")
     given = parser.parse_args(words)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
+    zoo.parse(given.spec)
+    if converting and not given.out.endswith(".keras"):
+        raise InputError(f"{given.out!r} must end in .keras")
+    start_keras(say=None)
+    from models import network
+
+    opened = network.load(given.spec, given.input_size)
     if converting:
-        convert(given.spec, given.out, given.input_size)
+        network.save(opened, given.out)
+        print(f"wrote {given.out}")
     else:
-        from models import describe
-
-        print(describe(given.spec, given.input_size))
-
-
-def convert(spec, out, size):
-    """Open a network and write it as one .keras file, preprocessing and class names inside."""
-    from models import load, saved
-
-    if not out.endswith(".keras"):
-        raise InputError(f"{out!r} must end in .keras")
-    loaded = load(spec, size)
-    about = {
-        "classes": loaded.classes,
-        "network": loaded.network,
-        "pixels": loaded.preprocessing,
-    }
-    saved.save(loaded.model, out, about)
-    print(f"wrote {out}")
+        print(network.describe(opened))
 
 
 if __name__ == "__main__":

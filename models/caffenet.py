@@ -10,10 +10,9 @@ channels): whoever fills fc6 from a Caffe file reorders its 9216 inputs.
 
 import keras
 
-from models import signature
-from models.caffe_pooling import max_pool
+from models import caffe_layers
+from models.caffe_layers import LocalResponseNormalization
 from models.errors import InputError
-from models.local_response_normalization import LocalResponseNormalization
 
 # layer: filters, kernel, stride, padding, groups, followed by pooling, by normalisation
 CONVOLUTIONS = {
@@ -61,7 +60,7 @@ def CaffeNet(  # noqa: N802 (a constructor, as in keras.applications)
 
     Source: bvlc_reference_caffenet in Caffe's model zoo.
     """
-    source, x = signature.image_input(input_tensor, input_shape, (227, 227, 3))
+    source, x = caffe_layers.image_input(input_tensor, input_shape, (227, 227, 3))
     if None in x.shape[1:3] or min(x.shape[1:3]) < SMALLEST:
         raise InputError(
             f"CaffeNet was given pictures of {x.shape[1]} x {x.shape[2]} pixels; it takes a known "
@@ -75,8 +74,8 @@ def CaffeNet(  # noqa: N802 (a constructor, as in keras.applications)
         x = keras.layers.ReLU(name=f"relu{number}")(x)
         x = keras.layers.Dropout(DROPOUT, name=f"drop{number}")(x)
     if include_top:
-        x = signature.classifier(x, classes, classifier_activation, "fc8", "prob")
-    return signature.model(source, x, "CaffeNet", weights)
+        x = caffe_layers.classifier(x, classes, classifier_activation, "fc8", "prob")
+    return caffe_layers.finished(source, x, "CaffeNet", weights)
 
 
 def _block(x, name, filters, size, stride, padding, groups, pooled, normalised):
@@ -85,7 +84,7 @@ def _block(x, name, filters, size, stride, padding, groups, pooled, normalised):
     x = keras.layers.Conv2D(filters, size, stride, padding, groups=groups, name=name)(x)
     x = keras.layers.ReLU(name=f"relu{number}")(x)
     if pooled:
-        x = max_pool(x, f"pool{number}")
+        x = caffe_layers.max_pool(x, f"pool{number}")
     if normalised:
         x = LocalResponseNormalization(**LRN, name=f"norm{number}")(x)
     return x

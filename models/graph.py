@@ -1,16 +1,95 @@
-"""A network's calls in order: what VisualBackProp, Grad-CAM and the logits read off it."""
+"""A network's graph of layers: found by name, run again with other layers, cut, without softmax.
 
+There is one way to run a graph again, `trace`: optimized images (with copied layers, up to a
+target), VisualBackProp, Grad-CAM, guided backpropagation and the logits are made with it.
+"""
+
+import difflib
+import math
+import re
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import keras
 
 from models.errors import InputError
 
+NEAR = 5  # names listed in an error; more do not fit on a line
+PRECISIONS = ("float32", "bfloat16", "float16")
+# Their statistics and scales stay float32 under half precision, as in Keras's mixed policies.
+EXACT = (
+    keras.layers.BatchNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.GroupNormalization,
+)
+# They scale pixels: [0, 255] in bfloat16 would be rounded to whole numbers before.
+PIXELWISE = (keras.layers.Rescaling, keras.layers.Normalization)
+# the largest output of each activation that is a ReLU; operations of keras.ops by their class
+RELUS = {keras.activations.relu: math.inf, keras.activations.relu6: 6.0}
+RELU_OPERATIONS = {"Relu": math.inf, "Relu6": 6.0}
+# what ends a classifier and is not part of its logits
+PROBABILITIES = ("softmax", "sigmoid")
+
+
+def find_layer(model, name_or_index):
+    """Find an inner layer of a network, also in networks inside it.
+
+    A name of the network itself comes before the same name in a network inside it; a path such as
+    `trunk/block5_conv4` says which one is meant.
+
+    Args:
+        model: keras.Model.
+        name_or_index: exact name, path of names joined with `/`, either also with the `:0` of a
+            TensorFlow tensor, as Lucid's users write it; or a number in `model.layers`, negative
+            from the end.
+
+    Returns:
+        keras.layers.Layer.
+
+    Raises:
+        InputError: no such layer, or a name that several inner networks have.
+    """
+    if isinstance(name_or_index, Integral):
+        return _layer_by_index(model, name_or_index)
+    layers = dict(_walk(model))
+    name = name_or_index.removesuffix(":0")
+    if name in layers:
+        return layers[name]
+    paths = [path for path in layers if path.endswith(f"/{name}")]
+    if len(paths) == 1:
+        return layers[paths[0]]
+    if paths:
+        raise InputError(
+            f"{model.name} has {len(paths)} layers {name!r}: {', '.join(paths[:NEAR])}"
+        )
+    near = difflib.get_close_matches(name, layers, NEAR)
+    hint = f"near it: {', '.join(near)}" if near else f"the last: {list(layers)[-1]}"
+    raise InputError(f"{model.name} has no layer {name!r} among its {len(layers)}; {hint}")
+
+
+def relu_limit(operation):
+    """The largest output of a ReLU: infinity, 6 for ReLU6; None for what is no ReLU.
+
+    ReLUs count as layers, as activations of other layers and as operations of keras.ops; leaky and
+    thresholded ones do not count.
+
+    Args:
+        operation: keras.layers.Layer or an operation of keras.ops.
+    """
+    if isinstance(operation, keras.layers.ReLU):
+        plain = not (operation.negative_slope or operation.threshold)
+        limit = math.inf if operation.max_value is None else float(operation.max_value)
+        return limit if plain else None
+    if not isinstance(operation, keras.layers.Layer):
+        return RELU_OPERATIONS.get(type(operation).__name__)
+    activation = getattr(operation, "activation", None)
+    return next((limit for relu, limit in RELUS.items() if activation is relu), None)
+
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a layer (or of a function of keras.ops): Keras tensors in, a Keras tensor out."""
+    """One call of a layer (or of an operation of keras.ops): Keras tensors in, a tensor out."""
 
     operation: Any
     inputs: tuple
@@ -19,14 +98,27 @@ class Call:
 
 @dataclass(frozen=True)
 class Graph:
-    """A network run once on Keras tensors: its input, every call in order, its output."""
+    """A network run once on Keras tensors: its input, every call in order, its output.
+
+    output is None where the run ended at layers before it. networks: the calls of networks inside
+    it, whose layers' calls are among the others.
+    """
 
     input: Any
     calls: tuple
     output: Any
+    networks: tuple = ()
+
+    def output_of(self, layer):
+        """What a layer gave, the last time that it was called; None for one that was not run."""
+        if isinstance(layer, keras.layers.InputLayer):
+            return self.input
+        every = (*self.calls, *self.networks)
+        outputs = [call.output for call in every if call.operation is layer]
+        return outputs[-1] if outputs else None
 
 
-def trace(model, size=None, call=None):
+def trace(model, size=None, call=None, targets=None, start=None):
     """Run a network's layers once more on a new input and note every call.
 
     The layers are shared with the network, so nothing is copied and it is not changed; networks
@@ -37,6 +129,8 @@ def trace(model, size=None, call=None):
         size: (H, W) of the new input; None for the network's own, which may be unknown.
         call: function (operation, *args, **kwargs) -> output, called in place of the operation
             itself, for a graph that differs from the network's.
+        targets: layers to run up to, in the network or in networks inside it; None for all of it.
+        start: keras.Input to run on; None for a new one, as the network's own but for `size`.
 
     Returns:
         Graph.
@@ -47,45 +141,343 @@ def trace(model, size=None, call=None):
     _refuse_what_has_no_graph(model)
     if len(model.inputs) != 1:
         raise InputError(f"{model.name} has {len(model.inputs)} inputs; accepted: 1")
-    given = model.inputs[0]
-    batch, *shape = given.shape
-    if size is not None:
-        shape[:2] = size
-    start = keras.Input(batch_shape=(batch, *shape), dtype=given.dtype, name="pixels")
-    calls = []
+    if start is None:
+        batch, *shape = model.inputs[0].shape
+        if size is not None:
+            shape[:2] = size
+        start = keras.Input(batch_shape=(batch, *shape), dtype=model.inputs[0].dtype, name="pixels")
+    run = _Run(call or _plain, targets)
+    output = run.through(model, start, whole=targets is None)
+    return Graph(start, tuple(run.calls), output, tuple(run.networks))
 
-    def noted(operation, *args, **kwargs):
-        if isinstance(operation, keras.Model):
-            return _run(operation, args[0], noted)
-        output = (call or _plain)(operation, *args, **kwargs)
+
+class _Run:
+    """A run of a network and of those inside it, which notes every call."""
+
+    def __init__(self, call, targets):
+        self.call = call
+        self.targets = targets or []
+        self.calls = []
+        self.networks = []
+
+    def through(self, model, inputs, whole):
+        """Run a network; whole: to its own output, which is returned, else to the targets only."""
+        _refuse_what_has_no_graph(model)
+        ends = [layer for layer in model.layers if any(_holds(layer, t) for t in self.targets)]
+        if isinstance(model, keras.Sequential):
+            return self._sequence(model.layers, inputs, ends, whole)
+        part = model
+        if not whole:
+            # a network's own `output` would be in its own graph, not in the graph it stands in
+            tensors = [keras.Operation.output.fget(layer) for layer in ends]
+            part = keras.Model(model.inputs[0], tensors)
+        # What keras.models.clone_model runs; that one would build and compile one more model for
+        # each network inside, on tensors that are not those of the calls.
+        output = part._run_through_graph(
+            inputs,
+            operation_fn=lambda layer: layer,
+            call_fn=lambda *args, **kwargs: self._noted(whole, *args, **kwargs),
+        )
+        if not whole:
+            return None
+        # a network made with `outputs=[tensor]` gives a list of one, and its callers the tensor
+        return output[0] if isinstance(output, (list, tuple)) and len(output) == 1 else output
+
+    def _sequence(self, layers, inputs, ends, whole):
+        for layer in layers:
+            inputs = self._noted(whole, layer, inputs)
+            ends = [end for end in ends if end is not layer]
+            if not ends and not whole:
+                return None
+        return inputs
+
+    def _noted(self, whole, operation, *args, **kwargs):
+        # on the way to a target, a network without a graph inside is a layer like any other
+        if isinstance(operation, keras.Model) and (_has_graph(operation) or not self.targets):
+            inside = [t for t in self.targets if t is not operation and _holds(operation, t)]
+            # else only layers inside are wanted, and nothing that follows reads its output
+            leads_on = whole or len(inside) < len(self.targets)
+            output = self.through(operation, args[0], leads_on)
+            output = self.calls[-1].output if output is None else output
+        else:
+            output = self.call(operation, *args, **kwargs)
+        noted = self.networks if isinstance(operation, keras.Model) else self.calls
         inputs = [x for x in keras.tree.flatten((args, kwargs)) if keras.utils.is_keras_tensor(x)]
-        calls.append(Call(operation, tuple(inputs), output))
+        noted.append(Call(operation, tuple(inputs), output))
         return output
 
-    output = _run(model, start, noted)
-    return Graph(start, tuple(calls), output)
+
+def cut(model, layer_names, size=None, dtype="float32", relu=None):
+    """Copy a network up to some layers, frozen, for images of one size.
+
+    The user's network is not changed: layers are copied, and only those that lead to the target.
+    Batch normalisation runs on its stored statistics and dropout is off: call the result with
+    `training=False`, and it has no trainable weights.
+
+    Args:
+        model: keras.Model of one input, (N, H, W, 3) RGB in [0, 255], made of a graph of layers
+            (functional or sequential; networks inside it are taken apart).
+        layer_names: names as find_layer takes them.
+        size: (height, width) in pixels; None for the network's own.
+        dtype: `float32`, `bfloat16` or `float16`, in which everything is computed, but what
+            batch normalisation and the scaling of pixels need is kept in float32.
+        relu: function of max_value (None or a number) that gives the activation to put in place
+            of every ReLU; None to keep them.
+
+    Returns:
+        keras.Model: (N, height, width, 3) float32 -> dict of layer name -> activations.
+
+    Raises:
+        InputError: unknown layer or dtype, a model that cannot be cut, or a size that it does not
+            take up to these layers.
+    """
+    if dtype not in PRECISIONS:
+        raise InputError(f"dtype {dtype!r}; accepted: {', '.join(PRECISIONS)}")
+    height, width = _picture_size(model, size)
+    targets = {name: find_layer(model, name) for name in layer_names}
+    copies = _Copies(dtype, relu)
+    try:
+        start = keras.Input((height, width, 3), name="pixels")
+        traced = trace(model, call=copies.call, targets=list(targets.values()), start=start)
+    except (ValueError, NotImplementedError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{model.name} cannot be run at {height}x{width} pixels up to "
+            f"{', '.join(targets)}: {_reason(error)}"
+        ) from error
+    outputs = {name: traced.output_of(layer) for name, layer in targets.items()}
+    _check_outputs(model, outputs, height, width)
+    network = keras.Model(traced.input, outputs, name=model.name)
+    copies.fill(f"{height}x{width}")
+    network.trainable = False
+    return network
+
+
+class _Copies:
+    """Copies of layers: one for each layer, however often it is used."""
+
+    def __init__(self, dtype, relu):
+        self.dtype = dtype
+        self.relu = relu
+        self.made = {}  # id of the original -> (original, copy)
+
+    def call(self, operation, *args, **kwargs):
+        """Call the copy of a layer in its place."""
+        if id(operation) not in self.made:
+            self.made[id(operation)] = operation, self._copy(operation)
+        return self.made[id(operation)][1](*args, **kwargs)
+
+    def _copy(self, layer):
+        limit = None if self.relu is None else relu_limit(layer)
+        activation = limit and self.relu(None if limit == math.inf else limit)
+        if not isinstance(layer, keras.Layer):  # an operation, such as keras.ops.flip
+            if activation:
+                return keras.layers.Activation(activation, dtype=self.dtype)
+            return type(layer).from_config(layer.get_config())
+        half = self.dtype != "float32"
+        dtype = f"mixed_{self.dtype}" if half and isinstance(layer, EXACT) else self.dtype
+        dtype = "float32" if isinstance(layer, PIXELWISE) else dtype
+        # a network inside may use the names of the network around it
+        same = sum(original.name == layer.name for original, _ in self.made.values())
+        name = f"{layer.name}_{same}" if same else layer.name
+        if activation and isinstance(layer, keras.layers.ReLU):
+            return keras.layers.Activation(activation, name=name, dtype=dtype)
+        copy = _construct(layer, {"name": name, "dtype": dtype})
+        if activation:
+            copy.activation = activation
+        return copy
+
+    def fill(self, size):
+        """Give every copy the weights of its original; `size` is for the error."""
+        for layer, copy in self.made.values():
+            if not isinstance(layer, keras.Layer):
+                continue
+            for old, new in zip(layer.weights, copy.weights, strict=True):
+                if old.shape != new.shape:
+                    raise InputError(
+                        f"layer {layer.name!r} has weights of shape {tuple(old.shape)}, which fit "
+                        f"the network's own input size; at {size} they would be "
+                        f"{tuple(new.shape)}"
+                    )
+            if layer.weights:
+                copy.set_weights(layer.get_weights())
+
+
+class WithoutActivation(keras.layers.Layer):
+    """A dense layer's product and bias, with that layer's own weights but not its activation.
+
+    Input (N, features), output (N, classes).
+    """
+
+    def __init__(self, dense, **kwargs):
+        super().__init__(dtype=dense.dtype_policy, **kwargs)
+        self.dense = dense
+
+    def call(self, inputs):
+        product = keras.ops.matmul(inputs, self.dense.kernel)
+        return product if self.dense.bias is None else product + self.dense.bias
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.dense.units)
+
+
+def classifier(model, logits=True):
+    """The network that scores classes: its logits, or its own output.
+
+    Args:
+        model: keras.Model, pictures -> (N, classes).
+        logits: leave out a softmax or sigmoid at the end, be it a layer or part of a dense layer;
+            a network that ends in neither is taken as it is. False: the output as it is.
+
+    Returns:
+        keras.Model that shares the network's layers; the network itself is not changed.
+
+    Raises:
+        InputError: a network without (N, classes) as its one output, or one that is no graph of
+            layers.
+    """
+    shapes = [tuple(output.shape) for output in model.outputs]
+    if len(shapes) != 1 or len(shapes[0]) != 2:
+        raise InputError(
+            f"{model.name} gives {' and '.join(map(str, shapes))}; a score of a class needs one "
+            "output (N, classes)"
+        )
+    return _without_activation(model) if logits else model
+
+
+def target_index(target, classes, n_outputs):
+    """The number of the output that a user means.
+
+    Args:
+        target: class index from 0, or class name in `classes`, in any case.
+        classes: list of class names in the order of the outputs, or None where they are not known.
+        n_outputs: number of outputs.
+
+    Returns:
+        int in [0, n_outputs).
+
+    Raises:
+        InputError: no such index or name, the names are not known, or several classes have it.
+    """
+    if isinstance(target, Integral) and not isinstance(target, bool):
+        if 0 <= target < n_outputs:
+            return int(target)
+        raise InputError(f"no class {target}; accepted: 0 to {n_outputs - 1}")
+    if not isinstance(target, str):
+        raise InputError(f"class {target!r}; accepted: a name, or a number from 0")
+    if classes is None:
+        raise InputError(
+            f"class {target!r}: the names of this network's classes are not known; accepted: 0 to "
+            f"{n_outputs - 1}"
+        )
+    exact = [i for i, name in enumerate(classes) if name == target]
+    same = exact or [i for i, name in enumerate(classes) if name.casefold() == target.casefold()]
+    if len(same) == 1:
+        return same[0]
+    if same:
+        numbers = ", ".join(map(str, same))
+        raise InputError(f"several classes are named {target!r}; give one's number: {numbers}")
+    near = difflib.get_close_matches(target, classes, NEAR, cutoff=0.5) or classes[:NEAR]
+    raise InputError(f"no class {target!r} among {len(classes)}; near it: {', '.join(near)}")
+
+
+def _layer_by_index(model, index):
+    count = len(model.layers)
+    if not -count <= index < count:
+        raise InputError(
+            f"{model.name} has no layer {index}; accepted: {-count} to {count - 1}, or a name"
+        )
+    return model.layers[index]
+
+
+def _walk(model, prefix=""):
+    """Yield (path, layer) for every layer, those inside an inner network after it."""
+    for layer in model.layers:
+        yield prefix + layer.name, layer
+        if isinstance(layer, keras.Model):
+            yield from _walk(layer, f"{prefix}{layer.name}/")
 
 
 def _plain(operation, *args, **kwargs):
     return operation(*args, **kwargs)
 
 
-def _run(model, inputs, call):
-    _refuse_what_has_no_graph(model)
-    if isinstance(model, keras.Sequential):
-        for layer in model.layers:
-            inputs = call(layer, inputs)
-        return inputs
-    # What keras.models.clone_model runs; that one would build and compile one more model for each
-    # network inside, on tensors that are not those of the calls.
-    output = model._run_through_graph(inputs, operation_fn=lambda layer: layer, call_fn=call)
-    # a network made with `outputs=[tensor]` gives a list of one, and its callers see the tensor
-    return output[0] if isinstance(output, (list, tuple)) and len(output) == 1 else output
+def _has_graph(model):
+    return isinstance(model, keras.Sequential) or hasattr(model, "_run_through_graph")
 
 
 def _refuse_what_has_no_graph(model):
-    if not isinstance(model, keras.Sequential) and not hasattr(model, "_run_through_graph"):
+    if not _has_graph(model):
         raise InputError(
             f"{model.name} is a {type(model).__name__} without a graph of layers; accepted: "
             "functional and sequential Keras models"
         )
+
+
+def _holds(layer, target):
+    inner = layer.layers if isinstance(layer, keras.Model) else ()
+    return layer is target or any(_holds(each, target) for each in inner)
+
+
+def _construct(layer, changes):
+    if isinstance(layer, keras.layers.Lambda):  # its code would be refused as unsafe to read
+        return keras.layers.Lambda(layer.function, arguments=layer.arguments, **changes)
+    return type(layer).from_config(layer.get_config() | changes)
+
+
+def _reason(error):
+    """The line of a Keras error that says what was wrong: not where, and not in bold."""
+    lines = re.sub(r"\x1b\[\d*m", "", str(error)).split("\n")
+    lines = [line.strip() for line in lines if line.strip()] or [type(error).__name__]
+    return lines[lines[0].startswith("Exception encountered") and len(lines) > 1]
+
+
+def _picture_size(model, size):
+    """(height, width) to run at; InputError for a model that does not take RGB pictures."""
+    inputs = getattr(model, "inputs", None) or []
+    if len(inputs) != 1:
+        raise InputError(
+            f"{model.name} has {len(inputs)} inputs; accepted: a functional or sequential model "
+            "of one input, a batch of RGB pictures"
+        )
+    shape = tuple(inputs[0].shape)
+    if len(shape) != 4 or shape[-1] != 3:
+        raise InputError(f"{model.name} takes {shape}; accepted: (N, height, width, 3)")
+    height, width = shape[1:3] if size is None else size
+    if height is None or width is None:
+        raise InputError(f"{model.name} takes pictures of any size; give one")
+    return height, width
+
+
+def _check_outputs(model, outputs, height, width):
+    for name, tensor in outputs.items():
+        if isinstance(tensor, (list, tuple)):
+            raise InputError(f"layer {name!r} of {model.name} has {len(tensor)} outputs, not one")
+        if 0 in tensor.shape[1:]:
+            raise InputError(
+                f"{height}x{width} pixels are too few for {model.name}: nothing is left of them "
+                f"at {name}, which is {tuple(tensor.shape)}"
+            )
+
+
+def _without_activation(model):
+    traced = trace(model)
+    last = next(call for call in reversed(traced.calls) if call.output is traced.output)
+    operation = last.operation
+    if isinstance(operation, keras.layers.Dense) and _name(operation.activation) in PROBABILITIES:
+        output = WithoutActivation(operation, name="logits")(last.inputs[0])
+    elif _name(operation) in PROBABILITIES or (
+        isinstance(operation, keras.layers.Activation)
+        and _name(operation.activation) in PROBABILITIES
+    ):
+        output = last.inputs[0]
+    else:
+        return model
+    return keras.Model(traced.input, output, name=f"{model.name}_logits")
+
+
+def _name(activation):
+    """`softmax` for the function, the layer Softmax and the Softmax of keras.ops alike."""
+    named = activation if hasattr(activation, "__name__") else type(activation)
+    return named.__name__.lower()

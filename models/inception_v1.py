@@ -14,9 +14,9 @@ branches (1x1, 3x3, 5x5, pool reduce) before and after their ReLUs.
 import keras
 from keras import ops
 
-from models import caffe_pooling, signature
+from models import caffe_layers
+from models.caffe_layers import LocalResponseNormalization
 from models.errors import InputError
-from models.local_response_normalization import LocalResponseNormalization
 
 # Outputs of every module: 1x1, 3x3 bottleneck, 3x3, 5x5 bottleneck, 5x5, pool reduce.
 # Lucid: the shapes of the constants in the 5h graph.
@@ -140,8 +140,8 @@ def _network(name, widths, lrn, caffe, ends, heads):
     if auxiliary and not include_top:
         raise InputError("auxiliary=True with include_top=False; the classifiers are the top")
     default = (224, 224, 3) if include_top else (None, None, 3)
-    source, x = signature.image_input(input_tensor, input_shape, default)
-    pool = caffe_pooling.max_pool if caffe else _same_max_pool
+    source, x = caffe_layers.image_input(input_tensor, input_shape, default)
+    pool = caffe_layers.max_pool if caffe else _same_max_pool
     x = _stem(x, lrn, caffe, pool)
     side_outputs = []
     for module, six in widths.items():
@@ -153,8 +153,8 @@ def _network(name, widths, lrn, caffe, ends, heads):
     if include_top:
         x = keras.layers.GlobalAveragePooling2D(name="avgpool0")(x)
         x = keras.layers.Dropout(DROPOUT, name="dropout")(x)
-        x = signature.classifier(x, classes, activation, "softmax2_pre_activation", "softmax2")
-    return signature.model(source, [x, *side_outputs] if auxiliary else x, name, weights)
+        x = caffe_layers.classifier(x, classes, activation, "softmax2_pre_activation", "softmax2")
+    return caffe_layers.finished(source, [x, *side_outputs] if auxiliary else x, name, weights)
 
 
 def _stem(x, lrn, caffe, pool):
@@ -202,7 +202,7 @@ def _auxiliary_head(x, number, classes, activation):
     x = keras.layers.ReLU(name=f"nn{number}")(x)
     x = keras.layers.Dropout(AUXILIARY_DROPOUT, name=f"nn{number}_dropout")(x)
     dense, output = f"softmax{number}_pre_activation", f"softmax{number}"
-    return signature.classifier(x, classes, activation, dense, output)
+    return caffe_layers.classifier(x, classes, activation, dense, output)
 
 
 def _convolution(x, name, filters, size, strides=1, padding="same"):

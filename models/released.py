@@ -6,10 +6,10 @@ downloaded, and in any case compared with the id under which the authors' reposi
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import InputError
-from models.importers import keras_hdf5
 
 REPOSITORY = (
     "https://raw.githubusercontent.com/paintception/"
@@ -36,6 +36,36 @@ RELEASED = {
 CHALLENGES = {"artist": "creator", "creator": "creator", "material": "material", "type": "type"}
 
 
+@dataclass(frozen=True)
+class Released:
+    """A network that was released: its name in zoo.NETWORKS, and in the names of its files."""
+
+    architecture: str
+    files: str
+
+    def load(self, challenge, folder=None):
+        """Build the network and fill it with its released file; see RijksVGG19Net."""
+        from models import zoo
+        from models.importers import keras_hdf5
+
+        path = find(challenge, self.files, folder)
+        # The released code prepared pixels with each network's own preprocess_input, as build()
+        # does, and its head is build()'s: global average pooling, one softmax layer.
+        model = zoo.build(self.architecture, keras_hdf5.classes(path))
+        if self.architecture == "ResNet50":
+            model = old_resnet50(model, keras_hdf5.layers(path))
+        keras_hdf5.load(path, model)
+        return model
+
+
+NETWORKS = {
+    "RijksVGG19Net": Released("VGG19", "VGG19"),
+    "RijksResNet50": Released("ResNet50", "ResNet"),
+    "RijksInceptionV3": Released("InceptionV3", "V3"),
+    "RijksXception": Released("Xception", "Xception"),
+}
+
+
 def RijksVGG19Net(challenge, folder=None):  # noqa: N802 - named as in the paper
     """VGG19 fine-tuned on a Rijksmuseum challenge (Sabatelli et al. 2018, section 3.1).
 
@@ -53,7 +83,7 @@ def RijksVGG19Net(challenge, folder=None):  # noqa: N802 - named as in the paper
         models.errors.InputError: unknown challenge, no such file and no network, or a file that
             is not the released one.
     """
-    return _load("VGG19", "VGG19", challenge, folder)
+    return NETWORKS["RijksVGG19Net"].load(challenge, folder)
 
 
 def RijksResNet50(challenge, folder=None):  # noqa: N802
@@ -61,7 +91,7 @@ def RijksResNet50(challenge, folder=None):  # noqa: N802
 
     challenge may be `artist` (`creator`), `material` or `type`; input (N, 224, 224, 3).
     """
-    return _load("ResNet50", "ResNet", challenge, folder)
+    return NETWORKS["RijksResNet50"].load(challenge, folder)
 
 
 def RijksInceptionV3(challenge, folder=None):  # noqa: N802
@@ -69,7 +99,7 @@ def RijksInceptionV3(challenge, folder=None):  # noqa: N802
 
     challenge may be `artist` (`creator`), `material` or `type`; input (N, 299, 299, 3).
     """
-    return _load("InceptionV3", "V3", challenge, folder)
+    return NETWORKS["RijksInceptionV3"].load(challenge, folder)
 
 
 def RijksXception(challenge, folder=None):  # noqa: N802
@@ -77,15 +107,7 @@ def RijksXception(challenge, folder=None):  # noqa: N802
 
     challenge may be `artist` (`creator`), `material` or `type`; input (N, 299, 299, 3).
     """
-    return _load("Xception", "Xception", challenge, folder)
-
-
-NETWORKS = {
-    "RijksVGG19Net": RijksVGG19Net,
-    "RijksResNet50": RijksResNet50,
-    "RijksInceptionV3": RijksInceptionV3,
-    "RijksXception": RijksXception,
-}
+    return NETWORKS["RijksXception"].load(challenge, folder)
 
 
 def find(challenge, net, folder=None):
@@ -158,19 +180,6 @@ def _checked(path, expected):
             f"{path} is not the released file: its git blob id is {found}, not {expected}"
         )
     return path
-
-
-def _load(name, net, challenge, folder):
-    from models import zoo
-
-    path = find(challenge, net, folder)
-    # The released code prepared pixels with each network's own preprocess_input, as build() does,
-    # and its head is build()'s: global average pooling, one softmax layer.
-    model = zoo.build(name, keras_hdf5.classes(path))
-    if name == "ResNet50":
-        model = old_resnet50(model, keras_hdf5.layers(path))
-    keras_hdf5.load(path, model)
-    return model
 
 
 def old_resnet50(model, names):

@@ -17,7 +17,7 @@ def load(model, network, size, source):
 
     Args:
         model: keras.Model from models.zoo.trunk or with_top.
-        network: models.zoo.Network.
+        network: models.zoo.Spec.
         size: input side in pixels.
         source: `imagenet`, or a path: `.keras` (a classifier saved by this project: its trunk is
             taken, its head left), `.h5` as Keras 1, 2 or 3 wrote it, with the network's top or
@@ -54,7 +54,7 @@ def saved(path):
     import keras
 
     # registers the layers of our own that a file may hold
-    from models import inception_v1, local_response_normalization  # noqa: F401
+    from models import caffe_layers, inception_v1  # noqa: F401
 
     keras3.check(path)
     try:
@@ -73,7 +73,7 @@ def _imagenet(model, network, size):
         raise
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise InputError(
-            f"ImageNet weights of {network.spec} could not be had ({error}); "
+            f"ImageNet weights of {network.architecture} could not be had ({error}); "
             "give a file with --weights PATH, or put it into ~/.keras/models"
         ) from error
     model.set_weights(given.get_weights())
@@ -122,7 +122,7 @@ def _from_keras3(network, size, path):
     full = network.construct(weights=None)
     if arrays != len(full.weights):
         raise InputError(
-            f"weights {path} hold {arrays} arrays; {network.spec} has "
+            f"weights {path} hold {arrays} arrays; {network.architecture} has "
             f"{len(bare.weights)} without its top and {len(full.weights)} with it"
         )
     return _filled(full, path, network)
@@ -135,7 +135,7 @@ def _filled(model, path, network):
             warnings.filterwarnings("ignore", "Skipping nested container")
             model.load_weights(path)
     except (ValueError, KeyError, OSError, TypeError) as error:
-        raise InputError(f"weights {path} do not fit {network.spec}: {error}") from error
+        raise InputError(f"weights {path} do not fit {network.architecture}: {error}") from error
     return model
 
 

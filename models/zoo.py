@@ -1,4 +1,4 @@
-"""NETWORKS, the table of networks that can be named, and build(), which makes one ready to train.
+"""Networks by name: the table of them, the string that names one, and build() to train one.
 
 Every network built here is one flat Keras model: RGB pixels in [0, 255] -> the network's own
 preprocessing -> trunk -> `features` (global average pooling) -> `head` (one dense layer). Flat:
@@ -8,9 +8,11 @@ where find_layer looks too); preprocessing inside: it travels with the weights.
 
 import ast
 import importlib
+import math
 import re
 from dataclasses import dataclass
 
+from models import released
 from models.errors import InputError
 
 # How preprocess_input of keras.applications scales pixels, value * scale + offset per channel,
@@ -97,57 +99,116 @@ RESERVED = {"include_top", "weights", "input_tensor", "input_shape", "pooling", 
 RESERVED |= {"classifier_activation", "include_preprocessing"}
 
 
+FORMS = (
+    "NAME (random weights), NAME:imagenet, NAME:PATH of a weights file, RijksVGG19Net:artist, or "
+    "the path of a .keras file"
+)
+
+
 @dataclass(frozen=True)
-class Network:
-    """A row of NETWORKS with the keyword arguments that the user gave."""
+class Spec:
+    """What a string that names a network says; nothing is opened yet.
+
+    name: a row of NETWORKS, a network of models.released, or "" for a `.keras` file of its own.
+    arguments: of the constructor, tuple of (keyword, literal). weights: `imagenet`, the path of a
+    file, the challenge of a released network, or None for random ones.
+    """
 
     name: str
-    arguments: tuple  # of (keyword, literal)
-    size: int
-    pixels: str
+    arguments: tuple = ()
+    weights: str | None = None
 
     @property
-    def spec(self):
+    def architecture(self):
+        """`NAME` or `NAME(key=literal, ...)`: the string without its weights."""
         given = ", ".join(f"{key}={value!r}" for key, value in self.arguments)
         return f"{self.name}({given})" if given else self.name
+
+    @property
+    def text(self):
+        """The string itself, as parse takes it."""
+        return ":".join(part for part in (self.architecture, self.weights) if part)
+
+    @property
+    def is_released(self):
+        """Whether it is a network that Sabatelli et al. 2018 released."""
+        return self.name in released.NETWORKS
+
+    @property
+    def size(self):
+        """Side in pixels that its ImageNet weights were trained at; None for a file of its own."""
+        return self._row[0]
+
+    @property
+    def pixels(self):
+        """How its pixels are scaled, a name in PIXELS; None for a file of its own."""
+        return self._row[1]
+
+    @property
+    def _row(self):
+        name = released.NETWORKS[self.name].architecture if self.is_released else self.name
+        return NETWORKS.get(name, (None, None))
 
     def construct(self, **extra):
         """Call the constructor, ours or Keras's; what it refuses becomes an InputError.
 
         The kernels are NaN where no `weights` were asked for: the caller fills them.
         """
-        from models import efficientnet, undrawn
+        from models import initializers
 
         module = importlib.import_module(OWN.get(self.name, "keras.applications"))
         try:
-            with undrawn.kernels():
+            with initializers.undrawn_kernels():
                 model = getattr(module, self.name)(**dict(self.arguments), **extra)
                 if re.fullmatch(r"EfficientNetB\d", self.name) and extra["weights"] != "imagenet":
-                    model = efficientnet.with_deviation(model)
+                    model = _with_deviation(model)
         except (TypeError, ValueError) as error:
-            raise InputError(f"{self.spec} cannot be built: {error}") from error
+            raise InputError(f"{self.architecture} cannot be built: {error}") from error
         return model
 
 
-def parse(spec):
-    """Read `NAME` or `NAME(key=literal, ...)` into a Network; nothing in it is evaluated."""
+def parse(text):
+    """Read the one string that names a network, with or without its weights.
+
+    Args:
+        text: one of FORMS, e.g. `VGG19`, `VGG19:imagenet`, `GoogLeNet:bvlc_googlenet.caffemodel`,
+            `MobileNet(alpha=0.25):PATH`, `RijksVGG19Net:artist`, `results/.../model.keras`.
+
+    Returns:
+        Spec. Nothing in the string is evaluated, no file is opened, Keras is not imported.
+
+    Raises:
+        InputError: no such network, or arguments that are no literals or are not the user's.
+    """
+    parts = re.fullmatch(r"\s*(\w+)\s*(\(.*?\))?\s*(?::(.+))?", text, flags=re.DOTALL)
+    name, arguments, weights = parts.groups() if parts else (None, None, None)
+    if name in released.NETWORKS and not arguments:
+        if weights not in released.CHALLENGES:
+            challenges = " or ".join(f"{name}:{word}" for word in ("artist", "material", "type"))
+            raise InputError(f"{text!r} needs a challenge: {challenges}")
+        return Spec(name, (), weights)
+    if name in NETWORKS:
+        return Spec(name, _arguments(name, arguments or "()", text), weights)
+    if text.endswith(".keras"):
+        return Spec("", (), text)
+    raise InputError(f"no network {text!r}; accepted: {FORMS}; NAME is {', '.join(NETWORKS)}")
+
+
+def _arguments(name, given, text):
+    """The arguments of a constructor, as a tuple of (keyword, literal)."""
     try:
-        node = ast.parse(spec.strip(), mode="eval").body
-        call = node if isinstance(node, ast.Call) else ast.Call(func=node, args=[], keywords=[])
-        if not isinstance(call.func, ast.Name) or call.args:
+        call = ast.parse(name + given, mode="eval").body
+        if not isinstance(call, ast.Call) or call.args:
             raise ValueError("not NAME(key=literal)")
         arguments = tuple((k.arg, ast.literal_eval(k.value)) for k in call.keywords)
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise InputError(
-            f"network {spec!r} is not of the form NAME or NAME(key=literal, ...)"
+            f"network {text!r} is not of the form NAME or NAME(key=literal, ...)"
         ) from error
-    name = call.func.id
-    if name not in NETWORKS:
-        raise InputError(f"no network {name!r}; there are {', '.join(NETWORKS)}")
     refused = [key for key, _ in arguments if key is None or key in RESERVED]
     if refused:
         raise InputError(f"{name} takes no {', '.join(map(str, refused))} here: it is set for you")
-    return Network(name, arguments, *NETWORKS[name])
+    return arguments
 
 
 def preprocess(pixels, scaling):
@@ -161,18 +222,18 @@ def preprocess(pixels, scaling):
     return keras.layers.Rescaling(how["scale"], how["offset"], name="preprocessing")(ordered)
 
 
-def build(spec, classes, size=None, weights="none", pixels="own", activation="softmax", seed=0):
+def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0):
     """Build a classifier: a named network without its top, average-pooled features, a new head.
 
     Args:
-        spec: network name, e.g. `VGG19` or `MobileNet(alpha=0.25)`.
+        spec: Spec or the string of one, e.g. `VGG19:imagenet` or `MobileNet(alpha=0.25):PATH`;
+            without weights its kernels are He-uniform (He et al. 2015), as the scratch network of
+            Sabatelli et al. 2018.
         classes: outputs of the head.
         size: side of the square input in pixels; None for the size of the ImageNet weights.
-        weights: `imagenet`, `none` (He-uniform, He et al. 2015, as the scratch network of
-            Sabatelli et al. 2018) or the path of a weights file.
         pixels: `own` for the network's own preprocessing, `unit` for [0, 1].
         activation: of the head, `softmax`, `sigmoid` or `linear`.
-        seed: of the head and, for `none`, of every kernel.
+        seed: of the head and, without weights, of every kernel.
 
     Returns:
         A keras.Model: pixels (N, size, size, 3), RGB in [0, 255] -> (N, classes).
@@ -182,16 +243,15 @@ def build(spec, classes, size=None, weights="none", pixels="own", activation="so
     """
     import keras
 
-    from models import he_uniform
-    from models import weights as sources
+    from models import initializers, weights
 
-    network = parse(spec)
-    size = size or network.size
-    if str(weights).endswith(".keras"):
-        _same_pixels(weights, pixels)
-    if pixels == "unit" and network.pixels == "none":
-        raise InputError(f"{network.name} scales pixels in its own layers; --pixels must be 'own'")
-    body = trunk(network, size, network.pixels if pixels == "own" else pixels)
+    spec = parse(spec) if isinstance(spec, str) else spec
+    size = size or spec.size
+    if pixels == "unit" and spec.pixels == "none":
+        raise InputError(f"{spec.name} scales pixels in its own layers; pixels must be 'own'")
+    scaling = spec.pixels if pixels == "own" else pixels
+    _refuse_other_pixels(spec.weights, scaling)
+    body = trunk(spec, size, scaling)
     # a trunk that ends in a vector (CaffeNet's fc7) is its own feature
     spatial = len(body.output.shape) == 4
     pool = keras.layers.GlobalAveragePooling2D if spatial else keras.layers.Identity
@@ -200,41 +260,60 @@ def build(spec, classes, size=None, weights="none", pixels="own", activation="so
     outputs = keras.layers.Dense(
         classes, activation=activation, kernel_initializer=initializer, name="head"
     )(features)
-    model = keras.Model(body.inputs[0], outputs, name=network.name)
-    if weights == "none":
-        he_uniform.draw(model, seed)
+    model = keras.Model(body.inputs[0], outputs, name=spec.name)
+    if spec.weights is None:
+        initializers.draw_he_uniform(model, seed)
     else:
-        sources.load(body, network, size, weights)
+        weights.load(body, spec, size, spec.weights)
     return model
 
 
-def _same_pixels(path, pixels):
+def _refuse_other_pixels(path, scaling):
     """Refuse to feed a trained classifier pixels that are scaled in another way than its own."""
-    from models import saved
+    from models import network
 
-    trained = saved.about(path).get("pixels", pixels)
-    if trained != pixels:
-        raise InputError(f"{path} was trained with --pixels {trained}; --pixels is {pixels}")
+    if not str(path).endswith(".keras"):
+        return
+    trained = network.scaling_of(path)
+    if trained not in (None, scaling):
+        raise InputError(f"{path} was trained with pixels {trained}; asked for are {scaling}")
 
 
-def trunk(network, size, pixels=None):
-    """A Network without its top: pixels (N, size, size, 3), RGB in [0, 255] -> feature map.
+def trunk(spec, size, pixels=None):
+    """A named network without its top: pixels (N, size, size, 3), RGB in [0, 255] -> feature map.
 
     Its kernels, as with_top's, are NaN until they are filled.
     """
-    scaled = _scaled(network, size, pixels)
-    return network.construct(include_top=False, weights=None, input_tensor=scaled)
+    scaled = _scaled(spec, size, pixels)
+    return spec.construct(include_top=False, weights=None, input_tensor=scaled)
 
 
-def with_top(network, size=None, classes=None):
-    """A Network with its own top: RGB in [0, 255] -> (N, classes)."""
-    scaled = _scaled(network, size or network.size)
+def with_top(spec, size=None, classes=None):
+    """A named network with its own top: RGB in [0, 255] -> (N, classes)."""
+    scaled = _scaled(spec, size or spec.size)
     width = {"classes": classes} if classes else {}
-    return network.construct(weights=None, input_tensor=scaled, **width)
+    return spec.construct(weights=None, input_tensor=scaled, **width)
 
 
-def _scaled(network, size, pixels=None):
+def _scaled(spec, size, pixels=None):
     import keras
 
     inputs = keras.Input((size, size, 3), name="pixels")
-    return preprocess(inputs, pixels or network.pixels)
+    return preprocess(inputs, pixels or spec.pixels)
+
+
+def _with_deviation(model):
+    """Put back the scaling that keras.applications gives EfficientNetB0-B7 only for `imagenet`.
+
+    Their weights were trained with channels divided once more, by the square root of ImageNet's
+    deviation (keras/applications/efficientnet.py); without that layer they would load too.
+    """
+    import keras
+
+    again = keras.layers.Rescaling([1 / math.sqrt(d) for d in (0.229, 0.224, 0.225)])
+
+    def call(layer, *given, **named):
+        output = layer(*given, **named)
+        return again(output) if isinstance(layer, keras.layers.Normalization) else output
+
+    return keras.models.clone_model(model, call_function=call)

@@ -11,8 +11,9 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from models import device, zoo
-from models.errors import InputError, exit_code
+from models import backend, zoo
+from models.command import exit_code
+from models.errors import InputError
 from transfer import collection, decoding, folders, identities, metadata, recipe, splits
 from transfer.recipes import sabatelli2018
 from transfer.store import Store
@@ -60,10 +61,10 @@ def main(argv=None):
     chosen = recipe_for(arguments)
     zoo.parse(arguments.ANN)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
-    device.keep_pipeline_on_cpu()
-    print(f"device: {device.name()}", flush=True)
-    if device.warning():
-        print(device.warning(), flush=True)
+    backend.keep_pipeline_on_cpu()
+    print(f"device: {backend.device_name()}", flush=True)
+    if backend.device_warning():
+        print(backend.device_warning(), flush=True)
     run(arguments, chosen)
 
 
@@ -92,7 +93,7 @@ def recipe_for(arguments):
 
 def run(arguments, chosen):
     """Prepare the data, train, test, and write the result folder, or find it finished."""
-    network = zoo.parse(arguments.ANN).spec
+    network = zoo.parse(arguments.ANN).architecture
     names = [arguments.dataset_name, arguments.challenge, network]
     dataset, challenge, ann = map(folders.safe_name, names)
     mode = arguments.tl_mode
@@ -122,7 +123,7 @@ def identify(arguments, chosen):
     return {
         "dataset": arguments.dataset_name,
         "challenge": arguments.challenge,
-        "ANN": zoo.parse(arguments.ANN).spec,
+        "ANN": zoo.parse(arguments.ANN).architecture,
         "tl_mode": arguments.tl_mode,
         "weights": weights,
         "weights_sha256": None if known else folders.sha256(weights),

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
-from models import device, saved, zoo
+from models import backend, zoo
+from models.network import Network, save
 from transfer import evaluate, features, folders, runs, shallow, tables, train
 
 # of a run's identity: what metrics.json tells elsewhere, and the seed, which repeats may change
@@ -30,11 +31,11 @@ class Trained:
 def build(identity, recipe, store):
     """The network of a run, its weights loaded, its layers frozen as the recipe says."""
     keras.utils.set_random_seed(recipe.seed)
+    weights = "" if identity["weights"] == "none" else f":{identity['weights']}"
     model = zoo.build(
-        identity["ANN"],
+        f"{identity['ANN']}{weights}",
         len(store.classes),
         identity["input_size"],
-        identity["weights"],
         recipe.pixels,
         activation="linear" if recipe.classifier == "svm" else "softmax",
         seed=recipe.seed,
@@ -152,8 +153,7 @@ def run(model, store, identity, recipe, folder, tensorboard=None):
     folders.write_json(folder / "metrics.json", found)
     _write_tables(store, trained, folder)
     if recipe.classifier != "random_forest":
-        about = {"classes": store.classes, "network": identity["ANN"], "pixels": recipe.pixels}
-        saved.save(model, folder / "model.keras", about)
+        save(Network(identity["ANN"], model, store.classes, recipe.pixels), folder / "model.keras")
     inputs = {"device": found["device"], "split_sha256": store.split_sha256}
     folders.write_json(folder / "manifest.json", folders.manifest(identity=identity, **inputs))
     if trained.history:
@@ -185,7 +185,7 @@ def metrics(model, store, identity, recipe, trained):
         "best_epoch": int(np.nanargmin(losses)) + 1 if losses else None,
         "seconds": round(trained.seconds, 3),
         "images_per_second": round(trained.pictures / max(trained.seconds, 1e-9), 3),
-        "device": device.name(),
+        "device": backend.device_name(),
         "backend": keras.backend.backend(),
         "seed": recipe.seed,
         "split_sha256": store.split_sha256,

@@ -14,7 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from models import device
+from models import backend
 from models.errors import InputError
 from transfer import folders
 from transfer.decoding import decode, readable
@@ -189,7 +189,7 @@ class Store:
         decoded = (
             rows.prefetch(1)
             .unbatch()
-            .map(lambda encoded, label: (decode(encoded, size), label), device.cores())
+            .map(lambda encoded, label: (decode(encoded, size), label), backend.cores())
         )
         return decoded.batch(batch_size)
 

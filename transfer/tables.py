@@ -19,7 +19,8 @@ from urllib.parse import quote
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from models.errors import InputError, exit_code
+from models.command import exit_code
+from models.errors import InputError
 from transfer import folders, tabulate
 from transfer.runs import (
     PAPER_NETWORKS,

@@ -16,8 +16,8 @@ RANDOM = "random order"  # curves of pixels in random order: what a method must 
 class Check:
     """The checks of one network.
 
-    title: of the network. output: what curves show, as in networks.Network. randomisations: dict
-    method -> randomisation.Randomisation. deletions, insertions: dict method, or RANDOM, ->
+    title: of the network. output: what curves show, as in models.network.Network. randomisations:
+    dict method -> randomisation.Randomisation. deletions, insertions: dict method, or RANDOM, ->
     deletion.Curves; empty for a network without classes.
     """
 
@@ -32,7 +32,7 @@ def check(network, pictures, settings, seed=0, say=print):
     """Run the randomisation test, and where there are classes both curves, for every method.
 
     Args:
-        network: networks.Network.
+        network: models.network.Network.
         pictures: (N, size, size, 3), RGB in [0, 255].
         settings: views.Settings; its target is the class of masks and curves.
         seed: of the new weights and of the random order.
@@ -42,7 +42,7 @@ def check(network, pictures, settings, seed=0, say=print):
         Check.
     """
     outputs = networks.output_of(network, settings.batch_size)(pictures)
-    target = networks.class_index(network, settings.target)
+    target = network.class_index(settings.target)
     targets = np.zeros(len(pictures), np.int32)  # of no class: not read
     if outputs is not None:
         targets = outputs.argmax(axis=-1) if target is None else targets + target

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from models import device
-from models.errors import InputError, exit_code
+from models import backend
+from models.command import exit_code
+from models.errors import InputError
 from transfer import folders
 from transfer.toy import pretrain
 from visualization import checks, figures, mask_files, sources, views
@@ -81,8 +82,8 @@ def main(argv=None):
         print(f"{len(files)} pictures: the figure shows the first {MOST_ROWS}")
     files = files if arguments.masks else files[:MOST_ROWS]
     names = arguments.classes and opened.read_names(arguments.classes)
-    device.keep_pipeline_on_cpu()
-    print(f"device: {device.name()}", flush=True)
+    backend.keep_pipeline_on_cpu()
+    print(f"device: {backend.device_name()}", flush=True)
     size = arguments.input_size or (None if arguments.models else pretrain.SIZE)
     networks = opened.networks(arguments.models or TOY, size, names)
     views.check(networks, settings_of(arguments))

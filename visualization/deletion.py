@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from models import gradients
+from models import backend
 from models.errors import InputError
-from models.logits import classifier
+from models.graph import classifier
+from models.network import as_network
 from visualization import batches
 
 STEPS = 32
@@ -35,7 +36,7 @@ def deletion(network, pictures, masks, targets=None, steps=STEPS, batch_size=16,
     """Replace the most salient pixels first by one colour, and watch the class's probability.
 
     Args:
-        network: keras.Model or models.loading.Loaded, RGB pixels (N, H, W, 3) in [0, 255] ->
+        network: keras.Model or models.network.Network, RGB pixels (N, H, W, 3) in [0, 255] ->
             probabilities (N, classes); its output is taken as it is.
         pictures: (N, H, W, 3), RGB in [0, 255].
         masks: (N, H, W), greatest value most salient; equal values from top left on.
@@ -67,14 +68,14 @@ def insertion(network, pictures, masks, targets=None, steps=STEPS, batch_size=16
 
 
 def _curves(network, pictures, altered, masks, targets, sizes, deleting):
-    model = classifier(network, logits=False)
+    model = classifier(as_network(network).model, logits=False)
     steps, batch_size = sizes
     batches.checked_size(steps, "steps")
     pictures = batches.checked(model, pictures).astype(np.float32)
     masks = np.asarray(masks)
     if masks.shape != pictures.shape[:3] or not np.isfinite(masks).all():
         raise InputError(f"masks {masks.shape}; accepted: {pictures.shape[:3]}, finite numbers")
-    outputs = gradients.forward(model)
+    outputs = backend.forward(model)
     chosen = batches.checked_targets(targets, len(pictures), model.output_shape[-1])
     if chosen is None:
         chosen = batches.predicted(outputs, batch_size)(pictures)

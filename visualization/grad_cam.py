@@ -4,10 +4,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from models import gradients, graph
+from models import backend, graph
 from models.errors import InputError
-from models.layers import find_layer
-from models.logits import classifier
+from models.graph import classifier, find_layer
+from models.network import as_network
 from visualization import batches
 
 POOLINGS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
@@ -22,7 +22,7 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
     Args:
         network, logits: as visualization.saliency.saliency.
         batch_size: pictures in one pass.
-        layer: name of the layer, as models.layers.find_layer takes it; None for the last one with
+        layer: name of the layer, as models.graph.find_layer takes it; None for the last one with
             maps of more than one pixel that is no pooling.
 
     Returns:
@@ -31,21 +31,21 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
     Raises:
         InputError: a network without class scores, no such layer, or one without maps.
     """
-    model = classifier(network, logits)
+    model = classifier(as_network(network).model, logits)
     batches.checked_size(batch_size)
     traced = graph.trace(model)
     feature_map = _named(model, traced, layer) if layer is not None else _last(model, traced)
-    features = gradients.forward(keras.Model(traced.input, feature_map))
+    features = backend.forward(keras.Model(traced.input, feature_map))
     # a branch beside the layer still reads the pixels
     pixels = [traced.input] if _goes_past(traced, feature_map) else []
     head = keras.Model([feature_map, *pixels], traced.output)
-    gradient = gradients.input_gradient(head, lambda *inputs: list(inputs))
+    gradient = backend.input_gradient(head, lambda *inputs: list(inputs))
 
     def masks(pictures, targets=None):
         pictures = batches.checked(model, pictures)
         chosen = batches.checked_targets(targets, len(pictures), model.output_shape[-1])
         if chosen is None:
-            chosen = np.full(len(pictures), gradients.PREDICTED)
+            chosen = np.full(len(pictures), backend.PREDICTED)
 
         def batch(i):
             maps = features(pictures[i])

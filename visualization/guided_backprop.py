@@ -11,7 +11,8 @@ from keras import ops
 
 from models import graph
 from models.errors import InputError
-from models.logits import classifier
+from models.graph import classifier
+from models.network import as_network
 from visualization.saliency import of_gradient
 
 
@@ -47,7 +48,7 @@ def guided_backprop(network, logits=True, batch_size=16, channels="max"):
     Raises:
         InputError: a network without class scores, or without ReLU.
     """
-    return of_gradient(guided(classifier(network, logits)), batch_size, channels)
+    return of_gradient(guided(classifier(as_network(network).model, logits)), batch_size, channels)
 
 
 def guided(model):
@@ -65,7 +66,7 @@ def guided(model):
 
     def call(operation, *args, **kwargs):
         output = operation(*args, **kwargs)
-        if not _is_relu(operation):
+        if graph.relu_limit(operation) is None:
             return output
         gates.append(PositiveGradient(dtype=output.dtype))
         return gates[-1](output)
@@ -74,12 +75,3 @@ def guided(model):
     if not gates:
         raise InputError(f"{model.name} has no ReLU; guided backpropagation needs them")
     return keras.Model(traced.input, traced.output, name=f"{model.name}_guided")
-
-
-def _is_relu(operation):
-    if isinstance(operation, keras.layers.ReLU):
-        return True
-    activation = getattr(operation, "activation", None)
-    return activation in (keras.activations.relu, keras.activations.relu6) or (
-        type(operation).__name__ in ("Relu", "Relu6")  # of keras.ops
-    )

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models import gradients
+from models import backend
 from models.errors import InputError
-from models.logits import classifier
+from models.graph import classifier
+from models.network import as_network
 from visualization import batches
 from visualization.sampling import summed_gradient
 
@@ -60,7 +61,7 @@ def attributions(network, logits=True, batch_size=16, steps=STEPS, baseline=0.0)
     Raises:
         InputError: a network without class scores, or settings that make no sense.
     """
-    model = classifier(network, logits)
+    model = classifier(as_network(network).model, logits)
     batches.checked_size(steps, "steps")
     origin = np.asarray(baseline, np.float32)
     if origin.ndim not in (0, 1, 3) or not (origin.min() >= 0 and origin.max() <= 255):
@@ -73,7 +74,7 @@ def attributions(network, logits=True, batch_size=16, steps=STEPS, baseline=0.0)
         return origin + way * (pictures[:, None] - origin)
 
     mean = summed_gradient(model, on_the_line, *_line(steps), batch_size)
-    outputs = gradients.forward(model)
+    outputs = backend.forward(model)
 
     def found(pictures, targets=None):
         pictures = batches.checked(model, pictures)

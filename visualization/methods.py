@@ -5,9 +5,9 @@
 Building compiles nothing yet; the first call does, once for each shape of pictures, and later
 calls reuse it. A built method reads the network's weights as they are when it is called.
 
-network: keras.Model or models.loading.Loaded. pictures: (N, H, W, 3), RGB in [0, 255], uint8 or
+network: keras.Model or models.network.Network. pictures: (N, H, W, 3), RGB in [0, 255], uint8 or
 another number type, of the network's own size. targets: class index for all pictures or one for
-each (models.logits.target_index turns names into them); None for the classes predicted. masks:
+each (models.graph.target_index turns names into them); None for the classes predicted. masks:
 float32 (N, H, W); `visual_backprop` in [0, 1], `integrated_gradients` signed, the others
 at least 0.
 """

@@ -1,47 +1,15 @@
 """Networks as deep_viz takes them: opened, with what their outputs are and their classes' names."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import keras
-
-from models import gradients, graph, loading
+import models
+from models import backend
 from models.errors import InputError
-from models.logits import classifier, target_index
 from visualization import batches
 
 WORDNET = re.compile(r"n\d{8}\s+([^,]+)")  # a line of ImageNet's synset_words.txt
-
-
-@dataclass(frozen=True)
-class Network:
-    """A network with what is needed to look through it.
-
-    spec: as models.load takes it. size: side of its square input in pixels. classes: names in the
-    order of the outputs, or None. output: what an output is, `probability`, `score`, or None where
-    the outputs are no classes.
-    """
-
-    spec: str
-    model: Any
-    size: int
-    classes: list | None
-    output: str | None
-
-    @property
-    def title(self):
-        """What names it in a figure: NAME and its file, or a file with the two folders above it."""
-        name, _, source = self.spec.rpartition(":")
-        if name and re.fullmatch(r"\w+(\([^()]*\))?", name):
-            return f"{name}\n{Path(source).name}"
-        *folders, file = Path(self.spec).parts[-3:]
-        return "/".join(folders) + f"\n{file}"
-
-    def class_name(self, index):
-        """A class as it is shown: its name, or its number where names are not known."""
-        return self.classes[index] if self.classes else f"class {index}"
 
 
 def networks(specs, size=None, class_names=None):
@@ -85,50 +53,25 @@ def read_names(path):
     return [found[1].strip() if (found := WORDNET.match(name)) else name for name in names]
 
 
-def class_index(network, target):
-    """The output that a target, a class name or a number as text, means; None for None."""
-    if target is None:
-        return None
-    if isinstance(target, str) and target.isdecimal() and target not in (network.classes or ()):
-        target = int(target)
-    return target_index(target, network.classes, network.model.output_shape[-1])
-
-
 def output_of(network, batch_size):
     """Compile pictures (N, H, W, 3) -> outputs (N, classes), or None without classes."""
     if network.output is None:
         return lambda pictures: None
-    run = gradients.forward(network.model)
+    run = backend.forward(network.model)
     return lambda pictures: batches.joined(lambda i: run(pictures[i]), len(pictures), batch_size)
 
 
 def _network(spec, size, class_names):
-    loaded = loading.load(spec, size)
-    shape = tuple(loaded.model.inputs[0].shape)
+    network = models.load(spec, size)
+    shape = tuple(network.model.inputs[0].shape)
     if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
         raise InputError(f"{spec} takes {shape}; accepted: networks of square RGB pictures")
-    if shape[1] is None and size is None:
+    if network.size is None:
         raise InputError(f"{spec} takes pictures of any size; say which (--input_size)")
-    output, classes = _kind_of_output(loaded), loaded.classes
-    if classes is None and class_names and output:
-        fits = len(class_names) == loaded.model.output_shape[-1]
-        classes = class_names if fits else None
-    return Network(spec, loaded.model, shape[1] or size, classes, output)
-
-
-def _kind_of_output(loaded):
-    """`probability` after softmax or sigmoid, `score` after another dense layer, else None."""
-    try:
-        scored = classifier(loaded)
-    except InputError:
-        return None
-    if scored is not loaded.model:
-        return "probability"
-    last = [call.operation for call in graph.trace(loaded.model).calls][-1]
-    if isinstance(last, keras.layers.Activation) and last.activation is keras.activations.linear:
-        return "score"
-    linear = getattr(last, "activation", None) is keras.activations.linear
-    return "score" if loaded.classes or isinstance(last, keras.layers.Dense) and linear else None
+    nameless = class_names and network.classes is None and network.output
+    if nameless and len(class_names) == network.model.output_shape[-1]:
+        return replace(network, classes=class_names)
+    return network
 
 
 def _outputs(network):

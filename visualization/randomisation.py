@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from scipy import stats
 
-from models import he_uniform
+from models import initializers
 from models.errors import InputError
-from models.loading import Loaded
+from models.network import as_network
 from visualization import batches
 
 
@@ -35,7 +35,7 @@ def randomisation(network, method, pictures, targets=None, stages=8, seed=0):
     (biases 0, normalisations neutral).
 
     Args:
-        network: keras.Model or models.loading.Loaded; a copy of it is randomised.
+        network: keras.Model or models.network.Network; a copy of it is randomised.
         method: function network -> callable (pictures, targets) -> masks, as those in
             visualization.methods.METHODS. Signed masks are compared with their signs; to compare
             magnitudes, give a method that returns these.
@@ -52,13 +52,13 @@ def randomisation(network, method, pictures, targets=None, stages=8, seed=0):
     Raises:
         InputError: a network without weights, or what the method refuses.
     """
-    model = network.model if isinstance(network, Loaded) else network
+    model = as_network(network).model
     batches.checked_size(stages, "stages")
     pictures = batches.checked(model, pictures)
     if targets is None and len(model.outputs) == 1:
         targets = model.predict_on_batch(pictures).argmax(axis=-1)
     changing, drawn = _copy(model), _copy(model)
-    he_uniform.draw(drawn, seed)
+    initializers.draw_he_uniform(drawn, seed)
     changing.set_weights(model.get_weights())
     pairs = list(zip(_weighted(changing), _weighted(drawn), strict=True))[::-1]
     if not pairs:

@@ -8,11 +8,10 @@ import os
 import sys
 from pathlib import Path
 
-from models import device
-from models.errors import exit_code
+from models import backend, graph
+from models.command import exit_code
 from transfer import folders, identities
 from visualization import comparison, figures, records, rendering
-from visualization.optvis import cut
 from visualization.progress import Progress
 
 
@@ -28,7 +27,7 @@ def flags():
     parser.add_argument("--steps", type=int, default=2048, help="of ascent; default 2048")
     parser.add_argument("--size", type=int, default=224, help="pixels; default 224")
     parser.add_argument("--batch", type=int, help="images at a time; default: what memory holds")
-    parser.add_argument("--dtype", choices=cut.PRECISIONS, default="float32")
+    parser.add_argument("--dtype", choices=graph.PRECISIONS, default="float32")
     parser.add_argument("--seed", type=int, default=0, help="0 to 2147483647; default 0")
     parser.add_argument("--param", choices=list(rendering.PARAMS), default="fft")
     parser.add_argument("--pictures", nargs="*", default=[], help="to compare scores with")
@@ -41,10 +40,10 @@ def main(argv=None):
     """Run the command; returns its exit code."""
     arguments = flags().parse_args(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
-    device.keep_pipeline_on_cpu()
-    print(f"device: {device.name()}", flush=True)
-    if device.warning():
-        print(device.warning(), flush=True)
+    backend.keep_pipeline_on_cpu()
+    print(f"device: {backend.device_name()}", flush=True)
+    if backend.device_warning():
+        print(backend.device_warning(), flush=True)
     run(arguments)
 
 
@@ -114,7 +113,7 @@ def finish(job, partial, pictures, best):
 
 
 def _manifest(job):
-    return folders.manifest(identity=job.identity, device=device.name(), batch=job.batch)
+    return folders.manifest(identity=job.identity, device=backend.device_name(), batch=job.batch)
 
 
 if __name__ == "__main__":

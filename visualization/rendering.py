@@ -8,11 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from models import device, layers, loading
+import models
+from models import backend, graph
 from models.errors import InputError
 from transfer import folders
 from visualization import records, sources
-from visualization.optvis import cut, maco, param
+from visualization.optvis import maco, param
 from visualization.optvis.render import render_channels
 
 MOST = {"CPU": 8, "GPU": 64}  # images at a time: more is not faster (benchmarks: 8 on two cores)
@@ -77,10 +78,10 @@ def job(arguments):
     if arguments.spectrum and arguments.param != "maco":
         raise InputError("--spectrum is for --param maco")
     wanted = None if arguments.channels == "all" else numbers(arguments.channels)
-    model = loading.load(arguments.model).model
-    layers.find_layer(model, arguments.layer)
+    model = models.load(arguments.model).model
+    graph.find_layer(model, arguments.layer)
     size = arguments.size
-    network = cut.cut(model, [arguments.layer], (size, size), arguments.dtype)
+    network = graph.cut(model, [arguments.layer], (size, size), arguments.dtype)
     channels = _channels(wanted, network.output[arguments.layer].shape[-1], arguments.layer)
     source = arguments.model.partition(":")[2] or arguments.model
     spectrum = sources.found(arguments.spectrum) if arguments.spectrum else None
@@ -120,8 +121,8 @@ def _channels(wanted, count, layer):
 
 def _fitting(network, dtype):
     """Images at a time that free memory holds: a power of 2."""
-    most = MOST[device.name()[:3]]
-    free = device.free_memory()
+    most = MOST[backend.device_name()[:3]]
+    free = backend.free_memory()
     if free is None:
         return most
     left = free * SHARE - NETWORKS * _weight_bytes(network, dtype)
@@ -169,7 +170,7 @@ def rendered(job, channels, progress):
                 yield found
                 left.remove(found.channel)
         except Exception as error:
-            if not device.is_out_of_memory(error) or batch == 1:
+            if not backend.is_out_of_memory(error) or batch == 1:
                 raise
             batch //= 2
             progress.say(f"out of memory: going on with {batch} images at a time")

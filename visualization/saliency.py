@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from models import gradients
-from models.logits import classifier
+from models import backend
+from models.graph import classifier
+from models.network import as_network
 from visualization import batches
 
 
@@ -11,7 +12,7 @@ def saliency(network, logits=True, batch_size=16, channels="max"):
     """Build gradient saliency: how much a class's score changes with each pixel.
 
     Args:
-        network: keras.Model or models.loading.Loaded, RGB pixels (N, H, W, 3) in [0, 255] ->
+        network: keras.Model or models.network.Network, RGB pixels (N, H, W, 3) in [0, 255] ->
             (N, classes).
         logits: the score is the class's logit, else the network's own output (softmax).
         batch_size: pictures in one pass.
@@ -25,20 +26,20 @@ def saliency(network, logits=True, batch_size=16, channels="max"):
     Raises:
         InputError: a network without class scores, or another `channels`.
     """
-    return of_gradient(classifier(network, logits), batch_size, channels)
+    return of_gradient(classifier(as_network(network).model, logits), batch_size, channels)
 
 
 def of_gradient(model, batch_size, channels):
     """The masks of a model's plain gradient; guided backpropagation's are of another model."""
     batches.checked_choice("channels", channels, CHANNELS)
-    gradient = gradients.input_gradient(model)
+    gradient = backend.input_gradient(model)
     batches.checked_size(batch_size)
 
     def masks(pictures, targets=None):
         pictures = batches.checked(model, pictures)
         chosen = batches.checked_targets(targets, len(pictures), model.output_shape[-1])
         if chosen is None:  # chosen in the same pass
-            chosen = np.full(len(pictures), gradients.PREDICTED)
+            chosen = np.full(len(pictures), backend.PREDICTED)
 
         def batch(i):
             return CHANNELS[channels](gradient(pictures[i], chosen[i])[1])

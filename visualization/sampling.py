@@ -7,7 +7,7 @@ passes for one picture, where fewer, several pictures in one pass. All passes ha
 import numpy as np
 from keras import ops
 
-from models import gradients
+from models import backend
 from visualization import batches
 
 
@@ -39,7 +39,7 @@ def summed_gradient(model, sample, positions, weights, batch_size):
         rows = ops.stop_gradient(rows) + shift * weights[None, :, None, None, None]
         return ops.reshape(rows, (-1, *pictures.shape[1:]))
 
-    gradient = gradients.input_gradient(model, prepare)
+    gradient = backend.input_gradient(model, prepare)
 
     def summed(pictures, targets, seed):
         def batch(i):

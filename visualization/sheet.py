@@ -7,7 +7,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from models.errors import InputError, exit_code
+from models.command import exit_code
+from models.errors import InputError
 from transfer import folders
 from visualization import figures, records
 

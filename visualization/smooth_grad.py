@@ -3,10 +3,11 @@
 import numpy as np
 from keras import ops
 
-from models import gradients
-from models.draws import standard_normal
+from models import backend
+from models.backend import standard_normal
 from models.errors import InputError
-from models.logits import classifier
+from models.graph import classifier
+from models.network import as_network
 from visualization import batches
 from visualization.saliency import CHANNELS
 from visualization.sampling import summed_gradient
@@ -36,7 +37,7 @@ def smooth_grad(
     Raises:
         InputError: a network without class scores, or settings that make no sense.
     """
-    model = classifier(network, logits)
+    model = classifier(as_network(network).model, logits)
     batches.checked_choice("channels", channels, CHANNELS)
     batches.checked_size(samples, "samples")
     if not noise >= 0:
@@ -50,7 +51,7 @@ def smooth_grad(
 
     numbers = np.arange(samples)
     mean = summed_gradient(model, noisy, numbers, np.full(samples, 1 / samples), batch_size)
-    predicted = batches.predicted(gradients.forward(model), batch_size)
+    predicted = batches.predicted(backend.forward(model), batch_size)
 
     def masks(pictures, targets=None):
         pictures = batches.checked(model, pictures)

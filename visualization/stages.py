@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from models.graph import relu_limit
+
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 ACTIVATIONS = (
     keras.layers.Activation,
@@ -68,18 +70,8 @@ def find_stages(traced, form):
 
 def _stage(members, stride):
     maps, windows = zip(*members, strict=True)
-    rectified = tuple(_is_rectified(x) for x in maps)
+    rectified = tuple(relu_limit(x._keras_history.operation) is not None for x in maps)
     return Stage(maps, stride[id(maps[0])], tuple(map(max, *windows, (1, 1))), rectified)
-
-
-def _is_rectified(tensor):
-    operation = tensor._keras_history.operation
-    if isinstance(operation, keras.layers.ReLU):
-        return not operation.negative_slope
-    return getattr(operation, "activation", None) in (
-        keras.activations.relu,
-        keras.activations.relu6,
-    )
 
 
 def _readers(traced):

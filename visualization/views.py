@@ -9,7 +9,7 @@ from models.errors import InputError
 from visualization import sources
 from visualization.integrated_gradients import attributions
 from visualization.methods import METHODS
-from visualization.networks import class_index, output_of
+from visualization.networks import output_of
 
 WITHOUT_CLASS = ("visual_backprop",)
 AT_A_TIME = 64  # pictures in memory: 40 MB at 224 pixels
@@ -70,7 +70,7 @@ def check(networks, settings):
                 f"{network.spec} has no classes, which {', '.join(sorted(about_class))} need; "
                 f"accepted for it: {', '.join(WITHOUT_CLASS)}"
             )
-        class_index(network, settings.target)
+        network.class_index(settings.target)
         for method in settings.methods:
             builder(method, settings)(network.model)
 
@@ -107,7 +107,7 @@ def views(network, files, settings, say=print, left_out=print):
         InputError: none of the pictures can be read.
     """
     methods = [builder(name, settings, say)(network.model) for name in settings.methods]
-    target = class_index(network, settings.target)
+    target = network.class_index(settings.target)
     outputs = output_of(network, settings.batch_size)
     numbers = {file: number for number, file in enumerate(files, 1)}
     for names, pictures in sources.batches(files, network.size, AT_A_TIME, left_out):

@@ -20,9 +20,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from models import gradients, graph
+from models import backend, graph
 from models.errors import InputError
-from models.loading import Loaded
+from models.network import as_network
 from visualization import batches
 from visualization.stages import find_stages
 
@@ -34,7 +34,7 @@ def visual_backprop(network, logits=True, batch_size=16, form="paper"):
     """Build VisualBackProp for a network; one forward pass gives the masks of a batch.
 
     Args:
-        network: keras.Model or models.loading.Loaded, RGB pixels (N, H, W, 3) in [0, 255] in.
+        network: keras.Model or models.network.Network, RGB pixels (N, H, W, 3) in [0, 255] in.
         logits: not read: the masks end before the classifier.
         batch_size: pictures in one pass.
         form: `paper` or `released`, as above.
@@ -48,18 +48,18 @@ def visual_backprop(network, logits=True, batch_size=16, form="paper"):
     """
     del logits
     batches.checked_choice("form", form, FORMS)
-    model = network.model if isinstance(network, Loaded) else network
+    model = as_network(network).model
     batches.checked_size(batch_size)
     built = {}
     if None not in model.inputs[0].shape[1:3]:
-        built[model.inputs[0].shape[1:3]] = gradients.forward(mask_model(model, form=form))
+        built[model.inputs[0].shape[1:3]] = backend.forward(mask_model(model, form=form))
 
     def masks(pictures, targets=None):
         del targets
         pictures = batches.checked(model, pictures)
         size = pictures.shape[1:3]
         if size not in built:
-            built[size] = gradients.forward(mask_model(model, size, form))
+            built[size] = backend.forward(mask_model(model, size, form))
         return batches.joined(lambda i: built[size](pictures[i]), len(pictures), batch_size)
 
     return masks

@@ -32,7 +32,7 @@ def load(path, model):
         InputError: as graph_def.read() and Constant.values(); another number of LRN nodes than of
             layers; or a part of the network whose constant is missing or of another shape.
     """
-    from models.local_response_normalization import LocalResponseNormalization
+    from models.caffe_layers import LocalResponseNormalization
 
     constants, lrn_nodes = graph_def.read(path)
     wanted = _variables(model)

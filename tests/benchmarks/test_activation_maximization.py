@@ -13,7 +13,7 @@ from benchmarks.bare_network import bare
 from benchmarks.compare import Compared
 from benchmarks.peer_process import Driver, Peer
 from models.errors import InputError
-from visualization.optvis.cut import cut
+from models.graph import cut
 
 SIZE, LAYER = 16, "maps"
 FAKE = """

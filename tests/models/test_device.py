@@ -2,12 +2,12 @@
 
 import pytest
 
-from models import device
+from models import backend
 
 
 def test_cores_and_memory():
-    assert device.cores() >= 1
-    free = device.free_memory()
+    assert backend.cores() >= 1
+    free = backend.free_memory()
     assert free is None or free > 1e6
 
 
@@ -25,4 +25,4 @@ class ResourceExhaustedError(Exception):
     ],
 )
 def test_out_of_memory(error, expected):
-    assert device.is_out_of_memory(error) is expected
+    assert backend.is_out_of_memory(error) is expected

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from models import draws
+from models import backend
 
 
 def uniform(count, seeds):
-    return keras.ops.convert_to_numpy(draws.uniform(count, np.array(seeds, np.int32)))
+    return keras.ops.convert_to_numpy(backend.uniform(count, np.array(seeds, np.int32)))
 
 
 def test_standard_normal():
     draw = [
-        keras.ops.convert_to_numpy(draws.standard_normal((100, 50), np.array(seed, np.int32)))
+        keras.ops.convert_to_numpy(backend.standard_normal((100, 50), np.array(seed, np.int32)))
         for seed in ([0, 0], [0, 0], [0, 1], [1, 0])
     ]
     assert_array_equal(draw[0], draw[1])

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from models.errors import InputError
-from models.layers import find_layer
+from models.graph import find_layer
 
 
 def dense(name):

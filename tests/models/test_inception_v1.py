@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import caffe_pooling, inception_v1
+from models import caffe_layers, inception_v1
 from models.errors import InputError
 from models.inception_v1 import BVLC_WIDTHS, LUCID_WIDTHS, GoogLeNet, InceptionV1
 
@@ -132,7 +132,7 @@ def test_caffes_max_pool_is_the_plain_loop(size, known):
             window = given[:, 2 * r : 2 * r + 3, 2 * c : 2 * c + 3]  # cut at the border
             expected[:, r, c] = window.max((1, 2))
     x = keras.Input((rows, columns, 3) if known else (None, None, 3))
-    model = keras.Model(x, caffe_pooling.max_pool(x, "pool"))
+    model = keras.Model(x, caffe_layers.max_pool(x, "pool"))
     np.testing.assert_array_equal(model.predict_on_batch(given), expected)
 
 

@@ -4,8 +4,9 @@ import pytest
 
 import models
 from models import __main__ as command
-from models import saved, zoo
+from models import network, weights, zoo
 from models.errors import InputError
+from models.network import Network
 
 SMALL = "MobileNet(alpha=0.25)"
 
@@ -17,7 +18,7 @@ def pixels(size, n=1):
 def test_a_name_alone_has_random_weights_and_its_top():
     loaded = models.load(SMALL, size=32)
     assert loaded.model.output_shape == (None, 1000)
-    assert loaded.preprocessing == "tf" and loaded.classes is None
+    assert loaded.pixels == "tf" and loaded.classes is None
     same = models.load(SMALL, size=32).model
     for a, b in zip(loaded.model.get_weights(), same.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -37,10 +38,9 @@ def test_weights_file_with_and_without_its_top(tmp_path, top):
 
 def test_saved_classifier_with_its_classes(tmp_path):
     model = zoo.build(SMALL, 2, 32)
-    about = {"classes": ["a", "é"], "network": SMALL, "pixels": "own"}
-    saved.save(model, tmp_path / "m.keras", about)
+    network.save(Network(SMALL, model, ["a", "é"], "own"), tmp_path / "m.keras")
     loaded = models.load(str(tmp_path / "m.keras"))
-    assert loaded.classes == ["a", "é"] and loaded.preprocessing == "tf"
+    assert loaded.classes == ["a", "é"] and loaded.pixels == "tf"
     x = pixels(32)
     np.testing.assert_allclose(
         loaded.model.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5
@@ -51,7 +51,7 @@ def test_file_of_another_origin(tmp_path):
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)).save(tmp_path / "own.keras")
     loaded = models.load(str(tmp_path / "own.keras"))
-    assert loaded.classes is None and loaded.preprocessing is None
+    assert loaded.classes is None and loaded.pixels is None
 
 
 def test_lambda_layers_are_not_executed(tmp_path):
@@ -107,8 +107,42 @@ def test_real_googlenet_from_rgb_pixels(shared):
 
 def test_real_googlenet_as_a_trunk_for_a_new_head(shared):
     weights = f"{shared}/weights/bvlc_googlenet.caffemodel"
-    model = zoo.build("GoogLeNet", 3, weights=weights)
+    model = zoo.build(f"GoogLeNet:{weights}", 3)
     oracle = np.load(shared / "oracle" / "googlenet_opencv.npz")
     features = keras.Model(model.inputs, model.get_layer("features").output)
     found = features.predict(oracle["images_rgb_uint8"].astype(np.float32), verbose=0)
     np.testing.assert_allclose(found, oracle["pool5|7x7_s1"], rtol=1e-3, atol=1e-4)
+
+
+def test_saved_keeps_classes_beside_the_model(tmp_path):
+    model = zoo.build(SMALL, 2, 32, seed=3)
+    names = ["Boëtius", 'a "b"\n']
+    network.save(Network(SMALL, model, names, "own"), tmp_path / "model.keras")
+    opened = weights.saved(tmp_path / "model.keras")
+    assert network.read_about(tmp_path / "model.keras") == {
+        "classes": names,
+        "network": SMALL,
+        "pixels": "own",
+    }
+    x = pixels(32)
+    np.testing.assert_allclose(opened.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
+    assert opened.output_shape == (None, 2)
+
+
+def test_a_converted_network_can_be_trained_on(tmp_path):
+    """Its file says how it scales pixels by the scaling's name, a trained one's says `own`."""
+    network.save(models.load(SMALL, size=32), tmp_path / "m.keras")
+    model = zoo.build(f"{SMALL}:{tmp_path / 'm.keras'}", 2, 32)
+    assert model.output_shape == (None, 2)
+    with pytest.raises(InputError, match="was trained with pixels tf"):
+        zoo.build(f"{SMALL}:{tmp_path / 'm.keras'}", 2, 32, pixels="unit")
+
+
+def test_as_network_takes_models_and_networks_only():
+    model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(1, 1)])
+    taken = network.as_network(model)
+    assert taken.model is model and taken.size == 8 and taken.output is None
+    assert network.as_network(taken) is taken
+    with pytest.raises(InputError, match="accepted: a keras.Model"):
+        network.as_network("VGG19")

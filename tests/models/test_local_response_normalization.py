@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.local_response_normalization import LocalResponseNormalization
+from models.caffe_layers import LocalResponseNormalization
 
 CAFFE = {"depth_radius": 2, "bias": 1.0, "alpha": 2e-5, "beta": 0.75}
 LUCID = {"depth_radius": 5, "bias": 2.0, "alpha": 1e-4, "beta": 0.5}

@@ -6,8 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models.errors import InputError
-from models.loading import Loaded
-from models.logits import classifier, target_index
+from models.graph import classifier, target_index
 
 layers = keras.layers
 CLASSES = ["Rembrandt", "Jan Steen", "Meissen", "meissen"]
@@ -49,7 +48,7 @@ def test_logits_of_every_end(kind):
     before = model.predict_on_batch(rows)
     kernel, *bias = head.get_weights()
     expected = keras.ops.convert_to_numpy(features(rows)) @ kernel + (bias[0] if bias else 0)
-    found = classifier(Loaded(model, None, "x", None))
+    found = classifier(model)
     assert_allclose(found.predict_on_batch(rows), expected, rtol=1e-5, atol=1e-6)
     assert {id(w) for w in found.weights} == {id(w) for w in model.weights}
     assert_allclose(model.predict_on_batch(rows), before)

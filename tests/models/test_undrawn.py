@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import undrawn, zoo
+from models import initializers, zoo
 
 SMALL = "MobileNet(alpha=0.25)"
 
@@ -16,9 +16,9 @@ def kernel():
 
 
 def test_kernels_are_nan_while_open_and_drawn_afterwards():
-    with undrawn.kernels():
+    with initializers.undrawn_kernels():
         assert np.isnan(kernel()).all()
-    with pytest.raises(RuntimeError), undrawn.kernels():
+    with pytest.raises(RuntimeError), initializers.undrawn_kernels():
         raise RuntimeError
     assert np.isfinite(kernel()).all()
 

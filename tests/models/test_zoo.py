@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -65,9 +68,34 @@ def test_papers_head_and_network_sizes():
 
 
 def test_parse_reads_literals_and_evaluates_nothing():
-    network = zoo.parse(" MobileNet(alpha=0.25, depth_multiplier=1) ")
-    assert network.arguments == (("alpha", 0.25), ("depth_multiplier", 1))
-    assert network.spec == "MobileNet(alpha=0.25, depth_multiplier=1)"
+    spec = zoo.parse(" MobileNet(alpha=0.25, depth_multiplier=1) ")
+    assert spec.arguments == (("alpha", 0.25), ("depth_multiplier", 1))
+    assert spec.text == "MobileNet(alpha=0.25, depth_multiplier=1)"
+    assert (spec.size, spec.pixels, spec.weights) == (224, "tf", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "arguments", "weights"),
+    [
+        ("VGG19:imagenet", "VGG19", (), "imagenet"),
+        ("MobileNet(alpha=0.25):a (1):b.h5", "MobileNet", (("alpha", 0.25),), "a (1):b.h5"),
+        ("MobileNet(x=(1, 2)):p", "MobileNet", (("x", (1, 2)),), "p"),
+        ("RijksVGG19Net:artist", "RijksVGG19Net", (), "artist"),
+        ("a/VGG19/model.keras", "", (), "a/VGG19/model.keras"),
+    ],
+)
+def test_parse_reads_weights_of_every_form(text, name, arguments, weights):
+    spec = zoo.parse(text)
+    assert (spec.name, spec.arguments, spec.weights) == (name, arguments, weights)
+    assert spec.text == text
+
+
+def test_parse_does_not_import_keras():
+    code = (
+        "import sys; from models import zoo; zoo.parse('VGG19:imagenet');"
+        "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -90,7 +118,7 @@ def test_what_keras_refuses_is_one_clear_error(spec, size):
 
 
 def test_unit_pixels_are_refused_where_the_network_scales():
-    with pytest.raises(InputError, match="--pixels"):
+    with pytest.raises(InputError, match="pixels"):
         zoo.build("MobileNetV3Small", 2, 32, pixels="unit")
 
 
@@ -119,7 +147,7 @@ def trunk_and_file(tmp_path, suffix, top):
 @pytest.mark.parametrize("top", [False, True])
 def test_weights_file_fills_the_trunk(tmp_path, top):
     source, path = trunk_and_file(tmp_path, ".weights.h5", top)
-    model = zoo.build(SMALL, 3, 32, weights=str(path))
+    model = zoo.build(f"{SMALL}:{path}", 3, 32)
     for name in ("conv1", "conv_dw_5", "conv_pw_13", "conv_pw_13_bn"):
         for ours, theirs in zip(
             model.get_layer(name).get_weights(), source.get_layer(name).get_weights(), strict=True
@@ -130,7 +158,7 @@ def test_weights_file_fills_the_trunk(tmp_path, top):
 def test_keras_file_gives_its_trunk_and_keeps_a_new_head(tmp_path):
     source = zoo.build(SMALL, 5, 32, seed=3)
     source.save(tmp_path / "a.keras")
-    model = zoo.build(SMALL, 2, 32, weights=str(tmp_path / "a.keras"))
+    model = zoo.build(f"{SMALL}:{tmp_path / 'a.keras'}", 2, 32)
     x = pixels()
     features = [keras.Model(m.inputs, m.get_layer("features").output) for m in (source, model)]
     np.testing.assert_allclose(*[f.predict(x, verbose=0) for f in features], rtol=1e-6)
@@ -140,12 +168,12 @@ def test_keras_file_gives_its_trunk_and_keeps_a_new_head(tmp_path):
 def test_weights_of_another_network_do_not_fit(tmp_path):
     _, path = trunk_and_file(tmp_path, ".weights.h5", False)
     with pytest.raises(InputError, match="hold 135 arrays"):
-        zoo.build("VGG19", 2, 32, weights=str(path))
+        zoo.build(f"VGG19:{path}", 2, 32)
     with pytest.raises(InputError, match="do not fit"):
-        zoo.build("MobileNet(alpha=0.5)", 2, 32, weights=str(path))
+        zoo.build(f"MobileNet(alpha=0.5):{path}", 2, 32)
     zoo.build(SMALL, 2, 32).save(tmp_path / "a.keras")
     with pytest.raises(InputError, match=r"do not fit: \d+ of \d+ layers"):
-        zoo.build("MobileNet(alpha=0.5)", 2, 32, weights=str(tmp_path / "a.keras"))
+        zoo.build(f"MobileNet(alpha=0.5):{tmp_path / 'a.keras'}", 2, 32)
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".h5", ".keras"])
@@ -156,7 +184,7 @@ def test_files_that_are_no_weights(tmp_path, suffix, content):
     path = tmp_path / f"bad{suffix}"
     path.write_bytes(content)
     with pytest.raises(InputError, match="bad"):
-        zoo.build(SMALL, 2, 32, weights=str(path))
+        zoo.build(f"{SMALL}:{path}", 2, 32)
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".keras"])
@@ -169,12 +197,12 @@ def test_truncated_weights(tmp_path, suffix):
         path.write_bytes(whole.read_bytes())
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match="cut"):
-        zoo.build(SMALL, 2, 32, weights=str(path))
+        zoo.build(f"{SMALL}:{path}", 2, 32)
 
 
 def test_missing_weights_are_an_error_never_random():
     with pytest.raises(InputError, match="no weights file"):
-        zoo.build(SMALL, 2, 32, weights="/nowhere/net.weights.h5")
+        zoo.build(f"{SMALL}:/nowhere/net.weights.h5", 2, 32)
 
 
 def test_imagenet_without_network_is_one_clear_error(monkeypatch, tmp_path):
@@ -184,13 +212,13 @@ def test_imagenet_without_network_is_one_clear_error(monkeypatch, tmp_path):
     monkeypatch.setattr(keras.utils, "get_file", offline)
     monkeypatch.setattr("keras.src.applications.mobilenet.file_utils.get_file", offline)
     with pytest.raises(InputError, match="--weights PATH"):
-        zoo.build(SMALL, 2, 128, weights="imagenet")
+        zoo.build(f"{SMALL}:imagenet", 2, 128)
 
 
 def test_real_mobilenet_tells_pictures_apart(shared):
     """The real ImageNet weights give the same features with and without our preprocessing."""
     path = str(shared / "weights" / "mobilenet_v1_0.25_128.weights.h5")
-    model = zoo.build(SMALL, 2, 128, weights=path)
+    model = zoo.build(f"{SMALL}:{path}", 2, 128)
     bare = keras.applications.MobileNet(alpha=0.25, input_shape=(128, 128, 3), weights=None)
     bare.load_weights(path)
     x = pixels(size=128)
@@ -198,20 +226,6 @@ def test_real_mobilenet_tells_pictures_apart(shared):
     theirs = keras.Model(bare.inputs, pooled).predict(x / 127.5 - 1, verbose=0)
     ours = keras.Model(model.inputs, model.get_layer("features").output).predict(x, verbose=0)
     np.testing.assert_allclose(ours, theirs.reshape(ours.shape), rtol=1e-4, atol=1e-4)
-
-
-def test_saved_keeps_classes_beside_the_model(tmp_path):
-    from models import saved
-
-    model = zoo.build(SMALL, 2, 32, seed=3)
-    about = {"classes": ["Boëtius", 'a "b"\n'], "network": SMALL}
-    saved.save(model, tmp_path / "model.keras", about)
-    opened, read = saved.load(tmp_path / "model.keras")
-    x = pixels()
-    assert read == about
-    np.testing.assert_allclose(opened.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
-    assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
-    assert weights.saved(tmp_path / "model.keras").output_shape == (None, 2)
 
 
 @pytest.mark.slow

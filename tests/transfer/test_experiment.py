@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import saved
+from models import network, weights
 from transfer import experiment, train
 from transfer.store import Store
 
@@ -97,7 +97,8 @@ def test_saved_model_gives_the_predictions_of_the_table(collection, tmp_path):
     """The file alone, on raw RGB pixels, repeats the test: preprocessing travels with it."""
     assert run(collection, tmp_path, "off_the_shelf", epochs=20) == 0
     folder = result(tmp_path, "off_the_shelf")
-    model, about = saved.load(folder / "model.keras")
+    model = weights.saved(folder / "model.keras")
+    about = network.read_about(folder / "model.keras")
     assert about["classes"] == ["cold", "warm"]
     for row in csv.DictReader((folder / "predictions.csv").open()):
         picture = Image.open(collection / "jpg" / f"{row['id']}.jpg").resize((32, 32))
@@ -210,7 +211,7 @@ def test_pixels_of_the_first_collection_stay(collection, tmp_path, capsys):
     assert run(collection, tmp_path, pixels="unit") == 0
     weights = result(tmp_path) / "model.keras"
     assert run(collection, tmp_path / "b", weights=weights) == 2
-    assert "--pixels unit" in capsys.readouterr().err
+    assert "pixels unit" in capsys.readouterr().err
 
 
 def test_split_is_shared_by_modes_and_renewed_for_a_changed_csv(collection, tmp_path):

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from models.errors import InputError, exit_code
+from models.command import exit_code
+from models.errors import InputError
 from transfer import folders
 
 WRITER = """

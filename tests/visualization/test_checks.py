@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from numpy.testing import assert_allclose
 
+from models.network import Network
 from visualization import checks, views
-from visualization.networks import Network
 
 layers = keras.layers
 
@@ -18,14 +18,14 @@ def network(top):
     model = keras.Model(pixels, x)
     model.get_layer("conv").set_weights([np.array([1.0, 0, 0]).reshape(1, 1, 3, 1)])
     if not top:
-        return Network("trunk", model, 8, None, None)
+        return Network("trunk", model, size=8)
     flat = layers.Flatten()(x)
     head = layers.Dense(2, activation="softmax", name="head")
     model = keras.Model(pixels, head(flat))
     kernel = np.zeros((8, 8, 2))
     kernel[:, :4, 0] = 0.3
     head.set_weights([kernel.reshape(64, 2), np.array([-4.0, 0])])
-    return Network("net", model, 8, None, "probability")
+    return Network("net", model, size=8)
 
 
 def pictures():

@@ -12,7 +12,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
-from models import released, saved
+from models import network, released, weights
 from tests.models.test_released_networks import as_keras_2, by_hand
 from visualization import deep_viz, networks, sources, views
 from visualization.methods import METHODS
@@ -20,6 +20,10 @@ from visualization.methods import METHODS
 ROOT = Path(__file__).parents[2]
 layers = keras.layers
 COLOURS = ["red", "green", "blue"]
+
+
+def save(model, path, classes=None):
+    network.save(network.Network(path.stem, model, classes), path)
 
 
 def colour_network(size, activation="softmax", convolution=True):
@@ -43,13 +47,13 @@ def files(tmp_path_factory):
     """Networks in files: two classifiers of 8 and 12 pixels, one without convolution, a trunk."""
     folder = tmp_path_factory.mktemp("networks")
     about = {"classes": COLOURS}
-    saved.save(colour_network(8), folder / "small.keras", about)
-    saved.save(colour_network(12), folder / "large.keras", about)
-    saved.save(colour_network(8), folder / "nameless.keras", {})
-    saved.save(colour_network(8, convolution=False), folder / "flat.keras", about)
+    save(colour_network(8), folder / "small.keras", **about)
+    save(colour_network(12), folder / "large.keras", **about)
+    save(colour_network(8), folder / "nameless.keras")
+    save(colour_network(8, convolution=False), folder / "flat.keras", **about)
     model = colour_network(8)
     trunk = keras.Model(model.inputs, model.get_layer("conv").output)
-    saved.save(trunk, folder / "trunk.keras", {})
+    save(trunk, folder / "trunk.keras")
     (folder / "names.txt").write_text("n01440764 tench, Tinca tinca\nn2 odd\nB, c\n")
     return folder
 
@@ -87,7 +91,7 @@ def test_networks_of_other_sizes_and_a_broken_picture(files, pictures, tmp_path,
         (12, 12),
         (12, 12),
     ]
-    model = saved.load(specs[0])[0]
+    model = weights.saved(specs[0])
     picture = dict(sources.read([pictures / "blue.png"], 8))[pictures / "blue.png"]
     expected = METHODS["visual_backprop"](model)(picture[None])[0]
     assert_allclose(np.load(masks / found[0]["mask"]), expected, atol=1e-6)
@@ -172,7 +176,7 @@ def test_names_of_classes(files):
     names = networks.read_names(files / "names.txt")
     assert names == ["tench", "n2 odd", "B, c"]  # only WordNet's lines are cut
     (named,) = networks.networks([str(files / "nameless.keras")], class_names=names)
-    assert named.class_name(2) == "B, c" and networks.class_index(named, "tench") == 0
+    assert named.class_name(2) == "B, c" and named.class_index("tench") == 0
     own, named = networks.networks(
         [str(files / "small.keras"), str(files / "nameless.keras")], class_names=names
     )
@@ -183,19 +187,19 @@ def test_names_of_classes(files):
     ("activation", "output"), [("softmax", "probability"), ("sigmoid", "probability")]
 )
 def test_what_an_output_is(activation, output, files, tmp_path):
-    saved.save(colour_network(8, activation), tmp_path / "a.keras", {})
+    save(colour_network(8, activation), tmp_path / "a.keras")
     assert networks.networks([str(tmp_path / "a.keras")])[0].output == output
     assert networks.networks([str(files / "trunk.keras")])[0].output is None
 
 
 def test_logits_are_scores_and_features_are_no_classes(tmp_path):
     model = colour_network(8, "linear")
-    saved.save(model, tmp_path / "a.keras", {})
+    save(model, tmp_path / "a.keras")
     (network,) = networks.networks([str(tmp_path / "a.keras")])
     assert network.output == "score"
     view = views.View(Path("p"), 1, None, (), 2, 3.14159, 0)
     assert views.caption(network, view) == "class 2, score 3.14 (shown: class 0)"
-    saved.save(keras.Model(model.inputs, model.layers[-3].output), tmp_path / "b.keras", {})
+    save(keras.Model(model.inputs, model.layers[-3].output), tmp_path / "b.keras")
     assert networks.networks([str(tmp_path / "b.keras")])[0].output is None
 
 

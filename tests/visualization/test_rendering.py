@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import device
+from models import backend
 from models.errors import InputError
 from visualization import render, rendering, sources
 from visualization.optvis import maco
@@ -38,8 +38,8 @@ def job(tmp_path):
 @pytest.fixture
 def free(monkeypatch):
     """Return free(bytes): set the memory that a processor has left."""
-    monkeypatch.setattr(device, "name", lambda: "CPU")
-    return lambda count: monkeypatch.setattr(device, "free_memory", lambda: count)
+    monkeypatch.setattr(backend, "device_name", lambda: "CPU")
+    return lambda count: monkeypatch.setattr(backend, "free_memory", lambda: count)
 
 
 def test_numbers():

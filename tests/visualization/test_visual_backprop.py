@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 import models
-from models import gradients, graph
+from models import backend, graph
 from models.errors import InputError
 from visualization.stages import find_stages
 from visualization.visual_backprop import Masks, mask_model, reached_by, scaled_up, visual_backprop
@@ -237,7 +237,7 @@ def test_googlenet_agrees_with_numpy(shared):
     strides += [4, 4, 2]
     every = keras.Model(model.inputs, [[model.get_layer(n).output for n in s] for s in stages])
     found = visual_backprop(model)(x)
-    activations = gradients.forward(every)(x)
+    activations = backend.forward(every)(x)
     for i, mask in enumerate(found):
         maps = [[np.asarray(m[i]) for m in stage] for stage in activations]
         assert_allclose(mask, reference(maps, windows, strides, (224, 224)), atol=1e-5)

@@ -4,7 +4,8 @@ import argparse
 import sys
 import time
 
-from models.errors import InputError, exit_code
+from models.command import exit_code
+from models.errors import InputError
 
 
 def _paint(options):

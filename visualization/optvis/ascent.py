@@ -11,12 +11,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from models.backend import forward
 from models.errors import InputError
-from models.gradients import forward
+from models.graph import cut
 from transfer.untuned import untuned
 from visualization.optvis import redirected_relu
 from visualization.optvis.bounds import whole_number
-from visualization.optvis.cut import cut
 from visualization.optvis.guard import guarded, scaled
 from visualization.optvis.objective import answers, layers_asked
 from visualization.optvis.seeds import keys

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from keras import ops
 
-from models.draws import uniform
-from models.gradients import fused
+from models.backend import fused, uniform
 from visualization.optvis.resampling import resample
 
 OUTSIDE = 0.5  # the middle of [0, 1], what is seen outside; the pad of Lucid's standard list

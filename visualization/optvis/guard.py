@@ -4,7 +4,7 @@ import functools
 
 from keras import ops
 
-from models.gradients import fused
+from models.backend import fused
 
 
 @ops.custom_gradient

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from models.backend import fused
 from models.errors import InputError
-from models.gradients import fused
 from visualization.optvis import param
 from visualization.optvis.bounds import checked_sizes
 from visualization.optvis.seeds import generators

@@ -15,8 +15,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from models.backend import fused, inverse_real_fft2
 from models.errors import InputError
-from models.gradients import fused, inverse_real_fft2
 from visualization.optvis.bounds import checked_sizes
 from visualization.optvis.seeds import generators
 

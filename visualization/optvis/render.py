@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from models.errors import InputError
-from models.loading import Loaded
+from models.network import as_network
 from visualization.optvis import objectives, param, transform
 from visualization.optvis.ascent import LEARNING_RATE, Ascent, adam
 from visualization.optvis.bounds import below, whole_number
@@ -53,7 +53,7 @@ def render_vis(
     """Optimize images for one objective.
 
     Args:
-        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.loading.Loaded.
+        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.network.Network.
         objective_f: Objective, `layer:channel` or `layer:label`.
         param_f: function giving the images' layer; None for `lambda: param.image(128)`.
         optimizer: keras.optimizers.Optimizer; None for Adam of learning rate 0.05.
@@ -119,8 +119,8 @@ def render_channels(
     """Optimize an image for each of many channels of a layer.
 
     Args:
-        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.loading.Loaded.
-        layer: name, as models.layers.find_layer takes it.
+        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.network.Network.
+        layer: name, as models.graph.find_layer takes it.
         channels: numbers of channels, or "all".
         steps: ascent steps for each. 2048: Gonthier et al. 2020.
         size: side of the images in pixels. 224: the same.
@@ -174,12 +174,9 @@ def _batches(ascent, channels, steps, seed, callbacks):
 
 
 def opened(model):
-    """A keras.Model and its class names, or None; model: keras.Model or models.loading.Loaded."""
-    if isinstance(model, Loaded):
-        return model.model, model.classes
-    if not isinstance(model, keras.Model):
-        raise InputError(f"model {model!r}; accepted: a keras.Model, or what models.load gives")
-    return model, None
+    """A keras.Model and its class names, or None; model: keras.Model or models.network.Network."""
+    network = as_network(model)
+    return network.model, network.classes
 
 
 def _rising(thresholds):

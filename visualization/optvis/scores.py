@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from models.errors import InputError
-from visualization.optvis.cut import cut
+from models.graph import cut
 from visualization.optvis.render import opened
 
 
@@ -13,8 +13,8 @@ def channel_scores(model, layer, pictures, size, dtype="float32"):
     """Scores of real pictures: the spatial mean of every channel's map.
 
     Args:
-        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.loading.Loaded.
-        layer: name, as models.layers.find_layer takes it.
+        model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.network.Network.
+        layer: name, as models.graph.find_layer takes it.
         pictures: iterable of batches (N, size, size, 3) uint8 or float, RGB in [0, 255].
         size: side of the pictures in pixels.
         dtype: precision of the network.

@@ -17,7 +17,7 @@ from numbers import Integral, Real
 
 from keras import ops
 
-from models.draws import standard_normal
+from models.backend import standard_normal
 from models.errors import InputError
 from visualization.optvis import geometric, param
 from visualization.optvis.bounds import checked_sizes

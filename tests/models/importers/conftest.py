@@ -9,7 +9,7 @@ def small_network():
     """Return a function that makes a network of two convolutions, two norms and a classifier."""
     import keras
 
-    from models.local_response_normalization import LocalResponseNormalization
+    from models.caffe_layers import LocalResponseNormalization
 
     def make():
         pixels = keras.Input((6, 6, 3))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from models.draws import uniform
+from models.backend import uniform
 from models.errors import InputError
 from visualization.optvis import objectives, param
 from visualization.optvis.ascent import Ascent

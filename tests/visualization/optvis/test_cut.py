@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
+from models.graph import cut
 from visualization.optvis import redirected_relu
-from visualization.optvis.cut import cut
 
 PICTURES = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype("float32")
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from keras import ops
 
 from models.errors import InputError
+from models.graph import cut
 from visualization.optvis import objectives
-from visualization.optvis.cut import cut
 from visualization.optvis.objective import Objective, answers, layers_asked
 
 N = 4  # images

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from models.loading import Loaded, load
+from models.network import Network, load
 from visualization.optvis import objectives, param, render
 
 SIDE = 8
@@ -41,7 +41,7 @@ def test_thresholds_give_the_images_after_so_many_steps(model):
 
 
 def test_class_names_come_with_a_loaded_model(model):
-    loaded = Loaded(model, ["cat", "dog"], "tiny", None)
+    loaded = Network("tiny", model, ["cat", "dog"])
     arguments = {"transforms": [], "verbose": False, "thresholds": (2,)}
     by_name = render.render_vis(loaded, "logits:dog", image(), **arguments)
     by_number = render.render_vis(model, "logits:1", image(), **arguments)

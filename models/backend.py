@@ -1,11 +1,13 @@
-"""What keras.ops lacks, and so the file that knows the Keras backend, with draws.py.
+"""What keras.ops lacks, and so the one file that knows the Keras backend and its devices.
 
 A network's forward pass, and the gradient of a class's score to its input, each compiled once for
-every shape of input; the inverse real Fourier transform of two axes; and elementwise work compiled
-into few loops.
+every shape of input; the inverse real Fourier transform of two axes; elementwise work compiled
+into few loops; random numbers from seeds that are data (keras.random takes a seed as a constant, or
+keeps one state for a whole batch); the device that all this is computed on.
 """
 
 import functools
+import os
 
 import keras
 import numpy as np
@@ -131,6 +133,116 @@ def by_backend(tensorflow, jax):
     return written[name]
 
 
+def standard_normal(shape, seed):
+    """Draw from N(0, 1) with a seed that is data, which keras.random takes only as a constant.
+
+    Args:
+        shape: of the result, tuple of int.
+        seed: two whole numbers, int32 (2,): the same give the same draw.
+
+    Returns:
+        Tensor of the backend, float32.
+    """
+
+    def tensorflow():
+        import tensorflow as tf
+
+        return tf.random.stateless_normal(shape, seed)
+
+    def jax():
+        import jax
+
+        return jax.random.normal(_jax_key(seed), shape, "float32")
+
+    return by_backend(tensorflow, jax)()
+
+
+def uniform(count, seeds):
+    """Draw from [0, 1), every row from a seed of its own that is data.
+
+    Args:
+        count: of numbers for each seed, int.
+        seeds: two whole numbers for each row, int32 (N, 2): the same give the same row, whatever
+            the others are.
+
+    Returns:
+        Tensor of the backend, float32 (N, count).
+    """
+
+    def tensorflow():
+        import tensorflow as tf
+
+        rows = tf.unstack(tf.convert_to_tensor(seeds, tf.int32))
+        return tf.stack([tf.random.stateless_uniform((count,), row) for row in rows])
+
+    def jax():
+        import jax
+
+        def row(seed):
+            return jax.random.uniform(_jax_key(seed), (count,), "float32")
+
+        return jax.vmap(row)(jax.numpy.asarray(seeds, "int32"))
+
+    return by_backend(tensorflow, jax)()
+
+
+def device_name():
+    """The device that Keras computes on, e.g. `GPU NVIDIA H100 (jax)`, `CPU, 2 cores (jax)`."""
+    backend = keras.backend.backend()
+    gpus = _jax_gpus() if backend == "jax" else _tensorflow_gpus()
+    return f"GPU {', '.join(gpus)} ({backend})" if gpus else f"CPU, {cores()} cores ({backend})"
+
+
+def cores():
+    """Number of CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def free_memory():
+    """Bytes of memory that a network may still use where Keras computes; None if not known."""
+    if keras.backend.backend() == "jax" and _jax_gpus():
+        return _free_on_jax()
+    if _tensorflow_gpus() and keras.backend.backend() == "tensorflow":
+        return None  # TensorFlow tells what it took, not what is there
+    try:
+        with open("/proc/meminfo") as file:
+            lines = dict(line.split(":") for line in file)
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError):  # not Linux
+        return None
+
+
+def is_out_of_memory(error):
+    """Whether an error of a backend says that memory did not suffice."""
+    words = ("RESOURCE_EXHAUSTED", "ResourceExhausted", "out of memory", "OOM when allocating")
+    text = f"{type(error).__name__}: {error}"
+    return isinstance(error, MemoryError) or any(word in text for word in words)
+
+
+def device_warning():
+    """One line when a build that can use a GPU sees none, else None."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    if not tf.test.is_built_with_cuda():
+        return None
+    if tf.config.list_physical_devices("GPU"):
+        return None
+    return (
+        "WARNING: this TensorFlow can use a GPU but sees none; training runs on the CPU. "
+        "On a machine with a GPU: pip install 'art-transfer[gpu]', and check nvidia-smi."
+    )
+
+
+def keep_pipeline_on_cpu():
+    """Keep TensorFlow, which decodes pictures, off the GPU when another backend computes there."""
+    import tensorflow as tf
+
+    if keras.backend.backend() != "tensorflow":
+        tf.config.set_visible_devices([], "GPU")
+
+
 def _unchanged(images):
     return images
 
@@ -212,3 +324,30 @@ def _values(model):
 
 def _one_or_all(inputs):
     return inputs[0] if len(inputs) == 1 else list(inputs)
+
+
+def _jax_key(seed):
+    import jax
+
+    return jax.random.fold_in(jax.random.key(seed[0]), seed[1])
+
+
+def _jax_gpus():
+    import jax
+
+    return [d.device_kind for d in jax.devices() if d.platform == "gpu"]
+
+
+def _free_on_jax():
+    import jax
+
+    known = jax.devices()[0].memory_stats() or {}
+    return known["bytes_limit"] - known["bytes_in_use"] if "bytes_limit" in known else None
+
+
+def _tensorflow_gpus():
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in found]
+    return [detail.get("device_name", "unnamed") for detail in details]

@@ -1,12 +1,13 @@
-"""He-uniform weights (He et al. 2015): how a network starts from scratch."""
+"""How a network's kernels start: He-uniform from scratch, or undrawn where a file fills them."""
 
+import contextlib
 import math
 
 import keras
 import numpy as np
 
 
-def draw(model, seed):
+def draw_he_uniform(model, seed):
     """Draw every kernel of a model from He-uniform (He et al. 2015, eq. 10), in place.
 
     The limit is sqrt(6 / fan-in). A depthwise kernel sees one channel, so its fan-in is its
@@ -29,6 +30,23 @@ def draw(model, seed):
             drawn *= 2 * limit  # in place: VGG19's largest kernel is 400 MB
             drawn -= limit
             kernel.assign(drawn)
+
+
+@contextlib.contextmanager
+def undrawn_kernels():
+    """While open, kernels that Keras would draw are NaN instead: what is not filled is seen.
+
+    Drawing 143 million numbers (VGG19) takes seconds, and JAX compiles a program for every shape:
+    15 s for GoogLeNet. Initializers are Keras's own VarianceScaling and what derives from it
+    (Glorot, He, LeCun), as in keras.applications and here.
+    """
+    scaling = keras.initializers.VarianceScaling
+    drawn = scaling.__call__
+    scaling.__call__ = lambda self, shape, dtype=None: np.full(shape, np.nan, "float32")
+    try:
+        yield
+    finally:
+        scaling.__call__ = drawn
 
 
 def _inner_layers(model):

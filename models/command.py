@@ -1,0 +1,69 @@
+"""What every command shares: one exit code for a user's mistakes, and a quiet start of Keras."""
+
+import functools
+import importlib.util
+import os
+import sys
+import tempfile
+
+from models.errors import InputError
+
+
+def exit_code(main):
+    """Decorate a command's `main(argv)` so that a user's mistake is one line and exit code 2.
+
+    InputError and OSError (missing file, full or read-only disk) are printed on stderr as
+    `error: ...`; any other exception is a fault of ours and keeps its traceback. An interrupt by
+    the user gives 130, the shell's own code for it.
+    """
+
+    @functools.wraps(main)
+    def guarded(argv=None):
+        try:
+            return main(argv) or 0
+        except (InputError, OSError) as error:
+            print("error: " + " ".join(str(error).split()), file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("interrupted: the same command goes on from here", file=sys.stderr)
+            return 130
+
+    return guarded
+
+
+def start_keras(say=print):
+    """Import Keras and its backend, and say which device computes; say=None: nothing is said.
+
+    TensorFlow writes lines of its own while it starts, whatever TF_CPP_MIN_LOG_LEVEL says: they
+    are held back, and shown only where the start fails. TensorFlow, which decodes pictures, is
+    kept off the GPU where another backend computes there.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later notes of TensorFlow's
+    with _HeldBack():
+        from models import backend
+
+        if importlib.util.find_spec("tensorflow"):
+            backend.keep_pipeline_on_cpu()
+        device = backend.device_name()
+        warning = backend.device_warning()
+    for line in filter(None, (f"device: {device}", warning)) if say else ():
+        say(line)
+
+
+class _HeldBack:
+    """Holds back what is written to stderr, by C++ too; shows it where the block fails."""
+
+    def __enter__(self):
+        sys.stderr.flush()
+        self.stderr = os.dup(2)
+        self.file = tempfile.TemporaryFile()
+        os.dup2(self.file.fileno(), 2)
+
+    def __exit__(self, kind, error, traceback):
+        sys.stderr.flush()
+        os.dup2(self.stderr, 2)
+        os.close(self.stderr)
+        if kind:
+            self.file.seek(0)
+            os.write(2, self.file.read())
+        self.file.close()

@@ -1,0 +1,206 @@
+"""A network ready to use: opened by the one string that names it, saved as one file, described."""
+
+import json
+import os
+import re
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from models import graph, initializers, released, weights, zoo
+from models.errors import InputError
+from models.importers import Report
+
+ABOUT = "art_transfer.json"  # the zip member beside Keras's own; Keras passes over it
+MOST = 10_000_000  # bytes of that member: the names of 100,000 classes
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network ready to use, and what is known of it.
+
+    spec: the string that names it. model: keras.Model, RGB pixels (N, H, W, 3) in [0, 255] -> its
+    output; for a `.keras` file of another origin the input is whatever that file takes. classes:
+    class names in the order of the output, or None. pixels: how it scales them, a name in
+    zoo.PIXELS, or None where it is not known. size: side of its square input in pixels, or None
+    where it takes any. report: what became of every array of the weights file, or None.
+    """
+
+    spec: str
+    model: Any
+    classes: list | None = None
+    pixels: str | None = None
+    size: int | None = None
+    report: Report | None = None
+
+    @cached_property
+    def output(self):
+        """What an output is: `probability`, `score`, or None where the outputs are no classes."""
+        try:
+            scored = graph.classifier(self.model)
+        except InputError:
+            return None
+        if scored is not self.model:
+            return "probability"
+        last = [call.operation for call in graph.trace(self.model).calls][-1]
+        linear = getattr(last, "activation", None) is keras.activations.linear
+        ends = isinstance(last, (keras.layers.Activation, keras.layers.Dense)) and linear
+        return "score" if self.classes or ends else None
+
+    @property
+    def title(self):
+        """What names it in a figure: NAME and its file, or a file with the two folders above it."""
+        name, _, source = self.spec.rpartition(":")
+        if name and re.fullmatch(r"\w+(\([^()]*\))?", name):
+            return f"{name}\n{Path(source).name}"
+        *folders, file = Path(self.spec).parts[-3:]
+        return "/".join(folders) + f"\n{file}"
+
+    def class_name(self, index):
+        """A class as it is shown: its name, or its number where names are not known."""
+        return self.classes[index] if self.classes else f"class {index}"
+
+    def class_index(self, target):
+        """The output that a class name or number, also as text, means; None for None.
+
+        Raises:
+            InputError: as graph.target_index.
+        """
+        if target is None:
+            return None
+        if isinstance(target, str) and target.isdecimal() and target not in (self.classes or ()):
+            target = int(target)
+        return graph.target_index(target, self.classes, self.model.output_shape[-1])
+
+
+def as_network(model):
+    """A Network of what public functions take: a Network as it is, or a keras.Model.
+
+    Raises:
+        InputError: anything else.
+    """
+    if isinstance(model, Network):
+        return model
+    if not isinstance(model, keras.Model):
+        raise InputError(f"model {model!r}; accepted: a keras.Model, or what models.load gives")
+    return Network(model.name, model, size=_side(model))
+
+
+def load(text, size=None):
+    """Open a network by its one string; a missing weight is an error, never a random one.
+
+    Args:
+        text: as zoo.parse takes it, e.g. `VGG19:imagenet` or `results/.../model.keras`.
+        size: side of the square input in pixels; None for the size of the ImageNet weights.
+
+    Returns:
+        Network. A weights file without the classifier gives a network that ends at its features.
+
+    Raises:
+        InputError: no such network or file, or weights that do not fit.
+    """
+    spec = zoo.parse(text)
+    if spec.is_released:
+        model = released.NETWORKS[spec.name].load(spec.weights)
+        return Network(spec.text, model, None, spec.pixels, _side(model))
+    if not spec.name:
+        model, about = weights.saved(spec.weights), read_about(spec.weights)
+        pixels = scaling_of(spec.weights)
+        return Network(spec.text, model, about.get("classes"), pixels, _side(model) or size)
+    if spec.weights is None:
+        model, report = zoo.with_top(spec, size), None
+        initializers.draw_he_uniform(model, seed=0)
+    else:
+        classes = weights.classes(spec, spec.weights)
+        model = zoo.with_top(spec, size, classes) if classes else zoo.trunk(spec, size or spec.size)
+        report = weights.load(model, spec, size or spec.size, spec.weights)
+    return Network(spec.text, model, None, spec.pixels, _side(model) or size, report)
+
+
+def save(network, path):
+    """Write a network and what is known of it as one `.keras` file, whole or absent.
+
+    The file opens with keras.models.load_model too.
+
+    Args:
+        network: Network; its `spec` and `pixels` (a name in zoo.PIXELS, or `own`) are kept.
+        path: ends in `.keras`.
+    """
+    path = Path(path)
+    about = {"classes": network.classes, "network": network.spec, "pixels": network.pixels}
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        network.model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(ABOUT, json.dumps(about, ensure_ascii=False, indent=2))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_about(path):
+    """Read what save() wrote beside a model.
+
+    Returns:
+        dict with classes, network and pixels; {} for a file of another origin.
+
+    Raises:
+        InputError: no such file, or not a `.keras` model.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if ABOUT not in archive.namelist():
+                return {}
+            if archive.getinfo(ABOUT).file_size > MOST:
+                raise ValueError(f"its member {ABOUT} claims more than {MOST} bytes")
+            return json.loads(archive.read(ABOUT))
+    except (OSError, ValueError, RecursionError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a readable .keras model: {error}") from error
+
+
+def scaling_of(path):
+    """How a saved network scales pixels, a name in zoo.PIXELS; None where it is not known."""
+    about = read_about(path)
+    if about.get("pixels") == "own":  # a classifier that was trained here
+        return zoo.parse(about["network"]).pixels
+    return about.get("pixels")
+
+
+def describe(network):
+    """What a network is, as text: a line per layer with output shape and parameters.
+
+    Ends with the input, the preprocessing, the number of parameters, the classes, and what became
+    of every array of its weights file.
+    """
+    model = network.model
+    rows = [("layer", "kind", "output", "parameters")]
+    for layer in model.layers:
+        rows.append((layer.name, type(layer).__name__, _shape(layer.output), layer.count_params()))
+    widths = [max(len(str(row[i])) for row in rows) for i in range(3)]
+    lines = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:{widths[2]}}  {d}" for a, b, c, d in rows]
+    known = "no names known" if network.classes is None else ", ".join(network.classes)
+    lines += [
+        f"network: {network.spec}",
+        f"input: {_shape(model.inputs[0])}, RGB in [0, 255]",
+        f"preprocessing: {network.pixels or 'not known'}",
+        f"parameters: {model.count_params()}",
+        f"outputs: {', '.join(_shape(output) for output in model.outputs)}",
+        f"classes: {known}",
+    ]
+    return "\n".join(lines + ([network.report.text()] if network.report else []))
+
+
+def _side(model):
+    """The side of a model's square pictures in pixels, or None."""
+    shape = tuple(model.inputs[0].shape)
+    return shape[1] if len(shape) == 4 and shape[1] == shape[2] else None
+
+
+def _shape(tensor):
+    if isinstance(tensor, (list, tuple)):
+        return " + ".join(map(_shape, tensor))
+    return "×".join("N" if side is None else str(side) for side in tensor.shape)
