@@ -9,8 +9,8 @@ cannot be told.
 
 import re
 
-from models.errors import InputError
-from models.importers import Report, hdf5
+from models.importers import hdf5
+from models.importers.fill import Held, fill, places
 
 # Layer and variable names of Keras 1 and 2 that are called otherwise in Keras 3. Sources:
 # keras/applications/resnet50.py of Keras 2.0 to 2.2, and the `build` methods of Keras 1.2's layers
@@ -65,8 +65,6 @@ VARIABLES = {
 
 # the classifier's last layer: models.zoo.build's name, keras.applications' name
 HEADS = ("head", "predictions")
-
-SHOWN = 5  # names listed for each side of a misfit
 
 
 def read(path):
@@ -133,29 +131,12 @@ def load(path, model):
             partner of the same shape. The network is then as it was.
     """
     given = {name: weights for name, weights in read(path) if weights}
-    wanted = {layer.name: layer for layer in model.layers if layer.weights}
-    pairs = match(given, wanted)
-    skipped = _headless(given, wanted, pairs)
-    extra = [name for name in given if name not in pairs and name not in skipped]
-    missing = [name for name in wanted if name not in pairs.values()]
-    if not given or extra or missing:
-        raise InputError(
-            f"weights {path} do not fit {model.name}: {len(extra)} layers only in the file "
-            f"({_some(extra)}), {len(missing)} only in the network ({_some(missing)})"
-        )
-    placed = {new: place(given[old], wanted[new]) for old, new in pairs.items()}
-    unfit = [_misfit(old, given[old], wanted[new]) for old, new in pairs.items() if not placed[new]]
-    if unfit:
-        raise InputError(
-            f"weights {path} do not fit {model.name}: {len(unfit)} layers differ: {_some(unfit)}"
-        )
-    loaded = []
-    for old, new in pairs.items():
-        for (name, value), variable in placed[new]:
-            variable.assign(value)
-            loaded.append((f"{old}/{name}", f"{new}/{variable.name}"))
-    reason = "the network has no dense layer"
-    return Report(loaded, [(f"{old}/{name}", reason) for old in skipped for name, _ in given[old]])
+    layers = {layer.name: layer for layer in model.layers if layer.weights}
+    pairs = match(given, layers)
+    held = {old: _held(old, weights, layers.get(pairs.get(old))) for old, weights in given.items()}
+    headless = _headless(given, layers, pairs)
+    reasons = dict.fromkeys(headless, "the network has no dense layer")
+    return fill(path, model, held, places(model), pairs, reasons.get, _theano)
 
 
 def match(given, wanted):
@@ -186,31 +167,6 @@ def match(given, wanted):
         if len(mine) == len(theirs):
             pairs.update(zip(mine, theirs, strict=True))
     return {old: pairs[old] for old in given if old in pairs}
-
-
-def place(weights, layer):
-    """Pair a file's weights with a layer's variables, by their names or else by their order.
-
-    Returns:
-        list of ((name, array), variable), or None where number, names or shapes differ.
-    """
-    # Keras 3 calls a depthwise layer's kernel `kernel`
-    depthwise = type(layer).__name__ == "DepthwiseConv2D"
-    roles = [_role(name) for name, _ in weights]
-    roles = ["kernel" if depthwise and r == "depthwise_kernel" else r for r in roles]
-    variables = list(layer.weights)
-    if None not in roles:
-        named = {variable.name: variable for variable in variables}
-        if sorted(roles) != sorted(named):
-            return None
-        variables = [named[role] for role in roles]
-    if len(weights) != len(variables):
-        return None
-    fits = all(
-        value.shape == tuple(variable.shape)
-        for (_, value), variable in zip(weights, variables, strict=True)
-    )
-    return list(zip(weights, variables, strict=True)) if fits else None
 
 
 def _groups(file):
@@ -272,15 +228,24 @@ def _role(name):
     )
 
 
-def _misfit(name, weights, layer):
-    mine = [value.shape for _, value in weights]
-    theirs = [tuple(variable.shape) for variable in layer.weights]
+def _held(name, weights, layer):
+    """A layer of the file; `layer` is its partner in the network, or None."""
+    roles = [_role(weight) for weight, _ in weights]
+    if type(layer).__name__ == "DepthwiseConv2D":  # Keras 3 calls its kernel `kernel`
+        roles = ["kernel" if role == "depthwise_kernel" else role for role in roles]
+    arrays = [value for _, value in weights]
+    return Held(
+        # one that its layer did not name says nothing: then their order counts
+        tuple(roles) if None not in roles else (None,) * len(roles),
+        lambda: [value.shape for value in arrays],
+        lambda: arrays,
+        tuple(f"{name}/{weight}" for weight, _ in weights),
+    )
+
+
+def _theano(shapes, place):
+    """Say so where kernels are in Theano's order."""
+    theirs = [tuple(variable.shape) for variable in place.variables]
     # (out, in, rows, columns) is what Theano's order makes of (rows, columns, in, out)
     theano = [(s[3], s[2], s[0], s[1]) if len(s) == 4 else s for s in theirs]
-    note = ": Theano's order of kernels" if mine == theano else ""
-    return f"{name} {mine} is {layer.name} {theirs}{note}"
-
-
-def _some(names):
-    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-    return shown or "none"
+    return ": Theano's order of kernels" if list(shapes) == theano else ""

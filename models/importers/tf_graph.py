@@ -2,8 +2,8 @@
 
 Read are the constants `<name>_w` and `<name>_b` and the attributes of the LRN nodes. What the
 other nodes compute is not looked at: a file that has these names and shapes is taken for the 5h
-network. Files are read within bounds; the graph is neither imported nor
-run, and TensorFlow itself is not needed.
+network. Files are read within bounds; the graph is neither imported nor run, and TensorFlow
+itself is not needed.
 """
 
 import math
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import InputError
-from models.importers import Report
+from models.importers.fill import Held, Place, Report, fill
 from models.importers.protobuf import BYTES, FLOAT, INT32, INT64, MANY, ONE, decode, message_types
 
 SUFFIXES = {"kernel": "_w", "bias": "_b"}  # variable of a layer: end of its constant's name
@@ -137,25 +137,19 @@ def load(path, model):
     from models.local_response_normalization import LocalResponseNormalization
 
     constants, lrn_nodes = read(path)
-    wanted = _variables(model)
-    fit = {
-        name: name in constants and _fits(constants[name].shape(), tuple(variable.shape))
-        for name, (variable, _) in wanted.items()
-    }
-    if not fit or not all(fit.values()):
-        raise InputError(_difference(path, model, constants, wanted, fit))
+    wanted, pairs = _wanted(model)
+    pairs = {name: place for name, place in pairs.items() if name in constants}
+    held = {name: _held(constant) for name, constant in constants.items()}
     layers = [layer for layer in model.layers if isinstance(layer, LocalResponseNormalization)]
-    pairs = _pair(path, lrn_nodes, layers)
-    values = {name: constants[name].values(tuple(wanted[name][0].shape)) for name in wanted}
-    for name, value in values.items():
-        wanted[name][0].assign(value)
-    for node, layer in pairs:
+    normalised = _pair(path, lrn_nodes, layers) if len(pairs) == len(wanted) else []
+    report = fill(path, model, held, wanted, pairs, _reason)
+    for node, layer in normalised:
         for attribute, number in lrn_nodes[node].items():
             setattr(layer, attribute, number)
     model.train_function = model.test_function = model.predict_function = None
-    loaded = [(name, place) for name, (_, place) in wanted.items()]
-    loaded += [(node, layer.name) for node, layer in pairs]
-    return Report(loaded, [(name, _reason(name)) for name in constants if name not in wanted])
+    return Report(
+        report.loaded + [(node, layer.name) for node, layer in normalised], report.skipped
+    )
 
 
 def classes(path):
@@ -257,20 +251,24 @@ def _decode(kind, data, where):
     return decode(TYPES[kind], data, where, what)
 
 
-def _variables(model):
-    """Return dict constant's name in the graph -> (variable, "layer/variable")."""
-    wanted = {}
+def _held(constant):
+    return Held((None,), lambda: [constant.shape()], lambda: [constant.values(constant.shape())])
+
+
+def _wanted(model):
+    """Return (dict "layer/variable" -> Place, dict constant's name in the graph -> that name).
+
+    A matrix may also be a 1 x 1 kernel.
+    """
+    wanted, names = {}, {}
     for layer in model.layers:
         base = layer.name.removesuffix("_pre_relu").removesuffix("_pre_activation")
         for variable in layer.weights:
-            constant = base + SUFFIXES.get(variable.name, f"/{variable.name}")
-            wanted[constant] = variable, f"{layer.name}/{variable.name}"
-    return wanted
-
-
-def _fits(held, shape):
-    """Whether a constant's shape is a variable's; a matrix may also be a 1 x 1 kernel."""
-    return held == shape or (len(shape) == 2 and held == (1, 1, *shape))
+            place, shape = f"{layer.name}/{variable.name}", tuple(variable.shape)
+            kernel = ((1, 1, *shape),) if len(shape) == 2 else ()
+            wanted[place] = Place([variable], [(shape, *kernel)])
+            names[base + SUFFIXES.get(variable.name, f"/{variable.name}")] = place
+    return wanted, names
 
 
 def _reason(name):
@@ -289,20 +287,3 @@ def _pair(path, lrn_nodes, layers):
         )
     nodes = names if set(names) == set(lrn_nodes) else list(lrn_nodes)
     return list(zip(nodes, layers, strict=True))
-
-
-def _difference(path, model, constants, wanted, fit):
-    """Say what does not fit, both sides, the first five of each."""
-    unused = [name for name in constants if name not in wanted]
-    unfit = [name for name in wanted if name in constants and not fit[name]]
-    parts = {
-        "no constants for": [name for name in wanted if name not in constants],
-        "not used of the file": [repr(name) for name in unused],
-        "of another shape": [
-            f"{name} {constants[name].shape()} for {tuple(wanted[name][0].shape)}" for name in unfit
-        ],
-    }
-    text = "; ".join(
-        f"{title} {len(found)}: {', '.join(found[:5])}" for title, found in parts.items() if found
-    )
-    return f"{path} does not fit {model.name}: {text or 'neither holds weights'}"

@@ -223,13 +223,16 @@ def others(weights):
 
 
 UNFIT = {
-    "no weights for 1: fc8": lambda weights: weights.pop("fc8"),
-    "no weights for 1: conv1": lambda weights: weights.pop("conv1"),
-    "no weights for 1: fc8; not used of the file 2: 'a' (3, 5) + (3,), 'b'": two_renamed,
-    "no weights for 1: fc8; not used of the file 1: 'fc8_two' (2, 5)": narrower,
-    "of another shape 1: 'conv1' (6, 4, 3, 2) + (6,) for conv1 (6, 2, 3, 2)": not_grouped,
-    "of another shape 1: 'fc6' (5, 84) for fc6 (5, 84) + bias": no_bias,
-    "no weights for 3: conv1, fc6, fc8; not used of the file 1: 'convolution'": others,
+    "no weights for 1: fc8 (3, 5) + (3,)": lambda weights: weights.pop("fc8"),
+    "no weights for 1: conv1 (6, 2, 3, 2) + (6,)": lambda weights: weights.pop("conv1"),
+    "no weights for 1: fc8 (3, 5) + (3,); not used of the file 2: 'a' (3, 5) + (3,), 'b'": (
+        two_renamed
+    ),
+    "no weights for 1: fc8 (3, 5) + (3,); not used of the file 1: 'fc8_two' (2, 5)": narrower,
+    "of another shape 1: 'conv1' (6, 4, 3, 2) + (6,) for conv1 (6, 2, 3, 2) + (6,)": not_grouped,
+    "of another shape 1: 'fc6' (5, 84) for fc6 (5, 84) + (5,)": no_bias,
+    "no weights for 3: conv1 (6, 2, 3, 2) + (6,), fc6 (5, 84) + (5,), fc8 (3, 5) + (3,); "
+    "not used of the file 1: 'convolution'": others,
 }
 
 

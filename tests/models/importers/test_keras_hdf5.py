@@ -182,14 +182,17 @@ def test_a_head_fits_by_place_and_is_left_where_the_network_has_none(tmp_path):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (lambda: small(classes=4), r"1 layers differ: dense_1 \[\(5, 3\), \(3,\)\] is head"),
+        (
+            lambda: small(classes=4),
+            r"of another shape 1: 'dense_1' \(5, 3\) \+ \(3,\) for head \(5, 4\) \+ \(4,\)",
+        ),
         (
             lambda: small(head="other"),
-            r"1 layers only in the file \(dense_1\), 1 only in the network \(other\)",
+            r"no weights for 1: other \(5, 3\) \+ \(3,\); not used of the file 1: 'dense_1' \(5, ",
         ),
         # two normalizations on one side, three on the other: their order tells nothing
-        (lambda: small(named=False), r"4 layers only in the file .*, 4 only in the network"),
-        (squeezenet, r"6 layers only in the file \(conv2d_1, .*\.\.\.\), 25 only in the network"),
+        (lambda: small(named=False), r"no weights for 4: .*; not used of the file 4: "),
+        (squeezenet, r"no weights for 25: .*\.\.\.; not used of the file 6: 'conv2d_1' .*\.\.\."),
     ],
 )
 def test_a_partial_match_is_an_error(model, message, tmp_path):

@@ -363,10 +363,15 @@ def rename_all(graph):
 
 
 FAULTS = {
-    "no constants for 1: conv2d1_b": drop("conv2d1_b"),
-    "no constants for 6: conv2d0_w, .*; not used of the file 7: 'import/conv2d0_w'": rename_all,
-    r"of another shape 1: conv2d0_b \(5,\) for \(4,\)": retype("conv2d0_b", np.zeros(5, "f4")),
-    r"softmax2_w \(2, 5\) for \(5, 2\)": retype("softmax2_w", np.zeros((2, 5), "f4")),
+    r"no weights for 1: conv2d1_pre_relu/bias \(5,\)": drop("conv2d1_b"),
+    r"no weights for 6: conv2d0_pre_relu/kernel \(3, 3, 3, 4\), .*; not used of the file 7: "
+    r"'import/conv2d0_w' \(3, 3, 3, 4\)": rename_all,
+    r"of another shape 1: 'conv2d0_b' \(5,\) for conv2d0_pre_relu/bias \(4,\)": retype(
+        "conv2d0_b", np.zeros(5, "f4")
+    ),
+    r"softmax2_w' \(2, 5\) for softmax2_pre_activation/kernel \(5, 2\)": retype(
+        "softmax2_w", np.zeros((2, 5), "f4")
+    ),
     r"conv2d0_b.* type 2; accepted: 1 \(float32\)": retype("conv2d0_b", np.zeros(4)),
     "conv2d0_b.* not finite": retype("conv2d0_b", np.float32([1, 2, np.nan, 4])),
     r"has 1 LRN nodes \('localresponsenorm1'\); the network has 2": drop("localresponsenorm0"),
@@ -390,7 +395,7 @@ def test_a_file_that_does_not_fit_leaves_the_network_as_it_was(
 
 def test_the_other_variant_of_the_network_is_refused(small_graph, save):
     # the two convolutions of the stem are named alike, and everything else is missing
-    with pytest.raises(InputError, match="does not fit GoogLeNet: no constants for"):
+    with pytest.raises(InputError, match="does not fit GoogLeNet: no weights for"):
         tf_graph.load(save(), GoogLeNet(include_top=False))
 
 
