@@ -67,12 +67,14 @@ def _released(name, challenge):
 
 
 def _named(network, source, size):
+    source = weights.check_source(source)
     if source is None:
         model = zoo.with_top(network, size, None)
         he_uniform.draw(model, seed=0)
     else:
         classes = weights.classes(network, source)
         model = zoo.with_top(network, size, classes) if classes else zoo.trunk(network, size)
+        model = weights.as_built(model, source)
         weights.load(model, network, size or network.size, source)
     return Loaded(model, None, network.spec, network.pixels)
 

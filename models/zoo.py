@@ -192,6 +192,7 @@ def build(spec, classes, size=None, weights="none", pixels="own", activation="so
     if pixels == "unit" and network.pixels == "none":
         raise InputError(f"{network.name} scales pixels in its own layers; --pixels must be 'own'")
     body = trunk(network, size, network.pixels if pixels == "own" else pixels)
+    body = sources.as_built(body, weights)
     # a trunk that ends in a vector (CaffeNet's fc7) is its own feature
     spatial = len(body.output.shape) == 4
     pool = keras.layers.GlobalAveragePooling2D if spatial else keras.layers.Identity
@@ -201,7 +202,7 @@ def build(spec, classes, size=None, weights="none", pixels="own", activation="so
         classes, activation=activation, kernel_initializer=initializer, name="head"
     )(features)
     model = keras.Model(body.inputs[0], outputs, name=network.name)
-    if weights == "none":
+    if sources.check_source(weights) is None:
         he_uniform.draw(model, seed)
     else:
         sources.load(body, network, size, weights)

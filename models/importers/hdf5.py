@@ -181,16 +181,20 @@ class Bounded:
         return strings
 
     def shape(self, group, path):
-        """Shape of an array of floats that really lies in the file."""
+        """Shape of an array of numbers that really lies in the file."""
         return self._dataset(group, path).shape
 
     def array(self, group, path):
-        """Read an array of floats as float32."""
+        """Read an array of numbers as float32."""
+        return self.stored(group, path).astype(np.float32, copy=False)
+
+    def stored(self, group, path):
+        """Read an array of numbers as it is stored."""
         stored = self._dataset(group, path)
         values = np.empty(stored.shape, stored.dtype)
         self.spend(values.nbytes)
         stored.read(h5py.h5s.ALL, h5py.h5s.ALL, values)
-        return values.astype(np.float32, copy=False)
+        return values
 
     def arrays(self):
         """Find every array of the file, over hard links only.
@@ -206,7 +210,7 @@ class Bounded:
                 inner = f"{path}{name.decode()}"
                 item = self.find(group, name.decode(), (h5py.h5g.GroupID, h5py.h5d.DatasetID))
                 if isinstance(item, h5py.h5d.DatasetID):
-                    self._need_plain(item, inner, "fiub")
+                    self._need_plain(item, inner)
                     found.append(inner)
                 elif h5py.h5o.get_info(item).addr not in seen:
                     seen.add(h5py.h5o.get_info(item).addr)
@@ -217,19 +221,19 @@ class Bounded:
 
     def _dataset(self, group, path):
         stored = self.find(group, path, h5py.h5d.DatasetID)
-        self._need_plain(stored, path, "f")
+        self._need_plain(stored, path)
         return stored
 
-    def _need_plain(self, stored, path, kinds):
-        """Refuse an array that is not plain numbers (NumPy's `kinds`) lying whole in the file."""
+    def _need_plain(self, stored, path):
+        """Refuse an array that is not plain numbers lying whole in the file."""
         made = stored.get_create_plist()
         # Keras stores neither in pieces nor compressed; anything else can claim more than is there
         if made.get_layout() not in STORED_WHOLE or made.get_external_count():
             self.fail(f"{path!r} is not stored in one piece in this file")
         if made.get_nfilters() or stored.shape is None:
             self.fail(f"{path!r} is not stored as plain numbers")
-        if stored.dtype.kind not in kinds or stored.dtype.itemsize > 8:
-            self.fail(f"{path!r} holds {stored.dtype}, not float16, float32 or float64")
+        if stored.dtype.kind not in "fiub" or stored.dtype.itemsize > 8:
+            self.fail(f"{path!r} holds {stored.dtype}, not float16, float32, float64 or integers")
         count = math.prod(stored.shape)  # in Python's integers: NumPy's could overflow
         there = stored.get_storage_size()
         if there > self.size or there != count * stored.dtype.itemsize:
@@ -274,17 +278,21 @@ class Headers:
         return self.read[address][number][:length].rstrip(b"\0")
 
     def _bytes(self, address, count, what):
-        if not 0 <= count <= self.size - address:
-            self.fail(f"{what} reaches beyond the file")
-        self.left -= count
+        """Read what a header or heap claims."""
+        self.left -= max(count, 0)
         if self.left < 0:
             self.fail(f"the file has {self.size} bytes, its headers and string heaps claim more")
+        return self._start(address, count, what)
+
+    def _start(self, address, count, what):
+        if not 0 <= count <= self.size - address:
+            self.fail(f"{what} reaches beyond the file")
         self.raw.seek(address)
         return self.raw.read(count)
 
     def _heap(self, address):
         """Read a global heap collection (III.E): dict number -> object."""
-        start = self._bytes(address, HEAP_HEADER, "a string heap")
+        start = self._start(address, HEAP_HEADER, "a string heap")
         if not start.startswith(HEAP_SIGNATURE):
             self.fail("a string heap is damaged: there is none where a string is said to lie")
         end = int.from_bytes(start[8:], "little") - HEAP_HEADER
@@ -304,12 +312,12 @@ class Headers:
 
     def _attribute_messages(self, address):
         """Yield the attribute messages of an object header of version 1 or 2 (IV.A.1)."""
-        start = self._bytes(address, 16, "an object header")
+        start = self._start(address, 16, "an object header")
         if start.startswith(HEADER):
             flags = start[5]
             # times; numbers of attributes from which they are stored elsewhere; then the size
             at = 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
-            size = self._bytes(address + at, 1 << (flags & 3), "an object header")
+            size = self._start(address + at, 1 << (flags & 3), "an object header")
             blocks = [(address + at + len(size), int.from_bytes(size, "little"))]
             head, skipped = (6 if flags & 4 else 4), len(CONTINUATION)
         elif start[0] == 1:

@@ -7,6 +7,7 @@ does not name its backend: its kernels' order is told by the shapes; whether the
 cannot be told.
 """
 
+import contextlib
 import re
 
 from models.importers import hdf5
@@ -44,6 +45,7 @@ COUNTERS = {
     "separableconvolution2d": "SeparableConv2D",
     "depthwise_conv2d": "DepthwiseConv2D",
     "dense": "Dense",
+    "normalization": "Normalization",
 }
 
 # end of an old variable's name -> today's name; the longer ends first
@@ -66,6 +68,10 @@ VARIABLES = {
 # the classifier's last layer: models.zoo.build's name, keras.applications' name
 HEADS = ("head", "predictions")
 
+# where the last layer with weights is a convolution of this name: the layers that are the top
+# (MobileNet, MobileNetV3)
+CONVOLUTIONAL_TOPS = {"conv_preds": ["conv_preds"], "logits": ["conv_2", "logits"]}
+
 
 def read(path):
     """Read a weights file.
@@ -84,6 +90,26 @@ def read(path):
         ]
 
 
+@contextlib.contextmanager
+def opened(path):
+    """Open a weights file without Keras.
+
+    Yields:
+        (what describes the architecture as JSON, bytes, None in a file of weights only; iterator
+        of (layer name, weight name, array as it is stored) in the file's order).
+
+    Raises:
+        models.errors.InputError: as read.
+    """
+    with hdf5.opened(path) as file:
+        stored = (
+            (layer, name, file.stored(group, name))
+            for layer, group, names in _groups(file)
+            for name in names
+        )
+        yield file.text(file.root, "model_config"), stored
+
+
 def layers(path):
     """Read the names of all layers in a file's order (see read)."""
     with hdf5.opened(path) as file:
@@ -98,17 +124,67 @@ def is_old(path):
 
 
 def classes(path):
-    """Read how many classes a classifier's file holds: the width of its last 2-D kernel.
+    """Read how many classes a classifier's file holds: the outputs of its last layer.
+
+    Returns:
+        int; None for a file without a top: no dense layer, no convolution that is known as one.
 
     Raises:
-        models.errors.InputError: as read, and a file without a dense layer.
+        models.errors.InputError: as read.
     """
     with hdf5.opened(path) as file:
-        shapes = [file.shape(group, name) for _, group, names in _groups(file) for name in names]
-        widths = [shape[1] for shape in shapes if len(shape) == 2]
-        if not widths:
-            file.fail("no dense layer in it, so its number of classes is unknown")
-        return widths[-1]
+        shapes = [
+            (layer, file.shape(group, name))
+            for layer, group, names in _groups(file)
+            for name in names
+        ]
+        if shapes and shapes[-1][0] in CONVOLUTIONAL_TOPS:
+            return shapes[-1][1][-1]
+        widths = [shape[1] for _, shape in shapes if len(shape) == 2]
+        return widths[-1] if widths else None
+
+
+def as_built(path, model):
+    """Rebuild a network as the Keras that wrote a file built it, where today's differs.
+
+    That is ResNet50, whose layers then had other names. Read in keras/applications/resnet50.py of
+    Keras 2.0 to 2.2 (until 2.2.4-tf): the max pool after conv1 is not padded, or by a layer whose
+    name the file holds; conv1 is padded by 3 (a layer, whose name the file holds) or, in some
+    versions, by padding="same", which is 2 before and 3 after at an even size; batch
+    normalization has Keras's default epsilon. Strides are those of today. Before 2.2 a 7x7 average
+    pool followed even without the top; at 224 pixels that is what global average pooling does.
+
+    Args:
+        path: the file.
+        model: keras.Model with today's network in it.
+
+    Returns:
+        The model itself, or another with the same layer names, its weights not yet filled.
+
+    Raises:
+        models.errors.InputError: as read.
+    """
+    import keras
+
+    from models import undrawn
+
+    names = layers(path)
+    if "bn2a_branch2a" not in names:
+        return model
+    padded = any(name == "conv1_pad" or name.startswith("zero_padding2d") for name in names)
+
+    def replaced(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            config["epsilon"] = 1e-3  # Keras 2's default; today's ResNet50 has 1.001e-5
+        if layer.name == "pool1_pad" and layer.name not in names:
+            config["padding"] = 0
+        if layer.name == "conv1_pad" and not padded:
+            config["padding"] = ((2, 3), (2, 3))
+        return type(layer).from_config(config)
+
+    with undrawn.kernels():
+        return keras.models.clone_model(model, clone_function=replaced)
 
 
 def load(path, model):
@@ -135,7 +211,7 @@ def load(path, model):
     pairs = match(given, layers)
     held = {old: _held(old, weights, layers.get(pairs.get(old))) for old, weights in given.items()}
     headless = _headless(given, layers, pairs)
-    reasons = dict.fromkeys(headless, "the network has no dense layer")
+    reasons = dict.fromkeys(headless, "the network is built without a top")
     return fill(path, model, held, places(model), pairs, reasons.get, _theano)
 
 
@@ -214,10 +290,13 @@ def _is_dense(weights):
 
 
 def _headless(given, wanted, pairs):
-    """Layers of the file to leave: its dense ones, if the network has none and takes the rest."""
+    """Layers of the file to leave: those of its top, if the network has none and takes the rest."""
     if any(len(layer.weights[0].shape) == 2 for layer in wanted.values()):
         return []
-    return [name for name in given if name not in pairs and _is_dense(given[name])]
+    top = CONVOLUTIONAL_TOPS.get(next(reversed(given), None), [])
+    if any(name in wanted for name in top):
+        return []
+    return [name for name in given if name not in pairs and (name in top or _is_dense(given[name]))]
 
 
 def _role(name):
