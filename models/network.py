@@ -13,7 +13,7 @@ import keras
 
 from models import graph, initializers, released, weights, zoo
 from models.errors import InputError
-from models.importers import Report
+from models.importers.fill import Report
 
 ABOUT = "art_transfer.json"  # the zip member beside Keras's own; Keras passes over it
 MOST = 10_000_000  # bytes of that member: the names of 100,000 classes
@@ -117,6 +117,7 @@ def load(text, size=None):
     else:
         classes = weights.classes(spec, spec.weights)
         model = zoo.with_top(spec, size, classes) if classes else zoo.trunk(spec, size or spec.size)
+        model = weights.as_built(model, spec.weights)
         report = weights.load(model, spec, size or spec.size, spec.weights)
     return Network(spec.text, model, None, spec.pixels, _side(model) or size, report)
 

@@ -52,8 +52,7 @@ class Released:
         # The released code prepared pixels with each network's own preprocess_input, as build()
         # does, and its head is build()'s: global average pooling, one softmax layer.
         model = zoo.build(self.architecture, keras_hdf5.classes(path))
-        if self.architecture == "ResNet50":
-            model = old_resnet50(model, keras_hdf5.layers(path))
+        model = keras_hdf5.as_built(path, model)
         keras_hdf5.load(path, model)
         return model
 
@@ -180,36 +179,3 @@ def _checked(path, expected):
             f"{path} is not the released file: its git blob id is {found}, not {expected}"
         )
     return path
-
-
-def old_resnet50(model, names):
-    """ResNet50 as the Keras that wrote a file built it, made from today's.
-
-    Read in keras/applications/resnet50.py of Keras 2.0 to 2.2: the max pool after conv1 is not
-    padded; conv1 is padded by 3 (a layer, whose name the file holds) or, in some versions, by
-    padding="same", which is 2 before and 3 after at an even size; batch normalization has Keras's
-    default epsilon. Strides are those of today. Before 2.2 a 7x7 average pool followed even
-    without the top; at 224 pixels that is what global average pooling does.
-
-    Args:
-        model: keras.Model with today's ResNet50 in it.
-        names: layer names in the file.
-
-    Returns:
-        keras.Model with the same layer names and new weights.
-    """
-    import keras
-
-    padded = any(name == "conv1_pad" or name.startswith("zero_padding2d") for name in names)
-
-    def replaced(layer):
-        config = layer.get_config()
-        if isinstance(layer, keras.layers.BatchNormalization):
-            config["epsilon"] = 1e-3  # Keras 2's default; today's ResNet50 has 1.001e-5
-        if layer.name == "pool1_pad" and layer.name not in names:
-            config["padding"] = 0
-        if layer.name == "conv1_pad" and not padded:
-            config["padding"] = ((2, 3), (2, 3))
-        return type(layer).from_config(config)
-
-    return keras.models.clone_model(model, clone_function=replaced)

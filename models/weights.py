@@ -1,52 +1,110 @@
-"""Weights from a file, or Keras's ImageNet collection, into a network: all of it or an error."""
+"""Weights from a source, `imagenet`, `none` or a file, into a network: all of it or an error.
 
+And what a network or a file of weights is, whatever file it came in: fingerprint(), identify().
+"""
+
+import hashlib
+import json
 import re
 import warnings
 from pathlib import Path
 
 from models.errors import InputError
-from models.importers import caffe, keras3, keras_hdf5, tf_graph
+from models.importers import caffe, hdf5, keras3, keras_hdf5, tf_graph
+from models.importers.fill import Held, fill, places
 
 # file ending -> importer of another program's files
 IMPORTERS = {".caffemodel": caffe, ".pb": tf_graph}
+IMAGENET, NONE = "imagenet", "none"
 IMAGENET_CLASSES = 1000
+# of a description of layers: what differs between two savings of one network, from one place of
+# its classes in the code to another, or with its training
+PASSING = {"shared_object_id", "build_config", "compile_config", "module"}
+BLOCK = 1 << 20  # bytes read at once
 
 
-def load(model, network, size, source):
+def check_source(source):
+    """Read the word that says where weights come from; no file is opened, Keras not imported.
+
+    Args:
+        source: `imagenet`, `none` or None (random weights), or the path of a weights file.
+
+    Returns:
+        `imagenet`, None for random weights, or the path as a pathlib.Path.
+
+    Raises:
+        InputError: no such file.
+    """
+    if source is None or str(source) == NONE:
+        return None
+    if str(source) == IMAGENET:
+        return IMAGENET
+    if not Path(source).is_file():
+        raise InputError(f"no weights file {source}; accepted: imagenet, none, or a file's path")
+    return Path(source)
+
+
+def load(model, spec, size, source):
     """Fill a network, with its top or without, from a source of weights.
 
     Args:
-        model: keras.Model from models.zoo.trunk or with_top.
-        network: models.zoo.Spec.
+        model: keras.Model from models.zoo.trunk or with_top, through as_built().
+        spec: models.zoo.Spec.
         size: input side in pixels.
         source: `imagenet`, or a path: `.keras` (a classifier saved by this project: its trunk is
             taken, its head left), `.h5` as Keras 1, 2 or 3 wrote it, with the network's top or
             without, `.caffemodel`, or `.pb` (TensorFlow graph).
 
+    Returns:
+        models.importers.fill.Report.
+
     Raises:
         InputError: no such file, not a weights file, or one that does not fit.
     """
-    if source == "imagenet":
-        _imagenet(model, network, size)
-        return
+    source = check_source(source)
+    if source is None:
+        raise InputError("weights is none; accepted: imagenet, or a file's path")
+    if source == IMAGENET:
+        return _copy(_imagenet(model, spec, size), model, source)
     importer = _importer(source)
     if importer:
-        importer.load(source, model)
-    elif Path(source).suffix == ".keras":
-        _copy(saved(source), model, source)
-    else:
-        _copy(_from_keras3(network, size, source), model, source)
+        return importer.load(source, model)
+    if source.suffix == ".keras":
+        return _copy(saved(source), model, source)
+    return _copy(_from_keras3(spec, size, source), model, source)
 
 
-def classes(network, source):
-    """Width of the top that a source of weights holds, or None where it has no top."""
-    if source == "imagenet":
+def as_built(model, source):
+    """Rebuild a network as the program that wrote a source of weights built it.
+
+    Args:
+        model: keras.Model that is to be filled.
+        source: as in load.
+
+    Returns:
+        The model itself or, for ResNet50 in files of old Keras versions, another
+        (models.importers.keras_hdf5.as_built).
+
+    Raises:
+        InputError: no such file, or not a weights file.
+    """
+    source = check_source(source)
+    old = source not in (None, IMAGENET) and _importer(source) is keras_hdf5
+    return keras_hdf5.as_built(source, model) if old else model
+
+
+def classes(spec, source):
+    """Width of the top that a source of weights holds; None where it has no top, and for none."""
+    source = check_source(source)
+    if source is None:
+        return None
+    if source == IMAGENET:
         return IMAGENET_CLASSES
     importer = _importer(source)
     if importer:
         return importer.classes(source)
     arrays = keras3.arrays(source)
-    return IMAGENET_CLASSES if arrays == len(network.construct(weights=None).weights) else None
+    return IMAGENET_CLASSES if arrays == len(spec.construct(weights=None).weights) else None
 
 
 def saved(path):
@@ -64,19 +122,142 @@ def saved(path):
         raise InputError(f"{path} is not a readable .keras model: {error}") from error
 
 
-def _imagenet(model, network, size):
+def fingerprint(model):
+    """Return what a network is, as a SHA-256: its layers, and its weights' names and values.
+
+    The same for a network and for what any file of it opens as, in any process. Numbers that Keras
+    gives to layers without a name count in the order of the layers. Whether and how a network was
+    compiled does not count.
+
+    Args:
+        model: keras.Model.
+    """
+    import keras
+
+    description, names = _architecture(keras.saving.serialize_keras_object(model))
+    digest = hashlib.sha256(description)
+    for layer in model.layers:
+        for number, variable in enumerate(layer.weights):
+            name = f"{names.get(layer.name, layer.name)}/{number}/{variable.name}"
+            _add(digest, name, keras.ops.convert_to_numpy(variable))
+    return digest.hexdigest()
+
+
+def identify(source):
+    """Return what a source of weights is, read without Keras and TensorFlow.
+
+    Two files of Keras are the same that hold the same layers (where the file describes them) and
+    arrays, whenever and by whatever program they were packed. An optimizer's state does not count.
+    It is not fingerprint() of the network, which is also another where preprocessing was added.
+
+    Args:
+        source: as in check_source.
+
+    Returns:
+        SHA-256 in hexadecimal: for files of Keras, `.keras` and `.h5`, of what is in them, for all
+        others of their bytes. `imagenet` and `none` stand for themselves.
+
+    Raises:
+        InputError: no such file, or a file of Keras that is damaged.
+    """
+    source = check_source(source)
+    if source in (None, IMAGENET):
+        return source or NONE
+    digest = hashlib.sha256()
+    if source.suffix in IMPORTERS:
+        with open(source, "rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    elif source.suffix == ".keras":
+        with keras3.opened(source) as (file, description):
+            digest.update(_described(source, description)[0])
+            for path in keras3.weight_paths(file):
+                _add(digest, path, file.stored(file.root, path))
+    elif keras_hdf5.is_old(source):
+        with keras_hdf5.opened(source) as (description, arrays):
+            text, names = _described(source, description)
+            digest.update(text)
+            for layer, weight, values in arrays:
+                name = f"{names.get(layer, layer)}/{weight.rsplit('/', 1)[-1]}"
+                _add(digest, name, values)
+    else:
+        with hdf5.opened(source) as file:
+            for path in keras3.weight_paths(file):
+                _add(digest, path, file.stored(file.root, path))
+    return digest.hexdigest()
+
+
+def _described(path, description):
+    """_architecture() of a file's own description, which may be missing (None) or damaged."""
+    if description is None:
+        return b"", {}
+    try:
+        return _architecture(json.loads(description))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} describes no layers that can be read: {error}") from error
+
+
+def _architecture(description):
+    """Return (a description of layers, bytes, the same in any process; dict name -> name there)."""
+    names = {}
+    _name(description, names, {})
+    return json.dumps(_lasting(description, names), sort_keys=True).encode(), names
+
+
+def _name(node, names, counts):
+    """Give the layers that Keras numbered (`conv2d_94`) a number by their order."""
+    if isinstance(node, dict):
+        kind, config = node.get("class_name"), node.get("config")
+        name = config.get("name") if isinstance(config, dict) else None
+        if isinstance(kind, str) and isinstance(name, str) and name not in names:
+            # as Keras makes a name of a class
+            stem = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", kind))
+            stem = stem.lower()
+            if re.fullmatch(rf"{re.escape(stem)}(_\d+)?", name):
+                counts[stem] = counts.get(stem, 0) + 1
+                names[name] = f"{stem} {counts[stem]}"  # a space: no name that a layer may have
+    inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    for part in inner:
+        _name(part, names, counts)
+
+
+def _lasting(node, names):
+    """Copy a description without what is PASSING, its layers by their new names."""
+    if isinstance(node, dict):
+        return {
+            key: names.get(value, value)
+            if key == "name" and isinstance(value, str)
+            else _lasting(value, names)
+            for key, value in node.items()
+            if key not in PASSING
+        }
+    if isinstance(node, (list, tuple)):
+        # [layer, node, tensor]: where a layer's input comes from
+        if len(node) >= 3 and isinstance(node[0], str) and isinstance(node[1], int):
+            node = [names.get(node[0], node[0]), *node[1:]]
+        return [_lasting(part, names) for part in node]
+    return node
+
+
+def _add(digest, name, values):
+    """Add an array to a digest: its name, type, shape and numbers."""
+    plain = values.astype(values.dtype.newbyteorder("<"), order="C", copy=False)
+    digest.update(json.dumps([name, str(plain.dtype), plain.shape]).encode())
+    digest.update(plain.tobytes())
+
+
+def _imagenet(model, spec, size):
     top = len(model.output.shape) == 2  # a trunk of keras.applications ends in a feature map
     shape = {} if top else {"include_top": False, "input_shape": (size, size, 3)}
     try:
-        given = network.construct(weights="imagenet", **shape)
+        return spec.construct(weights=IMAGENET, **shape)
     except InputError:
         raise
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise InputError(
-            f"ImageNet weights of {network.architecture} could not be had ({error}); "
-            "give a file with --weights PATH, or put it into ~/.keras/models"
+            f"ImageNet weights of {spec.architecture} could not be had ({error}); "
+            "give weights the path of a file, or put it into ~/.keras/models"
         ) from error
-    model.set_weights(given.get_weights())
 
 
 def _copy(source, model, path):
@@ -86,59 +267,59 @@ def _copy(source, model, path):
     """
     given = [layer for layer in source.layers if layer.weights]
     wanted = [layer for layer in model.layers if layer.weights]
-    pairs = list(zip(given, wanted, strict=False))
-    unfit = [ours.name for theirs, ours in pairs if not _alike(theirs, ours)]
-    unfit += [layer.name for layer in wanted[len(given) :]]
-    if unfit:
-        raise InputError(
-            f"weights {path} ({source.name}) do not fit: {len(unfit)} of {len(wanted)} layers "
-            f"differ or are missing, the first {unfit[0]!r}"
-        )
-    for theirs, ours in pairs:
-        ours.set_weights(theirs.get_weights())
+    pairs = {
+        theirs.name: ours.name
+        for theirs, ours in zip(given, wanted, strict=False)
+        if _stem(theirs) == _stem(ours)
+    }
+    head = {layer.name: "the network is built without it" for layer in given[len(wanted) :]}
+    held = {layer.name: _held(layer) for layer in given}
+    return fill(path, model, held, places(model), pairs, head.get)
 
 
-def _alike(theirs, ours):
-    shapes = [[tuple(w.shape) for w in layer.weights] for layer in (theirs, ours)]
-    stems = [re.sub(r"_\d+$", "", layer.name) for layer in (theirs, ours)]
-    return shapes[0] == shapes[1] and stems[0] == stems[1]
+def _held(layer):
+    import keras
+
+    return Held(
+        (None,) * len(layer.weights),  # both sides are built by the same code: their order counts
+        lambda: [tuple(variable.shape) for variable in layer.weights],
+        lambda: [keras.ops.convert_to_numpy(variable) for variable in layer.weights],
+    )
+
+
+def _stem(layer):
+    return re.sub(r"_\d+$", "", layer.name)
 
 
 def _importer(path):
     """The importer of a file that another program or Keras 1 or 2 wrote, or None for Keras 3."""
-    _need_file(path)
-    if Path(path).suffix == ".keras":
+    if path.suffix == ".keras":
         return None
-    return IMPORTERS.get(Path(path).suffix) or (keras_hdf5 if keras_hdf5.is_old(path) else None)
+    return IMPORTERS.get(path.suffix) or (keras_hdf5 if keras_hdf5.is_old(path) else None)
 
 
-def _from_keras3(network, size, path):
+def _from_keras3(spec, size, path):
     """Build the network as a Keras 3 file holds it, with or without its top, and fill it."""
     arrays = keras3.arrays(path)
-    bare = network.construct(include_top=False, weights=None, input_shape=(size, size, 3))
+    bare = spec.construct(include_top=False, weights=None, input_shape=(size, size, 3))
     if arrays == len(bare.weights):
-        return _filled(bare, path, network)
+        return _filled(bare, path, spec)
     # at the size and with the classes of ImageNet: a VGG's top depends on both
-    full = network.construct(weights=None)
+    full = spec.construct(weights=None)
     if arrays != len(full.weights):
         raise InputError(
-            f"weights {path} hold {arrays} arrays; {network.architecture} has "
+            f"weights {path} hold {arrays} arrays; {spec.architecture} has "
             f"{len(bare.weights)} without its top and {len(full.weights)} with it"
         )
-    return _filled(full, path, network)
+    return _filled(full, path, spec)
 
 
-def _filled(model, path, network):
+def _filled(model, path, spec):
     try:
         with warnings.catch_warnings():
             # Keras lists each layer it could not fill before it raises: the error says enough
             warnings.filterwarnings("ignore", "Skipping nested container")
             model.load_weights(path)
     except (ValueError, KeyError, OSError, TypeError) as error:
-        raise InputError(f"weights {path} do not fit {network.architecture}: {error}") from error
+        raise InputError(f"weights {path} do not fit {spec.architecture}: {error}") from error
     return model
-
-
-def _need_file(path):
-    if not Path(path).is_file():
-        raise InputError(f"no weights file {path}; accepted: imagenet, none, or a file's path")

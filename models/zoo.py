@@ -188,7 +188,8 @@ def parse(text):
             raise InputError(f"{text!r} needs a challenge: {challenges}")
         return Spec(name, (), weights)
     if name in NETWORKS:
-        return Spec(name, _arguments(name, arguments or "()", text), weights)
+        random = weights == "none"
+        return Spec(name, _arguments(name, arguments or "()", text), None if random else weights)
     if text.endswith(".keras"):
         return Spec("", (), text)
     raise InputError(f"no network {text!r}; accepted: {FORMS}; NAME is {', '.join(NETWORKS)}")
@@ -251,7 +252,7 @@ def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0):
         raise InputError(f"{spec.name} scales pixels in its own layers; pixels must be 'own'")
     scaling = spec.pixels if pixels == "own" else pixels
     _refuse_other_pixels(spec.weights, scaling)
-    body = trunk(spec, size, scaling)
+    body = weights.as_built(trunk(spec, size, scaling), spec.weights)
     # a trunk that ends in a vector (CaffeNet's fc7) is its own feature
     spatial = len(body.output.shape) == 4
     pool = keras.layers.GlobalAveragePooling2D if spatial else keras.layers.Identity

@@ -4,13 +4,21 @@ Caffe keeps a convolution as (out, in / groups, rows, columns) and an inner prod
 Keras as (rows, columns, in / groups, out) and (in, out). The inputs of an inner product after a
 picture-shaped layer run over (channels, rows, columns) in Caffe, over (rows, columns, channels)
 in Keras, so they are reordered. Pixels are BGR in [0, 255] minus a mean: models.zoo.PIXELS.
+
+Of Caffe's protocol buffer messages only the few fields that hold weights are decoded, one level
+at a time (models.importers.protobuf). Reading takes less than 20 times the file's size in memory
+at worst (16 for empty messages, the file, what Python keeps), and about 3 times for a real file.
 """
+
+import math
+from pathlib import Path
 
 import numpy as np
 
 from models.errors import InputError
-from models.importers import Report
-from models.importers.caffe_messages import MOST, array, content, layers
+from models.importers import protobuf
+from models.importers.fill import Held, Place, fill, fits, places
+from models.importers.protobuf import BYTES, DOUBLE, FLOAT, INT32, INT64, MANY, ONE
 
 # layer in Caffe's files -> layer of models.inception_v1; CaffeNet's names are Caffe's own
 NAMES = {
@@ -47,6 +55,35 @@ FLATTENED = {
     "nn0_pre_relu": "head0_bottleneck",
     "nn1_pre_relu": "head1_bottleneck",
 }
+
+# message: {field: (number, type, label)}, the numbers of src/caffe/proto/caffe.proto (BVLC);
+# raw_data and its type are NVIDIA's addition. A number may be packed or not, both are read.
+MESSAGES = {
+    "Net": {"v1_layers": (2, BYTES, MANY), "layers": (100, BYTES, MANY)},
+    "Layer": {"name": (1, BYTES, ONE), "blobs": (7, BYTES, MANY)},
+    "V1Layer": {"v0": (1, BYTES, ONE), "name": (4, BYTES, ONE), "blobs": (6, BYTES, MANY)},
+    "V0Layer": {"name": (1, BYTES, ONE), "blobs": (50, BYTES, MANY)},
+    "Blob": {
+        "num": (1, INT32, ONE),
+        "channels": (2, INT32, ONE),
+        "height": (3, INT32, ONE),
+        "width": (4, INT32, ONE),
+        "data": (5, FLOAT, MANY),
+        "shape": (7, BYTES, ONE),
+        "double_data": (8, DOUBLE, MANY),
+        "raw_data_type": (10, INT32, ONE),
+        "raw_data": (12, BYTES, ONE),
+    },
+    "Shape": {"dim": (1, INT64, MANY)},
+}
+
+# no network has as many layers or arrays; without a limit, empty ones fill the memory
+MOST = 10_000
+LONGEST_NAME = 1000  # bytes; the name stands in error messages
+AXES = 32  # kMaxBlobAxes of Caffe's blob.hpp
+LONGEST_SHAPE = AXES * 11  # bytes: a number takes 10 at most, and its tag where not packed
+
+TYPES = protobuf.message_types("caffe_weights", MESSAGES)
 
 
 def read(path):
@@ -116,21 +153,85 @@ def load(path, model):
         InputError: as read(), or a file that leaves a part of the network without weights.
     """
     arrays = read(path)
-    wanted = {layer.name: layer for layer in model.layers if layer.weights}
-    held = {name: NAMES.get(name, name) for name, blobs in arrays.items() if blobs}
-    twice = [name for name, layer in held.items() if layer != name and layer in held]
+    wanted = places(model) | {
+        layer.name: _place(layer, model) for layer in model.layers if hasattr(layer, "kernel")
+    }
+    named = {name: NAMES.get(name, name) for name, blobs in arrays.items() if blobs}
+    twice = [name for name, layer in named.items() if layer != name and layer in named]
     if twice:
-        raise InputError(f"{path} holds both {twice[0]!r} and {held[twice[0]]!r}, one layer for us")
-    pairs = {name: layer for name, layer in held.items() if layer in wanted}
-    pairs |= _renamed(arrays, held, pairs, wanted)
-    missing = [name for name in wanted if name not in pairs.values()]
-    unfit = [name for name, layer in pairs.items() if not _fits(arrays[name], wanted[layer])]
-    if missing or unfit or not pairs:
-        raise InputError(_difference(path, model, arrays, held, pairs, missing, unfit))
-    for name, layer in pairs.items():
-        wanted[layer].set_weights(_keras(arrays[name], wanted[layer], model))
-    skipped = [(name, _reason(name, arrays)) for name in arrays if name not in pairs]
-    return Report(list(pairs.items()), skipped)
+        raise InputError(
+            f"{path} holds both {twice[0]!r} and {named[twice[0]]!r}, one layer for us"
+        )
+    held = {name: _held(blobs) for name, blobs in arrays.items()}
+    pairs = {name: layer for name, layer in named.items() if layer in wanted}
+    pairs |= _renamed(arrays, named, pairs, wanted)
+    return fill(path, model, held, wanted, pairs, lambda name: _reason(name, arrays))
+
+
+def content(path):
+    """Return the bytes of a file.
+
+    Raises:
+        InputError: no such file.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"no Caffe file {path}")
+    return Path(path).read_bytes()
+
+
+def layers(path):
+    """Yield (name, list of encoded blobs) for every layer of a `.caffemodel`, in its order.
+
+    Raises:
+        InputError: no such file, damaged, without layers, or with more than a network has.
+    """
+    net = _decode("Net", content(path), path)
+    count = len(net.layers) + len(net.v1_layers)
+    if not 0 < count <= MOST:
+        raise InputError(f"{path} holds {count} Caffe layers; a .caffemodel has 1 to {MOST}")
+    for kind, found in (("V1Layer", net.v1_layers), ("Layer", net.layers)):
+        for number, data in enumerate(found):
+            where = f"{path}, layer {number}"
+            layer = _decode(kind, data, where)
+            if kind == "V1Layer" and layer.v0:
+                layer = _decode("V0Layer", layer.v0, where)
+            if len(layer.name) > LONGEST_NAME:
+                raise InputError(f"{where} has a name of {len(layer.name)} bytes")
+            yield layer.name.decode("utf-8", "backslashreplace"), layer.blobs
+
+
+def array(data, where):
+    """Decode an encoded blob into a float32 array of its shape.
+
+    Args:
+        data: bytes.
+        where: file and layer, for the error.
+
+    Raises:
+        InputError: damaged, or its numbers are missing, more or fewer than its shape says, or
+            raw (float16, NVIDIA's Caffe).
+    """
+    blob = _decode("Blob", data, where)
+    if blob.HasField("raw_data") or blob.HasField("raw_data_type"):
+        raise InputError(
+            f"{where} holds raw (float16) data of NVIDIA's Caffe; accepted: float or double data"
+        )
+    if len(blob.shape) > LONGEST_SHAPE:
+        raise InputError(f"{where}: an array of more than {AXES} axes")
+    if blob.HasField("shape"):
+        shape = _decode("Shape", blob.shape, where).dim
+    else:
+        shape = (blob.num, blob.channels, blob.height, blob.width)
+    count = len(blob.data) or len(blob.double_data)
+    sensible = len(shape) <= AXES and all(0 < size <= count for size in shape)
+    if not sensible or math.prod(shape) != count:
+        raise InputError(f"{where}: an array of shape {tuple(shape[:AXES])} holds {count} numbers")
+    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, as in Caffe
+        return np.array(blob.data or blob.double_data, np.float32).reshape(tuple(shape))
+
+
+def _decode(name, data, where):
+    return protobuf.decode(TYPES[name], data, where, f"a whole Caffe {name} message")
 
 
 def _is_product(weights):
@@ -138,47 +239,46 @@ def _is_product(weights):
     return weights.ndim == 2 or (weights.ndim == 4 and weights.shape[:2] == (1, 1))
 
 
-def _renamed(arrays, held, pairs, wanted):
+def _renamed(arrays, named, pairs, wanted):
     """Return {name in the file: layer} for a renamed last inner product, else {}."""
     missing = [layer for layer in wanted if layer not in pairs.values()]
     spare = [
         name
-        for name in held
+        for name in named
         if name not in pairs and _is_product(arrays[name][0]) and not name.startswith(AUXILIARY)
     ]
     if len(missing) != 1 or len(spare) != 1 or not pairs:
         return {}
-    fits = len(wanted[missing[0]].kernel.shape) == 2 and _fits(arrays[spare[0]], wanted[missing[0]])
-    return {spare[0]: missing[0]} if fits else {}
+    place = wanted[missing[0]]
+    dense = len(place.variables[0].shape) == 2
+    return {spare[0]: missing[0]} if dense and fits(_held(arrays[spare[0]]), place) else {}
 
 
-def _caffe_shape(layer):
-    """Return the shape that Caffe gives the weights of a Keras convolution or dense layer."""
+def _held(blobs):
+    """What a layer of the file holds: weights, then bias."""
+    roles = ("kernel", "bias")[: len(blobs)] if len(blobs) <= 2 else (None,) * len(blobs)
+    return Held(roles, lambda: [blob.shape for blob in blobs], lambda: blobs)
+
+
+def _place(layer, model):
+    """Where a layer's arrays go; old files give every array four axes."""
     *window, inputs, outputs = layer.kernel.shape
-    return (outputs, inputs, *window)
-
-
-def _fits(blobs, layer):
-    """Whether a layer's arrays are those of a Keras layer: weights, then bias."""
-    old = (1,) * 3  # old files give every array four axes
-    weights, bias = _caffe_shape(layer), (layer.kernel.shape[-1],)
-    accepted = {weights, (1, 1, *weights)} if len(weights) == 2 else {weights}
-    return (
-        len(blobs) == len(layer.weights) == 2
-        and blobs[0].shape in accepted
-        and blobs[1].shape in (bias, old + bias)
-    )
+    weights, bias = (outputs, inputs, *window), (outputs,)
+    accepted = [(weights,) if window else (weights, (1, 1, *weights)), (bias, (1, 1, 1, *bias))]
+    variables = layer.weights
+    return Place(variables, accepted[: len(variables)], lambda blobs: _keras(blobs, layer, model))
 
 
 def _keras(blobs, layer, model):
     """Return [kernel, bias] in Keras's layout."""
-    weights = blobs[0].reshape(_caffe_shape(layer))
+    *window, inputs, outputs = layer.kernel.shape
+    weights = blobs[0].reshape(outputs, inputs, *window)
     if layer.name in FLATTENED:
         rows, columns, channels = model.get_layer(FLATTENED[layer.name]).output.shape[1:]
         pictures = weights.reshape(-1, channels, rows, columns)
         weights = pictures.transpose(0, 2, 3, 1).reshape(weights.shape)
-    axes = (2, 3, 1, 0) if weights.ndim == 4 else (1, 0)
-    return [weights.transpose(axes), blobs[1].reshape(-1)]
+    axes = (2, 3, 1, 0) if window else (1, 0)
+    return [weights.transpose(axes), *blobs[1:]]
 
 
 def _reason(name, arrays):
@@ -187,19 +287,3 @@ def _reason(name, arrays):
     if name.startswith(AUXILIARY):
         return "auxiliary head, which the network is built without"
     return "the network has no such layer"
-
-
-def _difference(path, model, arrays, held, pairs, missing, unfit):
-    """Say what does not fit, both sides, the first five of each."""
-    shapes = {name: " + ".join(str(blob.shape) for blob in arrays[name]) for name in held}
-    unused = [f"{name!r} {shapes[name]}" for name in held if name not in pairs]
-    other = [
-        f"{name!r} {shapes[name]} for {pairs[name]} "
-        f"{_caffe_shape(model.get_layer(pairs[name]))} + bias"
-        for name in unfit
-    ]
-    parts = {"no weights for": missing, "not used of the file": unused, "of another shape": other}
-    text = "; ".join(
-        f"{title} {len(found)}: {', '.join(found[:5])}" for title, found in parts.items() if found
-    )
-    return f"{path} does not fit {model.name}: {text or 'neither holds weights'}"

@@ -4,6 +4,7 @@ Keras's own safe mode keeps code from running; what a damaged or hostile file cl
 where its links lead, the HDF5 and zip libraries believe. The checks are models.importers.hdf5's.
 """
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -13,6 +14,7 @@ from models.errors import InputError
 from models.importers import hdf5
 
 WEIGHTS = "model.weights.h5"  # the member of a `.keras` zip that holds the arrays
+CONFIG = "config.json"  # the one that describes the layers
 MOST_TEXT = (
     100e6  # bytes of the other members together: descriptions; the largest network's is 2 MB
 )
@@ -27,7 +29,17 @@ def arrays(path):
         models.errors.InputError: no such file, damaged, or with links or claims that do not fit it.
     """
     with hdf5.opened(path) as file:
-        return sum(not name.startswith(STATE[0]) and STATE[1] not in name for name in file.arrays())
+        return len(weight_paths(file))
+
+
+def weight_paths(file):
+    """Return the paths of a network's arrays in an hdf5.Bounded, sorted.
+
+    Keras makes them of the classes of layers, not of their names, so that they do not depend on
+    the process.
+    """
+    names = [n for n in file.arrays() if not n.startswith(STATE[0]) and STATE[1] not in n]
+    return sorted(names)
 
 
 def check(path):
@@ -37,28 +49,38 @@ def check(path):
         models.errors.InputError: no such file, no zip, damaged, or members that claim more bytes
             than it has.
     """
+    with opened(path) as (file, _):
+        weight_paths(file)
+
+
+@contextlib.contextmanager
+def opened(path):
+    """Open a `.keras` file without Keras.
+
+    Yields:
+        (hdf5.Bounded of its arrays, the bytes that describe its architecture as JSON).
+
+    Raises:
+        models.errors.InputError: as check().
+    """
     if not os.path.isfile(path):
         raise InputError(f"no weights file {path}")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
             _check_sizes(path, archive.infolist())
             # Keras reads it from the zip; the checks need a file of its own, whole (zip's CRC)
-            with archive.open(WEIGHTS) as member, tempfile.TemporaryDirectory() as folder:
-                copy = os.path.join(folder, WEIGHTS)
-                with open(copy, "wb") as file:
-                    shutil.copyfileobj(member, file, 1 << 20)
-                _check_member(path, copy)
+            copy = os.path.join(folder, WEIGHTS)
+            with archive.open(WEIGHTS) as member, open(copy, "wb") as file:
+                shutil.copyfileobj(member, file, 1 << 20)
+            try:
+                with hdf5.opened(copy) as file:
+                    yield file, archive.read(CONFIG)
+            except InputError as error:
+                raise InputError(f"{path}: {str(error).replace(copy, WEIGHTS)}") from error
     except InputError:
         raise
     except (KeyError, OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a readable .keras model: {error}") from error
-
-
-def _check_member(path, copy):
-    try:
-        arrays(copy)
-    except InputError as error:
-        raise InputError(f"{path}: {str(error).replace(copy, WEIGHTS)}") from error
 
 
 def _check_sizes(path, members):

@@ -7,13 +7,70 @@ does not name its backend: its kernels' order is told by the shapes; whether the
 cannot be told.
 """
 
+import contextlib
 import re
 
-from models.errors import InputError
-from models.importers import Report, hdf5
-from models.importers.keras2_names import COUNTERS, HEADS, RENAMED, VARIABLES
+from models.importers import hdf5
+from models.importers.fill import Held, fill, places
 
-SHOWN = 5  # names listed for each side of a misfit
+# Layer and variable names of Keras 1 and 2 that are called otherwise in Keras 3. Sources:
+# keras/applications/resnet50.py of Keras 2.0 to 2.2, and the `build` methods of Keras 1.2's layers
+# for the variables.
+
+# blocks of ResNet50's stages 2 to 5 (He et al. 2016, table 1)
+_BLOCKS = {2: 3, 3: 4, 4: 6, 5: 3}
+# convolution within a block: old suffix -> today's number (0 is the shortcut)
+_BRANCHES = {"1": 0, "2a": 1, "2b": 2, "2c": 3}
+
+# old layer name -> today's, where a network's layers were renamed
+RENAMED = {
+    "conv1": "conv1_conv",
+    "bn_conv1": "conv1_bn",
+    "fc1000": "predictions",
+} | {
+    f"{old}{stage}{'abcdef'[block]}_branch{branch}": f"conv{stage}_block{block + 1}_{number}_{new}"
+    for old, new in (("res", "conv"), ("bn", "bn"))
+    for stage, blocks in _BLOCKS.items()
+    for block in range(blocks)
+    for branch, number in _BRANCHES.items()
+}
+
+# the name Keras 1, 2 or 3 gives a layer without one, before `_N` -> class of the layer today
+COUNTERS = {
+    "conv2d": "Conv2D",
+    "convolution2d": "Conv2D",
+    "batch_normalization": "BatchNormalization",
+    "batchnormalization": "BatchNormalization",
+    "separable_conv2d": "SeparableConv2D",
+    "separableconvolution2d": "SeparableConv2D",
+    "depthwise_conv2d": "DepthwiseConv2D",
+    "dense": "Dense",
+    "normalization": "Normalization",
+}
+
+# end of an old variable's name -> today's name; the longer ends first
+VARIABLES = {
+    "depthwise_kernel": "depthwise_kernel",
+    "pointwise_kernel": "pointwise_kernel",
+    "moving_variance": "moving_variance",
+    "moving_mean": "moving_mean",
+    # Keras 1 kept the variance under this name
+    "running_std": "moving_variance",
+    "running_mean": "moving_mean",
+    "kernel": "kernel",
+    "gamma": "gamma",
+    "beta": "beta",
+    "bias": "bias",
+    "W": "kernel",
+    "b": "bias",
+}
+
+# the classifier's last layer: models.zoo.build's name, keras.applications' name
+HEADS = ("head", "predictions")
+
+# where the last layer with weights is a convolution of this name: the layers that are the top
+# (MobileNet, MobileNetV3)
+CONVOLUTIONAL_TOPS = {"conv_preds": ["conv_preds"], "logits": ["conv_2", "logits"]}
 
 
 def read(path):
@@ -33,6 +90,26 @@ def read(path):
         ]
 
 
+@contextlib.contextmanager
+def opened(path):
+    """Open a weights file without Keras.
+
+    Yields:
+        (what describes the architecture as JSON, bytes, None in a file of weights only; iterator
+        of (layer name, weight name, array as it is stored) in the file's order).
+
+    Raises:
+        models.errors.InputError: as read.
+    """
+    with hdf5.opened(path) as file:
+        stored = (
+            (layer, name, file.stored(group, name))
+            for layer, group, names in _groups(file)
+            for name in names
+        )
+        yield file.text(file.root, "model_config"), stored
+
+
 def layers(path):
     """Read the names of all layers in a file's order (see read)."""
     with hdf5.opened(path) as file:
@@ -47,23 +124,73 @@ def is_old(path):
 
 
 def classes(path):
-    """Read how many classes a classifier's file holds: the width of its last 2-D kernel.
+    """Read how many classes a classifier's file holds: the outputs of its last layer.
+
+    Returns:
+        int; None for a file without a top: no dense layer, no convolution that is known as one.
 
     Raises:
-        models.errors.InputError: as read, and a file without a dense layer.
+        models.errors.InputError: as read.
     """
     with hdf5.opened(path) as file:
-        shapes = [file.shape(group, name) for _, group, names in _groups(file) for name in names]
-        widths = [shape[1] for shape in shapes if len(shape) == 2]
-        if not widths:
-            file.fail("no dense layer in it, so its number of classes is unknown")
-        return widths[-1]
+        shapes = [
+            (layer, file.shape(group, name))
+            for layer, group, names in _groups(file)
+            for name in names
+        ]
+        if shapes and shapes[-1][0] in CONVOLUTIONAL_TOPS:
+            return shapes[-1][1][-1]
+        widths = [shape[1] for _, shape in shapes if len(shape) == 2]
+        return widths[-1] if widths else None
+
+
+def as_built(path, model):
+    """Rebuild a network as the Keras that wrote a file built it, where today's differs.
+
+    That is ResNet50, whose layers then had other names. Read in keras/applications/resnet50.py of
+    Keras 2.0 to 2.2 (until 2.2.4-tf): the max pool after conv1 is not padded, or by a layer whose
+    name the file holds; conv1 is padded by 3 (a layer, whose name the file holds) or, in some
+    versions, by padding="same", which is 2 before and 3 after at an even size; batch
+    normalization has Keras's default epsilon. Strides are those of today. Before 2.2 a 7x7 average
+    pool followed even without the top; at 224 pixels that is what global average pooling does.
+
+    Args:
+        path: the file.
+        model: keras.Model with today's network in it.
+
+    Returns:
+        The model itself, or another with the same layer names, its weights not yet filled.
+
+    Raises:
+        models.errors.InputError: as read.
+    """
+    import keras
+
+    from models import undrawn
+
+    names = layers(path)
+    if "bn2a_branch2a" not in names:
+        return model
+    padded = any(name == "conv1_pad" or name.startswith("zero_padding2d") for name in names)
+
+    def replaced(layer):
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            config["epsilon"] = 1e-3  # Keras 2's default; today's ResNet50 has 1.001e-5
+        if layer.name == "pool1_pad" and layer.name not in names:
+            config["padding"] = 0
+        if layer.name == "conv1_pad" and not padded:
+            config["padding"] = ((2, 3), (2, 3))
+        return type(layer).from_config(config)
+
+    with undrawn.kernels():
+        return keras.models.clone_model(model, clone_function=replaced)
 
 
 def load(path, model):
     """Fill a network with a file's weights, all of them or an error.
 
-    Layers are matched by equal names, by the names that Keras changed (keras2_names.RENAMED, and
+    Layers are matched by equal names, by the names that Keras changed (RENAMED, and
     `/`, which is `_` today) and, where both sides have only Keras's own numbering (`conv2d_7`), by
     that numbering among layers of the same class. The file's last dense layer is the network's
     head. A network without any dense layer takes the file's other layers and leaves its head.
@@ -80,29 +207,12 @@ def load(path, model):
             partner of the same shape. The network is then as it was.
     """
     given = {name: weights for name, weights in read(path) if weights}
-    wanted = {layer.name: layer for layer in model.layers if layer.weights}
-    pairs = match(given, wanted)
-    skipped = _headless(given, wanted, pairs)
-    extra = [name for name in given if name not in pairs and name not in skipped]
-    missing = [name for name in wanted if name not in pairs.values()]
-    if not given or extra or missing:
-        raise InputError(
-            f"weights {path} do not fit {model.name}: {len(extra)} layers only in the file "
-            f"({_some(extra)}), {len(missing)} only in the network ({_some(missing)})"
-        )
-    placed = {new: place(given[old], wanted[new]) for old, new in pairs.items()}
-    unfit = [_misfit(old, given[old], wanted[new]) for old, new in pairs.items() if not placed[new]]
-    if unfit:
-        raise InputError(
-            f"weights {path} do not fit {model.name}: {len(unfit)} layers differ: {_some(unfit)}"
-        )
-    loaded = []
-    for old, new in pairs.items():
-        for (name, value), variable in placed[new]:
-            variable.assign(value)
-            loaded.append((f"{old}/{name}", f"{new}/{variable.name}"))
-    reason = "the network has no dense layer"
-    return Report(loaded, [(f"{old}/{name}", reason) for old in skipped for name, _ in given[old]])
+    layers = {layer.name: layer for layer in model.layers if layer.weights}
+    pairs = match(given, layers)
+    held = {old: _held(old, weights, layers.get(pairs.get(old))) for old, weights in given.items()}
+    headless = _headless(given, layers, pairs)
+    reasons = dict.fromkeys(headless, "the network is built without a top")
+    return fill(path, model, held, places(model), pairs, reasons.get, _theano)
 
 
 def match(given, wanted):
@@ -135,31 +245,6 @@ def match(given, wanted):
     return {old: pairs[old] for old in given if old in pairs}
 
 
-def place(weights, layer):
-    """Pair a file's weights with a layer's variables, by their names or else by their order.
-
-    Returns:
-        list of ((name, array), variable), or None where number, names or shapes differ.
-    """
-    # Keras 3 calls a depthwise layer's kernel `kernel`
-    depthwise = type(layer).__name__ == "DepthwiseConv2D"
-    roles = [_role(name) for name, _ in weights]
-    roles = ["kernel" if depthwise and r == "depthwise_kernel" else r for r in roles]
-    variables = list(layer.weights)
-    if None not in roles:
-        named = {variable.name: variable for variable in variables}
-        if sorted(roles) != sorted(named):
-            return None
-        variables = [named[role] for role in roles]
-    if len(weights) != len(variables):
-        return None
-    fits = all(
-        value.shape == tuple(variable.shape)
-        for (_, value), variable in zip(weights, variables, strict=True)
-    )
-    return list(zip(weights, variables, strict=True)) if fits else None
-
-
 def _groups(file):
     """Yield (layer name, group, weight names) for every layer of an hdf5.Bounded."""
     root = file.root
@@ -182,7 +267,7 @@ def _groups(file):
 
 
 def _refuse_theano(file, group):
-    if file.says(group, "backend", b"theano"):
+    if file.text(group, "backend") == b"theano":
         file.fail("kernels of the Theano backend are flipped; accepted: tensorflow, cntk")
 
 
@@ -205,10 +290,13 @@ def _is_dense(weights):
 
 
 def _headless(given, wanted, pairs):
-    """Layers of the file to leave: its dense ones, if the network has none and takes the rest."""
+    """Layers of the file to leave: those of its top, if the network has none and takes the rest."""
     if any(len(layer.weights[0].shape) == 2 for layer in wanted.values()):
         return []
-    return [name for name in given if name not in pairs and _is_dense(given[name])]
+    top = CONVOLUTIONAL_TOPS.get(next(reversed(given), None), [])
+    if any(name in wanted for name in top):
+        return []
+    return [name for name in given if name not in pairs and (name in top or _is_dense(given[name]))]
 
 
 def _role(name):
@@ -219,15 +307,24 @@ def _role(name):
     )
 
 
-def _misfit(name, weights, layer):
-    mine = [value.shape for _, value in weights]
-    theirs = [tuple(variable.shape) for variable in layer.weights]
+def _held(name, weights, layer):
+    """A layer of the file; `layer` is its partner in the network, or None."""
+    roles = [_role(weight) for weight, _ in weights]
+    if type(layer).__name__ == "DepthwiseConv2D":  # Keras 3 calls its kernel `kernel`
+        roles = ["kernel" if role == "depthwise_kernel" else role for role in roles]
+    arrays = [value for _, value in weights]
+    return Held(
+        # one that its layer did not name says nothing: then their order counts
+        tuple(roles) if None not in roles else (None,) * len(roles),
+        lambda: [value.shape for value in arrays],
+        lambda: arrays,
+        tuple(f"{name}/{weight}" for weight, _ in weights),
+    )
+
+
+def _theano(shapes, place):
+    """Say so where kernels are in Theano's order."""
+    theirs = [tuple(variable.shape) for variable in place.variables]
     # (out, in, rows, columns) is what Theano's order makes of (rows, columns, in, out)
     theano = [(s[3], s[2], s[0], s[1]) if len(s) == 4 else s for s in theirs]
-    note = ": Theano's order of kernels" if mine == theano else ""
-    return f"{name} {mine} is {layer.name} {theirs}{note}"
-
-
-def _some(names):
-    shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-    return shown or "none"
+    return ": Theano's order of kernels" if list(shapes) == theano else ""

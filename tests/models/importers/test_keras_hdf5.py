@@ -1,13 +1,23 @@
-"""Old Keras files into today's networks: which array goes where."""
+"""Old Keras files into today's networks: which array goes where; hostile files."""
 
+import faulthandler
+import os
+import resource
+import sys
+
+import h5py
 import keras
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from models import zoo
 from models.errors import InputError
 from models.importers import keras_hdf5
 from tests.models.importers import keras2_files
+
+# Old Keras files into today's networks: which array goes where.
 
 # fire2 to fire9 of SqueezeNet v1.1 (Iandola et al. 2016, release 1.1): squeeze and expand widths
 FIRES = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128)} | {
@@ -172,14 +182,17 @@ def test_a_head_fits_by_place_and_is_left_where_the_network_has_none(tmp_path):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (lambda: small(classes=4), r"1 layers differ: dense_1 \[\(5, 3\), \(3,\)\] is head"),
+        (
+            lambda: small(classes=4),
+            r"of another shape 1: 'dense_1' \(5, 3\) \+ \(3,\) for head \(5, 4\) \+ \(4,\)",
+        ),
         (
             lambda: small(head="other"),
-            r"1 layers only in the file \(dense_1\), 1 only in the network \(other\)",
+            r"no weights for 1: other \(5, 3\) \+ \(3,\); not used of the file 1: 'dense_1' \(5, ",
         ),
         # two normalizations on one side, three on the other: their order tells nothing
-        (lambda: small(named=False), r"4 layers only in the file .*, 4 only in the network"),
-        (squeezenet, r"6 layers only in the file \(conv2d_1, .*\.\.\.\), 25 only in the network"),
+        (lambda: small(named=False), r"no weights for 4: .*; not used of the file 4: "),
+        (squeezenet, r"no weights for 25: .*\.\.\.; not used of the file 6: 'conv2d_1' .*\.\.\."),
     ],
 )
 def test_a_partial_match_is_an_error(model, message, tmp_path):
@@ -245,3 +258,203 @@ def test_a_network_of_the_zoo_takes_the_file_as_it_is(tmp_path):
 def _old(layer, variable):
     dw = layer.startswith("conv_dw") and variable == "kernel"
     return "depthwise_kernel" if dw else variable
+
+
+# Files that are damaged or made to harm: one InputError each.
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory):
+    path = tmp_path_factory.mktemp("good") / "good.h5"
+    return keras2_files.write(path, keras2_files.small_layers())
+
+
+@pytest.fixture(scope="module")
+def network():
+    return keras2_files.small_network()
+
+
+def changed(path, change):
+    with h5py.File(path, "a") as file:
+        change(file)
+    return path
+
+
+def replace(kernel):
+    """A change: `kernel(group)` makes another dense_1/kernel:0 in its group."""
+
+    def change(file):
+        group = file["dense_1/dense_1"]
+        del group["kernel:0"]
+        kernel(group)
+
+    return change
+
+
+def never_written(group, layout):
+    made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    if layout == "chunked":
+        made.set_chunk((1024, 1024))
+    space = h5py.h5s.create_simple((1 << 20, 1 << 20))
+    h5py.h5d.create(group.id, b"kernel:0", h5py.h5t.IEEE_F32LE, space, made)
+
+
+def elsewhere(group):
+    made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    made.set_external(b"/etc/passwd", 0, 48)
+    space = h5py.h5s.create_simple((4, 3))
+    h5py.h5d.create(group.id, b"kernel:0", h5py.h5t.IEEE_F32LE, space, made)
+
+
+def virtual(group):
+    layout = h5py.VirtualLayout((4, 3), "f4")
+    layout[:] = h5py.VirtualSource("/tmp/other.h5", "x", (4, 3), "f4")
+    group.create_virtual_dataset("kernel:0", layout)
+
+
+def shared_arrays(file):
+    """One array under many names: 600 times 4 KB out of a file of some 50 KB."""
+    group = file.create_group("many")
+    first = group.create_dataset("w0", data=np.zeros(1000, "f4"))
+    for number in range(1, 600):
+        group[f"w{number}"] = first
+    group.attrs["weight_names"] = np.array([f"w{n}".encode() for n in range(600)])
+    file.attrs["layer_names"] = np.array([b"many"])
+
+
+def cyclic(file):
+    file["loop"] = file["/"]
+    file.attrs["layer_names"] = np.array([b"/".join([b"loop"] * 5000)])
+
+
+def names_of(value):
+    def change(file):
+        file.attrs["layer_names"] = value
+
+    return change
+
+
+NAMES = [name.encode() for name, _ in keras2_files.small_layers()]
+HOSTILE = {
+    "soft link": (
+        replace(lambda g: g.__setitem__("kernel:0", h5py.SoftLink("/conv1/conv1/bias:0"))),
+        "not followed",
+    ),
+    "external link": (
+        replace(lambda g: g.__setitem__("kernel:0", h5py.ExternalLink("/tmp/other.h5", "/x"))),
+        "not followed",
+    ),
+    "external storage": (replace(elsewhere), "not stored in one piece"),
+    "virtual": (replace(virtual), "not stored in one piece"),
+    "empty chunks": (replace(lambda g: never_written(g, "chunked")), "not stored in one piece"),
+    "never written": (replace(lambda g: never_written(g, "whole")), "claims the shape"),
+    "compressed": (
+        replace(lambda g: g.create_dataset("kernel:0", data=np.zeros((4, 3)), compression="gzip")),
+        "not stored in one piece",
+    ),
+    "text": (replace(lambda g: g.create_dataset("kernel:0", data=b"x")), "not float16"),
+    "group": (replace(lambda g: g.create_group("kernel:0")), "not a dataset"),
+    "no kernel": (replace(lambda g: None), "there is no"),
+    "shared arrays": (shared_arrays, "claim more"),
+    "cyclic group": (cyclic, "weight_names"),
+    "empty name": (names_of(np.array([b"", b"conv1"])), "there is no"),
+    "dots": (names_of(np.array([b"./conv1"])), "there is no"),
+    "root": (names_of(np.array([b"/conv1"])), "there is no"),
+    "twice": (names_of(np.array([*NAMES, b"conv1"])), "same name"),
+    "numbers": (names_of(np.arange(3)), "not a list of strings"),
+    "one name": (names_of(np.bytes_(b"conv1")), "not a list"),
+    "variable length": (names_of(["conv1", "dense_1"]), "no weights for 1: batch_norm"),
+    "latin 1": (names_of(np.array([b"conv\xff"])), "utf-8"),
+    "no names": (lambda file: file.attrs.__delitem__("layer_names"), "layer_names"),
+    "theano": (lambda file: file.attrs.__setitem__("backend", b"theano"), "Theano"),
+    "theano, fixed": (
+        lambda file: file.attrs.__setitem__("backend", np.bytes_(b"theano")),
+        "Theano",
+    ),
+    "backend": (lambda file: file.attrs.__setitem__("backend", 3), "not a string"),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_file_is_one_error(case, good, network, tmp_path):
+    change, message = HOSTILE[case]
+    path = tmp_path / "hostile.h5"
+    path.write_bytes(good.read_bytes())
+    keras_hdf5.load(path, network)  # it is good before the change
+    before = [np.array(w) for w in network.weights]
+    changed(path, change)
+    with pytest.raises(InputError, match=message) as caught:
+        keras_hdf5.load(path, network)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+    for old, new in zip(before, network.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+# Mutations of a good old Keras file: loaded or one InputError, in bounded time and memory.
+
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "200"))
+HANG = 20  # seconds; a good file takes milliseconds
+# the file has 17 kB; hypothesis itself grows with the number of examples
+GROWTH = (64 if EXAMPLES <= 200 else 256) << 20
+
+
+def mutate(data, changes):
+    """Apply (kind, where, value) to bytes: a byte set, a run cut, spliced, or a number replaced."""
+    data = bytearray(data)
+    for kind, where, value in changes:
+        at = where % max(len(data), 1)
+        if kind == "byte":
+            data[at : at + 1] = bytes([value % 256])
+        elif kind == "cut":
+            del data[at : at + value % 64]
+        elif kind == "end":
+            del data[at:]
+        elif kind == "splice":
+            start = value % max(len(data), 1)
+            data[at : at + 40] = data[start : start + 40]
+        else:
+            at -= at % 8  # an address or a length, which HDF5 aligns
+            data[at : at + 8] = (value % (1 << 64)).to_bytes(8, "little")
+    return bytes(data)
+
+
+KINDS = st.sampled_from(["byte", "byte", "splice", "number", "cut", "end"])
+VALUES = st.sampled_from([0, 1, 255, 1 << 31, 1 << 40, (1 << 64) - 1]) | st.integers(0, 20_000)
+CHANGES = st.lists(st.tuples(KINDS, st.integers(0, 1 << 15), VALUES), min_size=1, max_size=12)
+
+
+def test_mutated_files(tmp_path):
+    network = keras2_files.small_network()
+    good = keras2_files.write(tmp_path / "good.h5", keras2_files.small_layers())
+    data = good.read_bytes()
+    path = tmp_path / "mutated.h5"
+    outcomes = {"loaded": 0, "refused": 0}
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=EXAMPLES <= 200,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(CHANGES)
+    def one(changes):
+        path.write_bytes(mutate(data, changes))
+        faulthandler.dump_traceback_later(HANG, exit=True, file=sys.__stderr__)
+        try:
+            keras_hdf5.load(path, network)
+            outcomes["loaded"] += 1
+        except InputError as error:
+            outcomes["refused"] += 1
+            assert "\n" not in str(error)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+    keras_hdf5.load(good, network)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    one()
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    print(outcomes, f"{grown >> 20} MiB more")
+    assert sum(outcomes.values()) >= EXAMPLES
+    assert min(outcomes.values()) > 0
+    assert grown < GROWTH
