@@ -8,15 +8,15 @@ import argparse
 import os
 import shutil
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from models import backend, zoo
 from models.command import exit_code
 from models.errors import InputError
-from transfer import collection, decoding, folders, identities, metadata, recipe, splits
+from transfer import decoding, folders, identities, metadata, recipe, splits
+from transfer.dataset import Data
 from transfer.recipes import sabatelli2018
-from transfer.store import Store
 
 
 def flags():
@@ -59,13 +59,14 @@ def main(argv=None):
     """Run the command; returns its exit code."""
     arguments = flags().parse_args(argv)
     chosen = recipe_for(arguments)
+    data = data_from(arguments)
     zoo.parse(arguments.ANN)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
     backend.keep_pipeline_on_cpu()
     print(f"device: {backend.device_name()}", flush=True)
     if backend.device_warning():
         print(backend.device_warning(), flush=True)
-    run(arguments, chosen)
+    run(arguments, data, chosen)
 
 
 def recipe_for(arguments):
@@ -84,14 +85,12 @@ def recipe_for(arguments):
         )
     if mode == "off_the_shelf" and chosen.batch_norm != "frozen":
         raise InputError("off_the_shelf trains no layer of the network; --batch_norm is for others")
-    if arguments.split_seed < 0:
-        raise InputError(f"--split_seed is {arguments.split_seed}; it must be 0 or more")
     if arguments.input_size is not None and arguments.input_size < 1:
         raise InputError(f"--input_size is {arguments.input_size}; it must be above 0")
     return chosen
 
 
-def run(arguments, chosen):
+def run(arguments, data, chosen):
     """Prepare the data, train, test, and write the result folder, or find it finished."""
     network = zoo.parse(arguments.ANN).architecture
     names = [arguments.dataset_name, arguments.challenge, network]
@@ -103,7 +102,7 @@ def run(arguments, chosen):
     place = Path(dataset, challenge, ann, mode)
     folder = arguments.results_path / place
     with folders.locked(folder):  # first of all: a disk that cannot be written is known now
-        store = Store(find_data(arguments, arguments.datasets_path / dataset / challenge))
+        store = data.open()
         identity |= {"split_sha256": store.split_sha256, "data": store.key}
         if identities.finished(folder, identity):
             print(f"already finished: {folder}")
@@ -153,23 +152,11 @@ def train_and_test(store, identity, chosen, folder, logs):
     identities.unsign(folder)
 
 
-def find_data(arguments, folder):
-    """The folder of the six HDF5 files: made from the collection, or as the authors released it."""
-    given = (arguments.metadata_path, arguments.jpg_images_path)
-    if given == (None, None):
-        return folder
-    if None in given:
-        raise InputError("--metadata_path and --jpg_images_path go together; one is missing")
-    return collection.prepare(
-        *given,
-        arguments.challenge,
-        folder,
-        arguments.split,
-        arguments.split_seed,
-        arguments.min_pictures,
-        id_column=arguments.id_column,
-        drop_labels=arguments.drop_labels,
-    )
+def data_from(arguments):
+    """The Data that the flags name."""
+    names = [field.name for field in fields(Data)]
+    given = {name: getattr(arguments, name) for name in names}
+    return Data(**given | {"drop_labels": tuple(arguments.drop_labels)})
 
 
 if __name__ == "__main__":

@@ -310,8 +310,8 @@ def spoil(collection, how):
         ("size", "MobileNet"),
         ("min pictures", "100"),
         ("dataset name", ".."),
-        ("half given", "--jpg_images_path"),
-        ("split seed", "--split_seed"),
+        ("half given", "jpg_images_path"),
+        ("split seed", "split_seed"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(collection, tmp_path, capsys, how, named):

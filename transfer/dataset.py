@@ -1,0 +1,133 @@
+"""The data of one challenge: which labelled pictures, how split, and their data set on disk."""
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.errors import InputError
+from transfer import metadata, splits
+from transfer.progress import Progress
+from transfer.result_folder import result_folder, safe_name, sha256
+
+
+@dataclass(frozen=True)
+class Data:
+    """The labelled pictures of one challenge, checked as far as a look at the names goes.
+
+    dataset_name: names the folders. challenge: a name in metadata.CHALLENGES or a column.
+    datasets_path: where data sets lie, each in <dataset_name>/<challenge>. metadata_path,
+    jpg_images_path: the collection, a CSV and a folder of pictures; without both, the six HDF5
+    files as their authors released them are expected in <dataset_name>/<challenge>. id_column: of
+    the CSV. split: a name in splits.PROTOCOLS, or `column=NAME` for a split that the CSV gives.
+    split_seed: of a drawn split. min_pictures: classes with fewer are left out. drop_labels:
+    labels that name no class.
+
+    Raises:
+        InputError: a value that cannot be, or a CSV or folder that is not there.
+    """
+
+    dataset_name: str
+    challenge: str
+    datasets_path: Path
+    metadata_path: Path | None = None
+    jpg_images_path: Path | None = None
+    id_column: str = "ImageId"
+    split: str = "sabatelli2018"
+    split_seed: int = 42
+    min_pictures: int = 1
+    drop_labels: tuple[str, ...] = metadata.ANONYMOUS
+
+    def __post_init__(self):
+        safe_name(self.dataset_name), safe_name(self.challenge)
+        protocol, _, column = self.split.partition("=")
+        if protocol not in splits.PROTOCOLS or (protocol == "column") != bool(column):
+            drawn = [name for name in splits.PROTOCOLS if name != "column"]
+            accepted = ", ".join([*drawn, "column=NAME"])
+            raise InputError(f"split is {self.split!r}; accepted: {accepted}")
+        if self.split_seed < 0:
+            raise InputError(f"split_seed is {self.split_seed}; it must be 0 or more")
+        if (self.metadata_path is None) != (self.jpg_images_path is None):
+            raise InputError("metadata_path and jpg_images_path go together; one is missing")
+        if self.metadata_path is not None and not Path(self.metadata_path).is_file():
+            raise InputError(f"file {self.metadata_path} does not exist or is no file")
+        if self.jpg_images_path is not None and not Path(self.jpg_images_path).is_dir():
+            raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
+
+    @property
+    def identity(self):
+        """What a run's identity says of its data before they are there; the rest is in Store."""
+        return {"dataset": self.dataset_name, "challenge": self.challenge}
+
+    @property
+    def settings(self):
+        """Everything but the files that decides the data set's content, for digest and manifest."""
+        return {
+            "challenge": self.challenge,
+            "split": self.split,
+            "seed": self.split_seed,
+            "min_pictures": self.min_pictures,
+            "id_column": self.id_column,
+            "drop_labels": list(self.drop_labels),
+        }
+
+    def open(self):
+        """Find or make the data set.
+
+        A made one is named by a digest of the CSV, the pictures and the settings, so a changed CSV
+        never meets a stale split; whoever asks for the same digest shares it. It holds split.csv,
+        report.csv, manifest.json and the six HDF5 files.
+
+        Returns:
+            transfer.store.Store.
+
+        Raises:
+            InputError: see metadata.read, metadata.join, splits.assign, Store.
+        """
+        from transfer.store import Store
+
+        place = Path(self.datasets_path, safe_name(self.dataset_name), safe_name(self.challenge))
+        if self.metadata_path is None:
+            return Store(place)
+        read = self._read()  # whatever is wrong with the CSV is told before a folder is made
+        key = splits.key(self.metadata_path, self.jpg_images_path, **self.settings)
+        with result_folder(place / key) as result:
+            if result.finished:
+                print(f"data set found in {result.path}", flush=True)
+            else:
+                result.about = self._make(*read, result.path)
+        return Store(place / key)
+
+    def _read(self):
+        column = self.split.partition("=")[2] or None
+        return metadata.read(
+            self.metadata_path, self.challenge, self.id_column, column, self.drop_labels
+        )
+
+    def _make(self, rows, findings, folder):
+        """Write the data set into a folder; what its manifest says."""
+        from transfer import storing
+
+        unwanted = [finding.id for finding in findings if finding.kind == "label dropped"]
+        pictures, unjoined = metadata.join(
+            rows, self.jpg_images_path, _report("pictures read"), left_out=unwanted
+        )
+        protocol = self.split.partition("=")[0]
+        chosen, dropped = splits.assign(pictures, protocol, self.split_seed, self.min_pictures)
+        findings = [*findings, *unjoined, *dropped]
+        print(metadata.summary(findings), flush=True)
+        splits.write_csv(chosen, folder / "split.csv")
+        metadata.write_report(findings, folder / "report.csv")
+        storing.write(chosen, self.jpg_images_path, folder, _report("pictures stored"))
+        return {
+            "csv": str(self.metadata_path),
+            "csv_sha256": sha256(self.metadata_path),
+            "split_sha256": sha256(folder / "split.csv"),
+            "toy": all("_TOY-" in row.id for row in chosen),
+            **self.settings,
+        }
+
+
+def _report(what):
+    """A report(done, total) that shows how far something is."""
+    started = functools.cache(lambda total: Progress(total, what))
+    return lambda done, total: started(total).advance()
