@@ -33,7 +33,7 @@ from benchmarks import compare, photographs
 from benchmarks.compare import Compared
 from models.command import exit_code
 from models.errors import InputError
-from transfer import features, scenarios, storing
+from transfer import features, scenarios
 from transfer import store as stores
 from transfer.recipes import sabatelli2018
 from transfer.toy import pretrain
@@ -110,7 +110,7 @@ def paint_store(folder, count):
         split = "test" if number >= first_test else "val" if number % 5 == 4 else "train"
         rows.append(SimpleNamespace(id=str(number), label=work.artist, split=split, path=path))
     (folder / "toy_store").mkdir()
-    storing.write(rows, pictures, folder / "toy_store")
+    stores.write(rows, pictures, folder / "toy_store")
     return stores.Store(folder / "toy_store")
 
 

@@ -6,7 +6,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from transfer import store as stores
-from transfer import storing
 
 LONG = 1500  # pixels: the side that the pipeline's bounds are stated for
 SHORT = (1125, 1500)  # from 4:3 to square, so that every one decodes to 224 at a quarter
@@ -69,7 +68,7 @@ def write_store(folder, pictures, names, counts):
         for i in range(count)
     ]
     folder.mkdir()
-    storing.write(rows, pictures, folder)
+    stores.write(rows, pictures, folder)
     return stores.Store(folder)
 
 

@@ -34,7 +34,7 @@ from benchmarks import compare, photographs
 from benchmarks.compare import Compared
 from models import backend
 from models.command import exit_code
-from transfer.untuned import untuned
+from transfer.store import untuned
 
 SIZE = 224  # pixels, of most networks in models.zoo
 BATCH = 32  # Sabatelli et al. 2018, section 2.3

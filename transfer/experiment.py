@@ -14,7 +14,7 @@ from pathlib import Path
 from models import backend, zoo
 from models.command import exit_code
 from models.errors import InputError
-from transfer import decoding, folders, identities, metadata, recipe, splits
+from transfer import folders, identities, metadata, pictures, recipe, splits
 from transfer.dataset import Data
 from transfer.recipes import sabatelli2018
 
@@ -127,7 +127,7 @@ def identify(arguments, chosen):
         "weights": weights,
         "weights_sha256": None if known else folders.sha256(weights),
         "input_size": arguments.input_size or zoo.parse(arguments.ANN).size,
-        "decoding": decoding.VERSION,
+        "decoding": pictures.DECODING,
         **asdict(chosen),
     }
 

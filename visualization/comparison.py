@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from transfer import folders
-from visualization import sources
+from transfer.pictures import find_files, read_batches
 from visualization.optvis.scores import channel_scores
 
 AT_A_TIME = 8  # pictures
@@ -28,7 +28,7 @@ def given(paths):
     """Find pictures.
 
     Args:
-        paths: as sources.found takes them; none for no comparison.
+        paths: as find_files takes them; none for no comparison.
 
     Returns:
         Pictures, or None without paths.
@@ -38,7 +38,7 @@ def given(paths):
     """
     if not paths:
         return None
-    files = sources.found(paths)
+    files = find_files(paths)
     sha256 = folders.sha256_of_all(files)
     about = {"paths": list(map(str, paths)), "count": len(files), "sha256": sha256}
     return Pictures(files, about)
@@ -61,7 +61,7 @@ def best_pictures(job, files, say=print):
     names, size = [], job.identity["size"]
 
     def pictures():
-        for read, batch in sources.batches(files, size, AT_A_TIME, say):
+        for read, batch in read_batches(files, size, AT_A_TIME, say):
             names.extend(read)
             yield batch
 

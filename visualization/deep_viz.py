@@ -16,8 +16,9 @@ from models import backend
 from models.command import exit_code
 from models.errors import InputError
 from transfer import folders
+from transfer.pictures import find_files, proportion, read_all
 from transfer.toy import pretrain
-from visualization import checks, figures, mask_files, sources, views
+from visualization import checks, figures, mask_files, views
 from visualization import networks as opened
 from visualization.methods import METHODS
 from visualization.visual_backprop import FORMS
@@ -77,7 +78,7 @@ def main(argv=None):
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # methods are compiled one by one
     check_flags(arguments)
     given = arguments.pictures or sorted((ROOT / "figures").glob("*.jpg"))
-    files = list(dict.fromkeys(sources.found(given)))
+    files = list(dict.fromkeys(find_files(given)))
     if len(files) > MOST_ROWS:
         print(f"{len(files)} pictures: the figure shows the first {MOST_ROWS}")
     files = files if arguments.masks else files[:MOST_ROWS]
@@ -165,13 +166,13 @@ def looks(networks, seen, settings, tile):
     ]
     rows = []
     everywhere = [file for file in seen[0] if all(file in found for found in seen)]
-    for file, picture in sources.read(everywhere, tile):
+    for file, picture in read_all(everywhere, tile):
         masks = [
             (mask, views.caption(network, found[file]))
             for network, found in zip(networks, seen, strict=True)
             for mask in found[file].masks
         ]
-        rows.append((file.stem, sources.proportion(file), picture, masks))
+        rows.append((file.stem, proportion(file), picture, masks))
     return figures.saliency_figure(titles, rows, tile)
 
 

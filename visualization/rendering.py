@@ -12,7 +12,8 @@ import models
 from models import backend, graph
 from models.errors import InputError
 from transfer import folders
-from visualization import records, sources
+from transfer.pictures import find_files, read_all
+from visualization import records
 from visualization.optvis import maco, param
 from visualization.optvis.render import render_channels
 
@@ -84,7 +85,7 @@ def job(arguments):
     network = graph.cut(model, [arguments.layer], (size, size), arguments.dtype)
     channels = _channels(wanted, network.output[arguments.layer].shape[-1], arguments.layer)
     source = arguments.model.partition(":")[2] or arguments.model
-    spectrum = sources.found(arguments.spectrum) if arguments.spectrum else None
+    spectrum = find_files(arguments.spectrum) if arguments.spectrum else None
     identity = {name: getattr(arguments, name) for name in ("model", "layer", "steps", "size")}
     identity |= {name: getattr(arguments, name) for name in ("dtype", "seed", "param")}
     identity |= {
@@ -147,7 +148,7 @@ def _layer_activations(layer):
 
 
 def _arrays(files, size):
-    return (array / 255.0 for _, array in sources.read(files, size))
+    return (array / 255.0 for _, array in read_all(files, size))
 
 
 def rendered(job, channels, progress):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from models.errors import InputError
-from visualization import sources
+from transfer.pictures import read_batches
 from visualization.integrated_gradients import attributions
 from visualization.methods import METHODS
 from visualization.networks import output_of
@@ -110,7 +110,7 @@ def views(network, files, settings, say=print, left_out=print):
     target = network.class_index(settings.target)
     outputs = output_of(network, settings.batch_size)
     numbers = {file: number for number, file in enumerate(files, 1)}
-    for names, pictures in sources.batches(files, network.size, AT_A_TIME, left_out):
+    for names, pictures in read_batches(files, network.size, AT_A_TIME, left_out):
         scores = outputs(pictures)
         predicted = [None] * len(names) if scores is None else scores.argmax(axis=-1)
         shown = predicted if target is None else [target] * len(names)

@@ -1,4 +1,7 @@
-"""Finding and checking picture files; every kind of bad file is really made."""
+"""Picture files found, checked, encoded and read; every kind of bad file is really made.
+
+Stored bytes are decoded by TensorFlow and compared with pixels known beforehand.
+"""
 
 import hashlib
 import io
@@ -12,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from models.errors import InputError
@@ -175,3 +180,276 @@ def test_names_come_back_as_the_file_system_holds_them(write_file, tmp_path):
     write_file(saved(noise(), "JPEG"), name)
     assert pictures.find_pictures(tmp_path) == [name]
     assert pictures.inspect_all(tmp_path, [name])[0].problem is None
+
+
+# ---- stored bytes
+
+# Four flat quarters, 32x48 (height, width): JPEG keeps flat blocks within a few grey levels.
+QUARTERS = np.zeros((32, 48, 3), np.uint8)
+QUARTERS[:16, :24] = 200, 40, 40
+QUARTERS[:16, 24:] = 40, 180, 60
+QUARTERS[16:, :24] = 50, 60, 190
+QUARTERS[16:, 24:] = 230, 220, 90
+JPEG_ERROR = 6  # grey levels
+
+
+def rgb():
+    return Image.fromarray(QUARTERS)
+
+
+def fine(image, kind, **options):
+    """saved(), JPEGs as 4:4:4, or colours would bleed over the quarters' edges."""
+    if kind == "JPEG":
+        options = {"quality": 95, "subsampling": 0, **options}
+    return saved(image, kind, **options)
+
+
+def exif(orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    return tags
+
+
+def decoded(data):
+    """The stored bytes as TensorFlow's own decoder for their kind reads them."""
+    import tensorflow as tf
+
+    decode = tf.io.decode_jpeg if data[:2] == b"\xff\xd8" else tf.io.decode_png
+    return decode(data, channels=3).numpy().astype(int)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_plain_files_are_stored_byte_for_byte(write_file, mode, kind):
+    image = rgb().convert(mode)
+    options = {"exif": exif(1)} if mode == "RGB" else {}
+    data = fine(image, kind, **options)
+    path = write_file(data, "any.bin")
+    assert pictures.encoded(path) == data
+    error = np.abs(decoded(data) - np.asarray(image.convert("RGB"), int)).max()
+    assert error <= (JPEG_ERROR if kind == "JPEG" else 0)
+
+
+def half_clear(mode):
+    image = rgb().convert(mode)
+    alpha = np.full(QUARTERS.shape[:2], 255, np.uint8)
+    alpha[:, :24] = 0
+    image.putalpha(Image.fromarray(alpha))
+    return image
+
+
+def on_white(pixels):
+    pixels = pixels.copy()
+    pixels[:, :24] = 255
+    return pixels
+
+
+GREY = np.asarray(rgb().convert("L").convert("RGB"))
+PALETTE = rgb().quantize(4, dither=Image.Dither.NONE)
+CLEAR_INDEX = PALETTE.getpixel((0, 0))
+ON_WHITE_PALETTE = QUARTERS.copy()
+ON_WHITE_PALETTE[:16, :24] = 255
+WORDS = (np.asarray(rgb().convert("L")).astype(np.uint16)) * 257
+LOSSLESS = {
+    "RGBA PNG": (fine(half_clear("RGB"), "PNG"), on_white(QUARTERS)),
+    "grey and alpha PNG": (fine(half_clear("L"), "PNG"), on_white(GREY)),
+    "RGBA WebP": (fine(half_clear("RGB"), "WEBP", lossless=True), on_white(QUARTERS)),
+    "RGBA TIFF": (fine(half_clear("RGB"), "TIFF"), on_white(QUARTERS)),
+    "palette": (fine(PALETTE, "PNG"), QUARTERS),
+    "palette, clear": (fine(PALETTE, "PNG", transparency=CLEAR_INDEX), ON_WHITE_PALETTE),
+    "RGB, clear": (fine(rgb(), "PNG", transparency=(200, 40, 40)), ON_WHITE_PALETTE),
+    "GIF": (fine(PALETTE, "GIF"), QUARTERS),
+    "GIF, clear": (fine(PALETTE, "GIF", transparency=CLEAR_INDEX), ON_WHITE_PALETTE),
+    "16-bit PNG": (fine(Image.fromarray(WORDS), "PNG"), GREY),
+    "16-bit TIFF": (fine(Image.fromarray(WORDS), "TIFF"), GREY),
+    "32-bit TIFF of 16 bits": (fine(Image.fromarray(WORDS.astype(np.int32)), "TIFF"), GREY),
+    "1-bit": (fine(rgb().convert("1", dither=0), "PNG"), (GREY > 127) * 255),
+    "BMP": (fine(rgb(), "BMP"), QUARTERS),
+    "TIFF": (fine(rgb(), "TIFF", compression="tiff_lzw"), QUARTERS),
+    "TIFF, turned": (fine(rgb(), "TIFF", exif=exif(6)), np.rot90(QUARTERS, -1)),
+    "PNG, turned": (fine(rgb(), "PNG", exif=exif(3)), np.rot90(QUARTERS, 2)),
+    "PNG without its end": (fine(rgb(), "PNG")[:-12], QUARTERS),
+}
+
+
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_other_files_become_png_with_exactly_the_right_pixels(write_file, kind):
+    data, pixels = LOSSLESS[kind]
+    path = write_file(data)
+    assert pictures.inspect(path).problem is None
+    stored = pictures.encoded(path)
+    assert stored[:8] == b"\x89PNG\r\n\x1a\n" and stored != data
+    np.testing.assert_array_equal(decoded(stored), pixels)
+
+
+def test_16_bit_greys_are_scaled_not_clipped(write_file):
+    ramp = np.arange(0, 65536, 257, np.uint16).reshape(16, 16)
+    stored = pictures.encoded(write_file(fine(Image.fromarray(ramp), "PNG")))
+    np.testing.assert_array_equal(decoded(stored)[..., 0].ravel(), np.arange(256))
+
+
+def test_partly_transparent_pixels_are_mixed_with_white(write_file):
+    image = Image.new("RGBA", (4, 4), (100, 0, 200, 51))  # a fifth: 255 + (c - 255) / 5
+    stored = pictures.encoded(write_file(fine(image, "PNG")))
+    assert decoded(stored)[0, 0].tolist() == [224, 204, 244]
+
+
+# EXIF 2.3, tag 0x0112: what stands the stored picture upright.
+UPRIGHT = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.transpose(1, 0, 2),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda a: np.rot90(a, 1),
+}
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+def test_jpegs_turned_by_exif_are_stored_upright_as_fine_jpeg(write_file, orientation):
+    stored = pictures.encoded(write_file(fine(rgb(), "JPEG", exif=exif(orientation))))
+    with Image.open(io.BytesIO(stored)) as image:
+        assert image.format == "JPEG" and not image.getexif()
+        assert image.layer[0][1:3] == (1, 1)  # 4:4:4: luma is not sampled finer than colour
+    upright = UPRIGHT[orientation](QUARTERS.astype(int))
+    assert np.abs(decoded(stored) - upright).max() <= JPEG_ERROR
+
+
+def test_cmyk_jpegs_become_rgb_jpegs(write_file):
+    stored = pictures.encoded(write_file(fine(rgb().convert("CMYK"), "JPEG")))
+    assert stored[:2] == b"\xff\xd8"
+    with Image.open(io.BytesIO(stored)) as image:
+        assert image.mode == "RGB"
+    assert np.abs(decoded(stored) - QUARTERS).max() <= JPEG_ERROR
+
+
+def test_damaged_exif_does_not_cost_the_picture(write_file):
+    data = fine(rgb(), "JPEG", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x09broken")
+    path = write_file(data)
+    assert pictures.inspect(path).problem is None
+    assert pictures.encoded(path) == data
+
+
+def test_a_turn_is_made_though_the_exif_is_damaged_behind_it(write_file):
+    tags = exif(6)
+    tags[0x013B] = "an artist whose name is cut"
+    path = write_file(fine(rgb(), "JPEG", exif=tags.tobytes()[:-20]))
+    upright = UPRIGHT[6](QUARTERS.astype(int))
+    assert np.abs(decoded(pictures.encoded(path)) - upright).max() <= JPEG_ERROR
+
+
+def test_a_jpeg_with_previews_counts_as_one_picture(write_file):
+    data = fine(rgb(), "MPO", save_all=True, append_images=[rgb().reduce(4)])
+    path = write_file(data)
+    assert pictures.inspect(path).problem is None
+    assert decoded(pictures.encoded(path)).shape == QUARTERS.shape
+
+
+def test_smaller_copies_inside_a_tiff_are_not_pages(write_file):
+    small = rgb().reduce(2)
+    small.encoderinfo = {"tiffinfo": {254: 1}}
+    path = write_file(fine(rgb(), "TIFF", save_all=True, append_images=[small]))
+    with Image.open(path) as image:
+        assert image.n_frames == 2
+    assert pictures.inspect(path).problem is None
+    assert decoded(pictures.encoded(path)).shape == QUARTERS.shape
+
+
+WHOLE = [
+    fine(rgb(), "JPEG", exif=exif(6)),
+    fine(rgb().convert("L"), "JPEG", progressive=True),
+    fine(rgb(), "PNG"),
+    fine(rgb().quantize(8), "PNG"),
+    fine(rgb(), "BMP"),
+    fine(rgb(), "TIFF"),
+    fine(rgb(), "WEBP"),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_whatever_inspect_passes_tensorflow_can_decode(tmp_path_factory, data):
+    """Bytes overwritten or cut off anywhere: no file is passed that would stop a training."""
+    whole = data.draw(st.sampled_from(WHOLE))
+    damaged = bytearray(whole)
+    for _ in range(data.draw(st.integers(0, 2))):
+        damaged[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    damaged = damaged[: len(whole) - data.draw(st.integers(0, 40))]
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(damaged)
+    if pictures.inspect(path).problem is None:
+        pixels = decoded(pictures.encoded(path))
+        assert pixels.ndim == 3 and pixels.shape[2] == 3
+    else:
+        with pytest.raises(InputError):
+            pictures.encoded(path)
+
+
+# ---- arrays
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.bmp"])
+def test_a_picture_of_two_halves(name, tmp_path):
+    pixels = np.zeros((64, 64, 3), "uint8")
+    pixels[:32] = 200, 100, 50
+    Image.fromarray(pixels).save(tmp_path / name)
+    read = pictures.read(tmp_path / name, 16)
+    assert read.shape == (16, 16, 3) and read.dtype == np.float32
+    assert np.abs(read[:7] - (200, 100, 50)).max() < 8 and read[9:].max() < 8
+
+
+def test_half_the_size_is_the_mean_of_four(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), "uint8")
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    means = pixels.reshape(16, 2, 16, 2, 3).mean((1, 3))
+    np.testing.assert_allclose(pictures.read(tmp_path / "a.png", 16), means, atol=1e-3)
+
+
+@pytest.mark.parametrize("factor", [3, 5])
+def test_far_smaller_is_the_mean_of_all(factor, tmp_path):
+    """No pixel is passed over, as interpolation between neighbours would."""
+    pixels = np.random.default_rng(0).integers(0, 256, (8 * factor, 8 * factor, 3), "uint8")
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    means = pixels.reshape(8, factor, 8, factor, 3).mean((1, 3))
+    np.testing.assert_allclose(pictures.read(tmp_path / "a.png", 8), means, atol=1e-3)
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff\xe0 cut"])
+def test_what_is_no_picture_is_named(data, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(data)
+    with pytest.raises(InputError, match=r"picture .*bad\.jpg: "):
+        pictures.read(tmp_path / "bad.jpg", 8)
+    with pytest.raises(InputError, match=r"picture .*absent\.jpg: "):
+        pictures.read(tmp_path / "absent.jpg", 8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "inner").mkdir()
+    for number, name in enumerate(["b.png", "a.png", "inner/c.png"]):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / name)
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG")
+    return tmp_path
+
+
+def test_files_and_folders_stand_for_their_pictures(folder):
+    files = [folder / "b.png", folder / "a.png"]
+    assert pictures.find_files(files) == files
+    names = [path.relative_to(folder).as_posix() for path in pictures.find_files([folder])]
+    assert names == ["a.png", "b.png", "broken.png", "inner/c.png"]
+    (folder / "empty").mkdir()
+    for paths in ([], [folder / "absent"], [folder / "empty"]):
+        with pytest.raises(InputError):
+            pictures.find_files(paths)
+
+
+def test_batches_leave_out_what_cannot_be_read_and_say_so(folder):
+    said = []
+    found = list(pictures.read_batches(pictures.find_files([folder]), 4, 2, said.append))
+    assert [[path.name for path in names] for names, _ in found] == [["a.png", "b.png"], ["c.png"]]
+    assert [array[:, 0, 0, 0].tolist() for _, array in found] == [[1, 0], [2]]
+    assert found[1][1].shape == (1, 4, 4, 3) and found[1][1].dtype == np.float32
+    assert len(said) == 1 and "broken.png" in said[0]
+    with pytest.raises(InputError, match=r"none of 1 pictures"):
+        list(pictures.read_batches([folder / "broken.png"], 4, 2, said.append))

@@ -11,10 +11,8 @@ from PIL import Image
 
 from models.errors import InputError
 from transfer import store as stores
-from transfer import storing
-from transfer.decoding import decode
-from transfer.store import Store, epochs
-from transfer.untuned import untuned
+from transfer.pictures import decode
+from transfer.store import Store, epochs, untuned
 
 COLOURS = {"red": (200, 30, 30), "Grün": (30, 180, 40), 'blue "b"\n': (20, 40, 190)}
 
@@ -40,7 +38,7 @@ def made(tmp_path):
     pictures.mkdir()
     folder.mkdir()
     rows = make_rows(pictures)
-    storing.write(rows, pictures, folder)
+    stores.write(rows, pictures, folder)
     return SimpleNamespace(rows=rows, pictures=pictures, folder=folder)
 
 
@@ -178,9 +176,9 @@ def test_large_scan_is_not_decoded_whole():
 
 
 def test_too_many_classes_are_refused(tmp_path):
-    rows = [SimpleNamespace(label=str(i)) for i in range(storing.MAX_CLASSES + 1)]
+    rows = [SimpleNamespace(label=str(i)) for i in range(stores.MAX_CLASSES + 1)]
     with pytest.raises(InputError, match="--min_pictures"):
-        storing.write(rows, tmp_path, tmp_path)
+        stores.write(rows, tmp_path, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -189,14 +187,14 @@ def test_as_many_classes_as_allowed_fit(tmp_path):
     rows = [
         SimpleNamespace(id=f"{s}{i}", label=f"class {i:04d}", split=s, path="a.jpg")
         for s in stores.SPLITS
-        for i in range(storing.MAX_CLASSES)
+        for i in range(stores.MAX_CLASSES)
     ]
-    storing.write(rows, tmp_path, tmp_path)
-    assert len(Store(tmp_path).classes) == storing.MAX_CLASSES
+    stores.write(rows, tmp_path, tmp_path)
+    assert len(Store(tmp_path).classes) == stores.MAX_CLASSES
 
 
 def test_no_pass_is_tuned(tmp_path):
-    """TensorFlow's tuning thread holds up the end of a pass (transfer.untuned)."""
+    """TensorFlow's tuning thread holds up the end of a pass (store.untuned)."""
     found = tf.data.Dataset.range(3)
     assert found.options().autotune.enabled is None
     assert untuned(found).options().autotune.enabled is False

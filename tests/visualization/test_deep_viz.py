@@ -14,7 +14,8 @@ from PIL import Image
 
 from models import network, released, weights
 from tests.models.test_released_networks import as_keras_2, by_hand
-from visualization import deep_viz, networks, sources, views
+from transfer.pictures import proportion, read_all
+from visualization import deep_viz, networks, views
 from visualization.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +93,7 @@ def test_networks_of_other_sizes_and_a_broken_picture(files, pictures, tmp_path,
         (12, 12),
     ]
     model = weights.saved(specs[0])
-    picture = dict(sources.read([pictures / "blue.png"], 8))[pictures / "blue.png"]
+    picture = dict(read_all([pictures / "blue.png"], 8))[pictures / "blue.png"]
     expected = METHODS["visual_backprop"](model)(picture[None])[0]
     assert_allclose(np.load(masks / found[0]["mask"]), expected, atol=1e-6)
     probability = model.predict_on_batch(picture[None]).max()
@@ -204,10 +205,10 @@ def test_logits_are_scores_and_features_are_no_classes(tmp_path):
 
 
 def test_proportion_and_range_of_pictures(pictures, tmp_path):
-    assert sources.proportion(pictures / "blue.png") == 2
+    assert proportion(pictures / "blue.png") == 2
     white = tmp_path / "white.png"
     Image.new("RGB", (149, 211), "white").save(white)
-    ((_, array),) = sources.read([white], 64)
+    ((_, array),) = read_all([white], 64)
     assert array.max() <= 255 and array.min() > 254.99
     assert_array_equal(array.shape, (64, 64, 3))
 

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from visualization import figures, render, rendering, sheet, sources
+from transfer.pictures import read_all
+from visualization import figures, render, rendering, sheet
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +74,7 @@ def test_a_whole_folder(network, pictures, tmp_path, capsys):
     model = keras.models.load_model(network)
     scores = [
         float(np.mean(model(array[None])[..., 3]))
-        for _, array in sources.read(sorted(pictures.glob("*.png")), 16)
+        for _, array in read_all(sorted(pictures.glob("*.png")), 16)
     ]
     assert record["best_picture_score"] == pytest.approx(max(scores), rel=1e-4)
     assert record["best_picture"].endswith(f"{int(np.argmax(scores))}.png")

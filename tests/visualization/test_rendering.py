@@ -7,7 +7,8 @@ from PIL import Image
 
 from models import backend
 from models.errors import InputError
-from visualization import render, rendering, sources
+from transfer.pictures import read_all
+from visualization import render, rendering
 from visualization.optvis import maco
 
 SIDE = 16
@@ -91,7 +92,7 @@ def test_spectrum_of_the_pictures_content(job, tmp_path):
     assert first.identity == second.identity and first.identity["spectrum_sha256"]
     # brightness is not lost where a resized picture's pixels are no whole numbers
     files = sorted((tmp_path / "a").iterdir())
-    exact = maco.magnitude([array / 255 for _, array in sources.read(files, SIDE)], SIDE)
+    exact = maco.magnitude([array / 255 for _, array in read_all(files, SIDE)], SIDE)
     np.testing.assert_allclose(first.spectrum, exact, rtol=1e-5, atol=1e-5)
     Image.fromarray(noise[0] // 2).save(tmp_path / "a" / "0.png")
     assert job(model, *maco_of, str(tmp_path / "a")).identity != first.identity

@@ -14,7 +14,7 @@ from keras import ops
 from models.backend import forward
 from models.errors import InputError
 from models.graph import cut
-from transfer.untuned import untuned
+from transfer.store import untuned
 from visualization.optvis import redirected_relu
 from visualization.optvis.bounds import whole_number
 from visualization.optvis.guard import guarded, scaled
