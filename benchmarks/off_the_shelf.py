@@ -24,9 +24,9 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
+import pandas
 from PIL import Image
 
 from benchmarks import compare, photographs
@@ -108,9 +108,9 @@ def paint_store(folder, count):
         path = f"{number}.jpg"
         Image.fromarray(work.pixels).save(pictures / path, quality=90)
         split = "test" if number >= first_test else "val" if number % 5 == 4 else "train"
-        rows.append(SimpleNamespace(id=str(number), label=work.artist, split=split, path=path))
+        rows.append(dict(id=str(number), label=work.artist, split=split, path=path))
     (folder / "toy_store").mkdir()
-    stores.write(rows, pictures, folder / "toy_store")
+    stores.write(pandas.DataFrame(rows), pictures, folder / "toy_store")
     return stores.Store(folder / "toy_store")
 
 

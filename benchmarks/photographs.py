@@ -1,8 +1,7 @@
 """Invented JPEG pictures of the size of a museum's photographs, and stores made of them."""
 
-from types import SimpleNamespace
-
 import numpy as np
+import pandas
 from PIL import Image, ImageDraw
 
 from transfer import store as stores
@@ -58,7 +57,7 @@ def write_store(folder, pictures, names, counts):
         transfer.store.Store.
     """
     rows = [
-        SimpleNamespace(
+        dict(
             id=f"{split}-{i}",
             label=f"class {i % CLASSES}",
             split=split,
@@ -68,7 +67,7 @@ def write_store(folder, pictures, names, counts):
         for i in range(count)
     ]
     folder.mkdir()
-    stores.write(rows, pictures, folder)
+    stores.write(pandas.DataFrame(rows), pictures, folder)
     return stores.Store(folder)
 
 

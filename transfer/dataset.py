@@ -1,11 +1,14 @@
 """The data of one challenge: which labelled pictures, how split, and their data set on disk."""
 
 import functools
+import hashlib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import InputError
 from transfer import metadata, splits
+from transfer.pictures import find_pictures
 from transfer.progress import Progress
 from transfer.result_folder import result_folder, safe_name, sha256
 
@@ -89,7 +92,7 @@ class Data:
         if self.metadata_path is None:
             return Store(place)
         read = self._read()  # whatever is wrong with the CSV is told before a folder is made
-        key = splits.key(self.metadata_path, self.jpg_images_path, **self.settings)
+        key = digest(self.metadata_path, self.jpg_images_path, self.settings)
         with result_folder(place / key) as result:
             if result.finished:
                 print(f"data set found in {result.path}", flush=True)
@@ -103,28 +106,47 @@ class Data:
             self.metadata_path, self.challenge, self.id_column, column, self.drop_labels
         )
 
-    def _make(self, rows, findings, folder):
+    def _make(self, rows, findings, toy, folder):
         """Write the data set into a folder; what its manifest says."""
-        from transfer import storing
+        from transfer import store
 
-        unwanted = [finding.id for finding in findings if finding.kind == "label dropped"]
+        dropped = findings["id"][findings["kind"] == "label dropped"]
         pictures, unjoined = metadata.join(
-            rows, self.jpg_images_path, _report("pictures read"), left_out=unwanted
+            rows, self.jpg_images_path, _report("pictures read"), left_out=dropped
         )
         protocol = self.split.partition("=")[0]
-        chosen, dropped = splits.assign(pictures, protocol, self.split_seed, self.min_pictures)
-        findings = [*findings, *unjoined, *dropped]
+        chosen, left_out = splits.assign(pictures, protocol, self.split_seed, self.min_pictures)
+        findings = metadata.gather(findings, unjoined, left_out)
         print(metadata.summary(findings), flush=True)
-        splits.write_csv(chosen, folder / "split.csv")
+        splits.save(chosen, folder / "split.csv")
         metadata.write_report(findings, folder / "report.csv")
-        storing.write(chosen, self.jpg_images_path, folder, _report("pictures stored"))
+        store.write(chosen, self.jpg_images_path, folder, _report("pictures stored"))
         return {
             "csv": str(self.metadata_path),
             "csv_sha256": sha256(self.metadata_path),
             "split_sha256": sha256(folder / "split.csv"),
-            "toy": all("_TOY-" in row.id for row in chosen),
+            "toy": toy,
             **self.settings,
         }
+
+
+def digest(csv_path, folder, settings):
+    """16 hex digits that change with the CSV's bytes, any picture's size or time, any setting.
+
+    Data sets are stored and found under it, so that changed data never meet a stale split.
+
+    Args:
+        csv_path: of the CSV.
+        folder: of the pictures.
+        settings: dict that JSON can hold.
+    """
+    folder = Path(folder)
+    files = []
+    for name in find_pictures(folder):
+        status = (folder / name).stat()
+        files.append((name, status.st_size, status.st_mtime_ns))
+    text = json.dumps([sha256(csv_path), files, settings], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _report(what):

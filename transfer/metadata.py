@@ -1,17 +1,30 @@
-"""A CSV and a folder of pictures -> labelled pictures, and a report of all that does not fit."""
+"""A CSV and a folder of pictures -> labelled pictures, and a report of all that does not fit.
 
+Tables are pandas DataFrames of nothing but text: "007" and "NA" stay as a museum wrote them.
+"""
+
+import csv
+import difflib
+import io
 import re
 import unicodedata
-from collections import Counter, defaultdict
-from typing import NamedTuple
+from pathlib import Path
 
 from models.errors import InputError
-from transfer import delimited, pictures
+from transfer import pictures
+from transfer.result_folder import write_csv
 
 # The columns of the Rijksmuseum's metadata (Dublin Core in Dutch; Sabatelli et al. 2018).
 CHALLENGES = {"material": "dc_materiaal", "type": "dc_type", "artist": "dc_creator"}
 ANONYMOUS = ("anoniem", "anonymous", "onbekend", "unknown")
+TOY_COLUMN = "art_transfer_toy"  # holds 1 in every row of a collection that this project painted
 
+ROWS = ["id", "label", "split"]  # a usable line of the CSV; split is "" unless it was asked for
+PICTURES = [*ROWS, "path", "sha256"]  # path: posix, in the folder; sha256: of the file's bytes
+# what did not fit; id, picture and detail are "" where they do not apply
+FINDINGS = ["kind", "id", "picture", "detail"]
+
+_DELIMITERS = ",;\t"  # semicolon: what Excel writes in countries with a decimal comma
 _EXAMPLES = 5  # how many faults a message names: enough to see the pattern, short enough to read
 # UTF-8 sequences of two to four bytes written out as \xNN (RFC 3629, section 4).
 _ESCAPED = re.compile(
@@ -20,33 +33,6 @@ _ESCAPED = re.compile(
     r"|\\xf[0-7](?:\\x[89ab][0-9a-f]){3}",
     re.IGNORECASE,
 )
-
-
-class Row(NamedTuple):
-    """One usable line of the CSV; split is None unless a split column was asked for."""
-
-    id: str
-    label: str
-    split: str | None
-
-
-class Picture(NamedTuple):
-    """One row with its picture: posix path relative to the folder, sha256 of the file's bytes."""
-
-    id: str
-    label: str
-    split: str | None
-    path: str
-    sha256: str
-
-
-class Finding(NamedTuple):
-    """One thing that did not fit; id, picture and detail are "" where they do not apply."""
-
-    kind: str
-    id: str
-    picture: str
-    detail: str
 
 
 def label_column(challenge, columns=()):
@@ -63,89 +49,219 @@ def clean_label(text):
     return unicodedata.normalize("NFC", words)
 
 
+def read_csv(path, *required):
+    """Read a UTF-8 CSV (with or without byte order mark) that has a header line, strictly.
+
+    The delimiter (comma, semicolon or tab) is the one that finds most of the required names in the
+    header.
+
+    Args:
+        path: of the file.
+        required: columns that must be there once, each a tuple of names: of the first of them that
+            is there, else of the last.
+
+    Returns:
+        DataFrame of text: the header's names, trimmed; every row that is not blank, under the
+        number of its first line.
+
+    Raises:
+        InputError: the file is missing, empty or not UTF-8, a column is not there, a row has
+            another length than the header or a broken quote.
+    """
+    import pandas
+
+    text = _text(path)
+    records = _records(path, text, _delimiter(text, set().union(*required)))
+    _, header = next(records, (0, None))
+    if header is None:
+        raise InputError(f"file {path} is empty")
+    header = [name.strip() for name in header]
+    for names in required:
+        _check_column(path, header, next((n for n in names if n in header), names[-1]))
+    lines = dict(records)
+    return pandas.DataFrame(list(lines.values()), index=list(lines), columns=header, dtype=object)
+
+
 def read(csv_path, challenge, id_column="ImageId", split_column=None, drop_labels=ANONYMOUS):
     """Read the ids and labels of a challenge from a CSV file.
 
-    UTF-8 with or without byte order mark; comma, semicolon or tab. Returns (rows in the file's
-    order, findings "label dropped", "row without id", "duplicate id"). Rows whose label is empty or
-    in `drop_labels` (any case) are left out. InputError for a missing, empty or non-UTF-8 file, a
-    missing column, a row of the wrong length, no rows left, an id with two labels or splits.
+    Rows whose label is empty or in `drop_labels` (any case) are left out.
+
+    Returns:
+        (DataFrame of ROWS in the file's order, ids unique; DataFrame of FINDINGS "label dropped",
+        "row without id", "duplicate id"; whether every row says that it is of a toy collection).
+
+    Raises:
+        InputError: see read_csv; no rows left; an id with two labels or splits.
     """
-    wanted = {id_column, challenge, label_column(challenge), split_column}
-    header, records = delimited.read(csv_path, wanted)
-    column = label_column(challenge, header)
-    at_id = delimited.position(csv_path, header, id_column)
-    at_label = delimited.position(csv_path, header, column)
-    at_split = delimited.position(csv_path, header, split_column) if split_column else None
-    dropped = {"", *(clean_label(label).casefold() for label in drop_labels)}
-    rows, unnamed, findings = [], [], []
-    for line, fields in records:
-        name = unicodedata.normalize("NFC", fields[at_id].strip())
-        label = clean_label(fields[at_label])
-        if not name:
-            findings.append(Finding("row without id", "", "", f"line {line}"))
-        elif label.casefold() in dropped:
-            findings.append(Finding("label dropped", name, "", label))
-            unnamed += [Row(name, label, None)] if label else []
-        else:
-            split = None if at_split is None else fields[at_split].strip()
-            rows.append(Row(name, label, split))
-    if not rows:
+    split = [(split_column,)] if split_column else []
+    table = read_csv(csv_path, (id_column,), (challenge, label_column(challenge)), *split)
+    column = label_column(challenge, table.columns)
+    rows = _cleaned(table, id_column, column, split_column)
+    named = rows["id"] != ""
+    unwanted = {"", *(clean_label(label).casefold() for label in drop_labels)}
+    anonymous = rows["label"].str.casefold().isin(unwanted)
+    dropped, rows = rows[named & anonymous], rows[named & ~anonymous]
+    nameless = [f"line {line}" for line in table.index[~named]]
+    findings = gather(
+        findings_of("row without id", detail=nameless),
+        findings_of("label dropped", id=dropped["id"], detail=dropped["label"]),
+    )
+    if rows.empty:
         raise InputError(
             f"{csv_path} has no row with an id and a label in column {column!r}"
             f" ({summary(findings)})"
         )
-    kept, doubled = _one_each(rows, lambda row: row.id, csv_path)
+    kept = rows.drop_duplicates("id", ignore_index=True)
     # an id both anonymous and named is a contradiction, not an anonymous row to leave out
-    named = {row.id: row for row in kept}
-    claims = [Row(r.id, r.label, named[r.id].split) for r in unnamed if r.id in named]
-    _one_each([*kept, *claims], lambda row: row.id, csv_path)
-    return kept, findings + doubled
+    claims = dropped[(dropped["label"] != "") & dropped["id"].isin(kept["id"])]
+    claims = claims.assign(split=claims["id"].map(kept.set_index("id")["split"]))
+    _refuse_contradictions(gather(rows, claims), "id", csv_path)
+    doubled = rows[rows.duplicated("id")]
+    doubled = findings_of("duplicate id", id=doubled["id"], detail=doubled["label"])
+    toy = TOY_COLUMN in table and bool((table[[TOY_COLUMN]].map(str.strip) == "1").all(axis=None))
+    return kept, gather(findings, doubled), toy
 
 
 def join(rows, folder, report=None, left_out=()):
     """Find the picture of every row by its id, and check every picture found.
 
     An id may carry a picture's extension; with a "/" it is a path relative to `folder`, without one
-    a file name in any subfolder. Returns (Pictures sorted by id, findings "row without picture",
-    "picture without row", "unreadable picture", "several pictures", "byte-identical pictures",
-    "duplicate id"). Pictures of the ids in `left_out` (rows dropped on purpose) are no finding.
-    `report(done, total)` is called after each picture. InputError when no row has a picture.
+    a file name in any subfolder.
+
+    Args:
+        rows: DataFrame of ROWS, as read() gives it.
+        folder: of pictures.
+        report: called as report(done, total) after each picture.
+        left_out: ids of rows dropped on purpose; their pictures are no finding.
+
+    Returns:
+        (DataFrame of PICTURES sorted by id; DataFrame of FINDINGS "row without picture", "picture
+        without row", "unreadable picture", "several pictures", "byte-identical pictures",
+        "duplicate id").
+
+    Raises:
+        InputError: no row has a readable picture; two rows of one picture disagree.
     """
-    names, findings = _nameable(pictures.find_pictures(folder))
-    index = _index(names)
-    rows = sorted(rows, key=lambda row: row.id)
-    matches = [_candidates(index, row.id) for row in rows]
-    matched = sorted(set().union(*matches))
-    if not matched:
+    names, unnameable = _nameable(pictures.find_pictures(folder))
+    ways = _ways(names)
+    rows = rows.sort_values("id", kind="stable", ignore_index=True)
+    candidates = _candidates(rows, ways)
+    if candidates.empty:
         raise InputError(
-            f"no row has a picture in {folder}: an id is {rows[0].id!r},"
-            f" a picture {names[0] if names else findings[0].picture!r}"
+            f"no row has a picture in {folder}: an id is {rows['id'][0]!r},"
+            f" a picture {[*names, *unnameable['picture']][0]!r}"
         )
-    inspected = dict(zip(matched, pictures.inspect_all(folder, matched, report), strict=True))
-    found = []
-    for row, candidates in zip(rows, matches, strict=True):
-        picture, remarks = _chosen(row, candidates, inspected)
-        found += [picture] if picture else []
-        findings += remarks
-    if not found:
-        problem = next((i.problem for i in inspected.values() if i.problem), summary(findings))
+    candidates = _inspected(candidates, folder, report)
+    missing = rows[~rows["id"].isin(candidates["id"])]
+    found, remarks = _one_per_row(candidates)
+    findings = gather(unnameable, findings_of("row without picture", id=missing["id"]), remarks)
+    if found.empty:
+        problems = candidates.sort_values("path")["problem"]
+        problem = next(filter(None, problems), summary(findings))
         raise InputError(f"no row has one readable picture in {folder}; the first: {problem}")
-    kept, doubled = _one_each(found, lambda picture: picture.path, folder)
-    expected = set(matched).union(*(_candidates(index, name) for name in left_out))
-    unasked = [Finding("picture without row", "", n, "") for n in names if n not in expected]
-    return kept, findings + doubled + _identical(kept) + unasked
+    _refuse_contradictions(found, "path", folder)
+    again = found[found.duplicated("path")]
+    doubled = findings_of("duplicate id", id=again["id"], detail=again["label"])
+    found = found.drop_duplicates("path", ignore_index=True)
+    expected = {*candidates["path"], *_candidates(_id_table(left_out), ways)["path"]}
+    unasked = [name for name in names if name not in expected]
+    unasked = findings_of("picture without row", picture=unasked)
+    return found, gather(findings, doubled, _copies(found), unasked)
+
+
+def findings_of(kind, id="", picture="", detail=""):
+    """A DataFrame of FINDINGS of one kind: columns of one length, "" for one that says nothing."""
+    import pandas
+
+    columns = {"kind": kind, "id": id, "picture": picture, "detail": detail}
+    return pandas.DataFrame(columns, dtype=object)
+
+
+def gather(*tables):
+    """One DataFrame of the rows of several."""
+    import pandas
+
+    return pandas.concat(tables, ignore_index=True)
 
 
 def summary(findings):
     """Count the findings per kind, on one line."""
-    counts = Counter(finding.kind for finding in findings)
-    return ", ".join(f"{counts[kind]} {kind}" for kind in sorted(counts)) or "no findings"
+    counts = findings["kind"].value_counts().sort_index()
+    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no findings"
 
 
 def write_report(findings, path):
-    """Write findings as CSV, sorted, one line each."""
-    delimited.write(path, Finding._fields, sorted(findings))
+    """Write findings as CSV (RFC 4180), sorted, one line each, whole or not at all."""
+    write_csv(path, findings.sort_values(FINDINGS), line_end="\r\n")
+
+
+def _text(path):
+    """The text of a CSV file; InputError when missing or not UTF-8."""
+    if not Path(path).is_file():
+        raise InputError(f"file {path} does not exist or is no file")
+    data = Path(path).read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from error
+
+
+def _delimiter(text, wanted):
+    """The delimiter whose header line holds most of the wanted columns, then most columns."""
+    first_line = text.lstrip().partition("\n")[0]
+
+    def score(delimiter):
+        header = [name.strip(' "\r') for name in first_line.split(delimiter)]
+        return len(set(wanted).intersection(header)), len(header)
+
+    return max(_DELIMITERS, key=score)
+
+
+def _records(path, text, delimiter):
+    """Yield (number of its first line, fields) of every record that is not blank."""
+    # strict: an unclosed quote would silently swallow the rows after it.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line, width = 1, None
+    try:
+        for fields in reader:
+            if any(field.strip() for field in fields):
+                width = width or len(fields)
+                if len(fields) != width:
+                    raise InputError(
+                        f"{path}, line {line}: {len(fields)} fields, but the header has {width}"
+                    )
+                yield line, fields
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path}, the row at line {line} is no CSV: {error}") from error
+
+
+def _check_column(path, header, name):
+    """InputError unless a column is there once, with those there are, of a like name first."""
+    if header.count(name) == 1:
+        return
+    if name in header:
+        raise InputError(f"{path} has {header.count(name)} columns named {name!r}")
+
+    def unlikeness(other):
+        return -difflib.SequenceMatcher(None, name.casefold(), other.casefold()).ratio()
+
+    names = ", ".join(other or "(unnamed)" for other in sorted(header, key=unlikeness))
+    raise InputError(f"{path} has no column {name!r}; it has {names}")
+
+
+def _cleaned(table, id_column, label_column, split_column):
+    """DataFrame of ROWS, one for every row of the CSV."""
+    import pandas
+
+    columns = {
+        "id": [unicodedata.normalize("NFC", text.strip()) for text in table[id_column]],
+        "label": [clean_label(text) for text in table[label_column]],
+        "split": [text.strip() for text in table[split_column]] if split_column else "",
+    }
+    return pandas.DataFrame(columns, index=table.index, dtype=object)
 
 
 def _unescaped(match):
@@ -157,14 +273,14 @@ def _unescaped(match):
 
 def _nameable(names):
     """The names that can be written as UTF-8, and a finding for every other one."""
-    good, findings = [], []
+    good, bad = [], []
     for name in names:
         try:
             name.encode()
             good.append(name)
         except UnicodeEncodeError:
-            findings.append(Finding("unreadable picture", "", name, "its name is not UTF-8"))
-    return good, findings
+            bad.append(name)
+    return good, findings_of("unreadable picture", picture=bad, detail="its name is not UTF-8")
 
 
 def _parted(name):
@@ -176,65 +292,89 @@ def _parted(name):
     return name, ""
 
 
-def _index(names):
-    """Every way an id may name a picture -> the set of names it fits."""
-    index = defaultdict(set)
+def _ways(names):
+    """Every way an id may name a picture: DataFrame of key and path."""
+    import pandas
+
+    ways = {}
     for name in names:
         for key in (name, name.rpartition("/")[2]):
             stem, extension = _parted(key)
-            index[stem + extension].add(name)
-            index[stem].add(name)
-    return index
+            ways |= {(stem + extension, name): None, (stem, name): None}
+    return pandas.DataFrame(list(ways), columns=["key", "path"], dtype=object)
 
 
-def _candidates(index, name):
-    """Pictures an id may mean: those with its extension, where it has one, before any other."""
-    stem, extension = _parted(name.removeprefix("./"))
-    return sorted(index.get(stem + extension) or index.get(stem) or ())
+def _id_table(ids):
+    import pandas
+
+    return pandas.DataFrame({"id": list(ids)}, dtype=object)
 
 
-def _chosen(row, candidates, inspected):
-    """(Picture or None, findings) of one row; of byte-identical candidates the first is taken."""
-    if not candidates:
-        return None, [Finding("row without picture", row.id, "", "")]
-    bad = [(name, inspected[name].problem) for name in candidates if inspected[name].problem]
-    findings = [Finding("unreadable picture", row.id, name, problem) for name, problem in bad]
-    good = [name for name in candidates if not inspected[name].problem]
-    if len({inspected[name].sha256 for name in good}) > 1:
-        return None, [*findings, Finding("several pictures", row.id, "", "; ".join(good))]
-    for copy in good[1:]:
-        detail = f"same bytes as {good[0]}"
-        findings.append(Finding("byte-identical pictures", row.id, copy, detail))
-    return (Picture(*row, good[0], inspected[good[0]].sha256) if good else None), findings
+def _candidates(rows, ways):
+    """Rows with the path of every picture that their id may mean, sorted by id and path.
+
+    Pictures with the id's extension, where it has one, come before any other.
+    """
+    parts = [_parted(name.removeprefix("./")) for name in rows["id"]]
+    exact = rows.assign(key=[stem + extension for stem, extension in parts]).merge(ways, on="key")
+    loose = rows.assign(key=[stem for stem, _ in parts]).merge(ways, on="key")
+    loose = loose[~loose["id"].isin(exact["id"])]
+    return gather(exact, loose).drop(columns="key").sort_values(["id", "path"], ignore_index=True)
 
 
-def _one_each(items, key, where):
-    """(First item of every key, findings for the rest); InputError where they disagree."""
-    groups = defaultdict(list)
-    for item in items:
-        groups[key(item)].append(item)
-    torn = []
-    for group in groups.values():
-        claims = sorted({" in ".join(filter(None, (i.label, i.split))) for i in group})
-        if any((i.label, i.split) != (group[0].label, group[0].split) for i in group):
-            torn.append(f"{group[0].id!r} ({' | '.join(claims)})")
-    if torn:
-        raise InputError(
-            f"{where}: {len(torn)} ids have rows that disagree, keep one row of each:"
-            f" {', '.join(torn[:_EXAMPLES])}"
-        )
-    rest = [item for group in groups.values() for item in group[1:]]
-    findings = [Finding("duplicate id", item.id, "", item.label) for item in rest]
-    return [group[0] for group in groups.values()], findings
+def _inspected(candidates, folder, report):
+    """Candidates with the sha256 of their files, and what is wrong with them or ""."""
+    paths = sorted(set(candidates["path"]))
+    inspected = dict(zip(paths, pictures.inspect_all(folder, paths, report), strict=True))
+    sha256 = [inspected[path].sha256 for path in candidates["path"]]
+    problem = [inspected[path].problem or "" for path in candidates["path"]]
+    return candidates.assign(sha256=sha256, problem=problem).astype(object)
 
 
-def _identical(found):
+def _one_per_row(candidates):
+    """(DataFrame of PICTURES, findings); of byte-identical candidates the first is taken."""
+    bad = candidates[candidates["problem"] != ""]
+    good = candidates[candidates["problem"] == ""]
+    several = good.groupby("id")["sha256"].transform("nunique") > 1
+    paths = good[several].groupby("id")["path"].agg(list)
+    good = good[~several]
+    first = good.groupby("id")["path"].transform("first")
+    copies, first = good[good["path"] != first], first[good["path"] != first]
+    findings = gather(
+        findings_of("unreadable picture", bad["id"], bad["path"], bad["problem"]),
+        findings_of("several pictures", paths.index, detail=[*map("; ".join, paths)]),
+        findings_of(
+            "byte-identical pictures", copies["id"], copies["path"], "same bytes as " + first
+        ),
+    )
+    return good.drop_duplicates("id", ignore_index=True)[PICTURES], findings
+
+
+def _refuse_contradictions(rows, key, where):
+    """InputError where rows of one key have different labels or splits."""
+    claims = rows.drop_duplicates([key, "label", "split"])
+    torn = claims[claims.duplicated(key, keep=False)]
+    if torn.empty:
+        return
+    groups = [group for _, group in torn.groupby(key, sort=False)]
+    examples = []
+    for group in groups[:_EXAMPLES]:
+        pairs = zip(group["label"], group["split"], strict=True)
+        told = sorted({" in ".join(filter(None, pair)) for pair in pairs})
+        examples.append(f"{group['id'].iloc[0]!r} ({' | '.join(told)})")
+    raise InputError(
+        f"{where}: {len(groups)} ids have rows that disagree, keep one row of each:"
+        f" {', '.join(examples)}"
+    )
+
+
+def _copies(found):
     """A finding for every picture whose bytes an earlier picture has."""
-    first, findings = {}, []
-    for picture in found:
-        twin = first.setdefault(picture.sha256, picture)
-        if twin is not picture:
-            labels = "" if twin.label == picture.label else f", which is {twin.label}"
-            detail = f"same bytes as {twin.path}{labels}"
-            findings.append(Finding("byte-identical pictures", picture.id, picture.path, detail))
-    return findings
+    twins = found.groupby("sha256")[["path", "label"]].transform("first")
+    where = found["path"] != twins["path"]
+    copies, twins = found[where], twins[where]
+    details = [
+        f"same bytes as {path}" + ("" if label == own else f", which is {label}")
+        for path, label, own in zip(twins["path"], twins["label"], copies["label"], strict=True)
+    ]
+    return findings_of("byte-identical pictures", copies["id"], copies["path"], details)

@@ -1,17 +1,12 @@
-"""Which picture trains, which validates and which tests: drawn from a seed, saved, reused."""
+"""Which picture trains, which validates and which tests: drawn from a seed, saved, read."""
 
-import hashlib
-import json
-from collections import Counter, defaultdict
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from models.errors import InputError
-from transfer import delimited
-from transfer.metadata import Finding
-from transfer.pictures import find_pictures
+from transfer.metadata import PICTURES, findings_of, gather, read_csv
+from transfer.result_folder import write_csv
 
 SPLITS = ("train", "val", "test")
 
@@ -43,80 +38,64 @@ COLUMN_VALUES = {
 _EXAMPLES = 5  # how many classes or values a message names
 
 
-class SplitRow(NamedTuple):
-    """One labelled picture and its split: train, val or test."""
-
-    id: str
-    label: str
-    split: str
-    path: str
-    sha256: str
-
-
 def assign(pictures, protocol, seed=42, min_pictures=1):
     """Give every picture a split by a protocol of PROTOCOLS.
 
     Byte-identical pictures count as one and never land in two splits; where their labels differ,
     nothing tells the right one and all are left out. Classes of fewer than `min_pictures` distinct
     pictures are left out before drawing, classes absent from a split after it (Sabatelli et al.
-    2018, section 3.1). Returns (SplitRows sorted by id, findings); the same pictures in any order
-    and the same seed (default: the released code's) give the same rows. InputError for an unknown
-    protocol or split value, too few pictures of a class to stratify, fewer than two classes left.
+    2018, section 3.1). The same pictures in any order and the same seed give the same rows.
+
+    Args:
+        pictures: DataFrame of metadata.PICTURES, ids unique; split is what the CSV says or "".
+        protocol: a name in PROTOCOLS.
+        seed: of a draw; the default is the released code's.
+        min_pictures: of a class.
+
+    Returns:
+        (the pictures that are in, sorted by id, split one of SPLITS; DataFrame of findings).
+
+    Raises:
+        InputError: an unknown protocol or split value, too few pictures of a class to stratify,
+            fewer than two classes left.
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}")
-    groups, findings = _distinct(pictures)
-    groups, too_small = _without_small_classes(groups, min_pictures)
+    rows = pictures.sort_values(["id", "path"], ignore_index=True)
+    rows, contradicting = _without_contradictions(rows)
+    rows, too_small = _without_small_classes(rows, min_pictures)
+    findings = [contradicting, too_small]
     draw = PROTOCOLS[protocol]
     if draw is None:
-        rows, torn = _from_column(groups)
-        findings += torn
+        rows, torn = _from_column(rows)
+        findings.append(torn)
     else:
-        rows = _drawn(groups, draw, protocol, np.random.default_rng(seed))
-    kept, dropped = _in_all_splits(rows)
-    counts = Counter(row.label for row in kept)
-    if len(counts) < 2:
-        had = Counter(picture.label for picture in pictures)
+        rows = _drawn(rows, draw, protocol, seed)
+    rows, dropped = _in_all_splits(rows)
+    left = rows["label"].nunique()
+    if left < 2:
+        had = pictures["label"].value_counts()
         raise InputError(
             f"a classifier needs two classes that occur in train, val and test;"
-            f" {len(counts)} left of {len(had)} ({_counted(had)}; --min_pictures {min_pictures})"
+            f" {left} left of {len(had)} ({_counted(had)}; min_pictures {min_pictures})"
         )
-    return sorted(kept), findings + too_small + dropped
+    return rows.reset_index(drop=True), gather(*findings, dropped)
 
 
-def write_csv(rows, path):
-    """Write SplitRows as a UTF-8 CSV with a header, whole or not at all."""
-    delimited.write(path, SplitRow._fields, rows)
+def save(rows, path):
+    """Write the rows of assign() as a UTF-8 CSV (RFC 4180), whole or not at all."""
+    write_csv(path, rows[PICTURES], line_end="\r\n")
 
 
-def read_csv(path):
-    """Read the SplitRows that `write_csv` wrote; InputError where the file is anything else."""
-    header, records = delimited.read(path, SplitRow._fields)
-    if tuple(header) != SplitRow._fields:
-        raise InputError(f"{path}: columns {header} are not those of a split file")
-    rows = []
-    for line, fields in records:
-        row = SplitRow(*fields)
-        if row.split not in SPLITS:
-            raise InputError(f"{path}, line {line}: split {row.split!r} is none of {SPLITS}")
-        rows.append(row)
-    return rows
-
-
-def key(csv_path, folder, **settings):
-    """16 hex digits that change with the CSV's bytes, any picture's size or time, any setting.
-
-    Splits are stored and found under it, so that changed data never meet a stale split. Settings
-    are anything JSON can hold.
-    """
-    folder = Path(folder)
-    files = []
-    for name in find_pictures(folder):
-        status = (folder / name).stat()
-        files.append((name, status.st_size, status.st_mtime_ns))
-    csv_digest = hashlib.sha256(Path(csv_path).read_bytes()).hexdigest()
-    text = json.dumps([csv_digest, files, settings], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def load(path):
+    """Read the rows that save() wrote; InputError where the file is anything else."""
+    rows = read_csv(path)
+    if list(rows.columns) != PICTURES:
+        raise InputError(f"{path}: columns {list(rows.columns)} are not those of a split file")
+    for line, split in rows["split"].items():
+        if split not in SPLITS:
+            raise InputError(f"{path}, line {line}: split {split!r} is none of {SPLITS}")
+    return rows.reset_index(drop=True)
 
 
 def _counted(counts):
@@ -126,54 +105,45 @@ def _counted(counts):
     return ", ".join(f"{name!r}: {count}" for name, count in least[:_EXAMPLES]) + more
 
 
-def _distinct(pictures):
-    """Group byte-identical pictures, sorted by id; leave out groups with more than one label."""
-    by_bytes = defaultdict(list)
-    for picture in sorted(pictures, key=lambda picture: (picture.id, picture.path)):
-        by_bytes[picture.sha256].append(picture)
-    groups, findings = [], []
-    for group in by_bytes.values():
-        labels = sorted({picture.label for picture in group})
-        if len(labels) == 1:
-            groups.append(group)
-            continue
-        kind = "byte-identical pictures with different labels"
-        findings += [Finding(kind, p.id, p.path, " | ".join(labels)) for p in group]
-    return groups, findings
+def _without_contradictions(pictures):
+    """Leave out byte-identical pictures that have more than one label."""
+    torn = pictures.groupby("sha256")["label"].transform("nunique") > 1
+    rows = pictures[torn]
+    labels = rows.groupby("sha256")["label"].agg(lambda labels: " | ".join(sorted(set(labels))))
+    kind = "byte-identical pictures with different labels"
+    return pictures[~torn], findings_of(kind, rows["id"], rows["path"], rows["sha256"].map(labels))
 
 
-def _without_small_classes(groups, min_pictures):
-    """Leave out the groups of classes that have fewer than min_pictures groups."""
-    counts = Counter(group[0].label for group in groups)
-    findings = [
-        Finding("class too small", "", "", f"{label}: {count} of {min_pictures} distinct pictures")
-        for label, count in counts.items()
-        if count < min_pictures
-    ]
-    return [group for group in groups if counts[group[0].label] >= min_pictures], findings
+def _without_small_classes(pictures, min_pictures):
+    """Leave out the classes that have fewer than min_pictures distinct pictures."""
+    counts = pictures.drop_duplicates("sha256")["label"].value_counts().sort_index()
+    small = counts[counts < min_pictures]
+    details = [f"{label}: {n} of {min_pictures} distinct pictures" for label, n in small.items()]
+    kept = pictures[~pictures["label"].isin(small.index)]
+    return kept, findings_of("class too small", detail=details)
 
 
-def _drawn(groups, draw, protocol, random):
-    """SplitRows of randomly drawn groups; stratified draws go through the classes by name."""
-    pools = defaultdict(list)
-    for group in groups:
-        pools[group[0].label if draw.stratified else ""].append(group)
+def _drawn(pictures, draw, protocol, seed):
+    """The pictures with randomly drawn splits; stratified draws go through the classes by name."""
+    distinct = pictures.drop_duplicates("sha256")
+    pools = {"": distinct}
+    if draw.stratified:
+        pools = dict(iter(distinct.groupby("label")))
     small = {label: len(pool) for label, pool in pools.items() if len(pool) < len(SPLITS)}
     if draw.stratified and small:
         raise InputError(
             f"protocol {protocol} puts a distinct picture of every class in train, val and test,"
             f" but {len(small)} classes have fewer than {len(SPLITS)} ({_counted(small)});"
-            f" --min_pictures {len(SPLITS)} leaves such classes out"
+            f" min_pictures {len(SPLITS)} leaves such classes out"
         )
-    rows = []
+    random = np.random.default_rng(seed)
+    split_of = {}
     for label in sorted(pools):
-        pool = pools[label]
+        pool = pools[label]["sha256"].to_numpy()
         sizes = _sizes(len(pool), draw.percents, least=int(draw.stratified))
-        for index, split in zip(
-            random.permutation(len(pool)), np.repeat(SPLITS, sizes), strict=True
-        ):
-            rows += [SplitRow(**p._replace(split=str(split))._asdict()) for p in pool[index]]
-    return rows
+        splits = np.repeat(SPLITS, sizes).tolist()
+        split_of |= zip(pool[random.permutation(len(pool))], splits, strict=True)
+    return pictures.assign(split=pictures["sha256"].map(split_of).astype(object))
 
 
 def _sizes(count, percents, least):
@@ -189,41 +159,36 @@ def _sizes(count, percents, least):
     return sizes
 
 
-def _from_column(groups):
-    """SplitRows by the pictures' own split values, and findings for copies in a second split.
+def _from_column(pictures):
+    """The pictures with the splits that they say, and findings for copies in a second split.
 
     Of a group in two splits the pictures in train stay (else those in val): leaving a copy out of
     a test changes the test by one picture, leaving it out of train would change every model.
     """
-    values = Counter(str(picture.split or "") for group in groups for picture in group)
-    unknown = {value: n for value, n in values.items() if value.lower() not in COLUMN_VALUES}
-    if unknown:
+    values = pictures["split"].str.lower()
+    unknown = pictures["split"][~values.isin(list(COLUMN_VALUES))]
+    if len(unknown):
         raise InputError(
-            f"the split column holds {_counted(unknown)}; accepted are {', '.join(COLUMN_VALUES)}"
+            f"the split column holds {_counted(unknown.value_counts())};"
+            f" accepted are {', '.join(COLUMN_VALUES)}"
         )
-    rows, findings = [], []
-    for group in groups:
-        splits = [COLUMN_VALUES[picture.split.lower()] for picture in group]
-        first = min(splits, key=SPLITS.index)
-        for picture, split in zip(group, splits, strict=True):
-            if split == first:
-                rows.append(SplitRow(**picture._replace(split=split)._asdict()))
-                continue
-            kind = "byte-identical pictures across splits"
-            findings.append(Finding(kind, picture.id, picture.path, f"{split}; kept in {first}"))
-    return rows, findings
+    rows = pictures.assign(split=values.map(COLUMN_VALUES).astype(object))
+    place = rows["split"].map(SPLITS.index)
+    first = place.groupby(rows["sha256"]).transform("min")
+    torn = rows[place != first]
+    details = [
+        f"{split}; kept in {SPLITS[kept]}"
+        for split, kept in zip(torn["split"], first[torn.index], strict=True)
+    ]
+    kind = "byte-identical pictures across splits"
+    return rows[place == first], findings_of(kind, torn["id"], torn["path"], details)
 
 
 def _in_all_splits(rows):
     """Keep the rows of classes that occur in every split; a finding for every other class."""
-    present = defaultdict(Counter)
-    for row in rows:
-        present[row.label][row.split] += 1
-    kept = [row for row in rows if len(present[row.label]) == len(SPLITS)]
-    findings = []
-    for label, counts in present.items():
-        missing = [split for split in SPLITS if split not in counts]
-        if missing:
-            detail = f"{label}: {counts.total()} pictures, none in {' or '.join(missing)}"
-            findings.append(Finding("class dropped", "", "", detail))
-    return kept, findings
+    whole = rows.groupby("label")["split"].transform("nunique") == len(SPLITS)
+    details = []
+    for label, splits in rows[~whole].groupby("label")["split"]:
+        missing = " or ".join(split for split in SPLITS if split not in set(splits))
+        details.append(f"{label}: {len(splits)} pictures, none in {missing}")
+    return rows[whole], findings_of("class dropped", detail=details)

@@ -34,32 +34,32 @@ def write(rows, picture_folder, folder, report=None):
     """Write the six files.
 
     Args:
-        rows: transfer.splits.SplitRow, each with id, label, split and path.
+        rows: DataFrame with id, label, split and path, as transfer.splits.assign() gives it.
         picture_folder: where the rows' paths lead from.
         folder: an empty folder to write into.
         report: called as report(done, total) after each picture.
     """
-    classes = sorted({row.label for row in rows})
+    classes = sorted(set(rows["label"]))
     if len(classes) > MAX_CLASSES:
         raise InputError(
             f"{len(classes)} classes; a store holds {MAX_CLASSES}: leave rare ones out with "
-            "--min_pictures N"
+            "min_pictures"
         )
     done = 0
     for split in SPLITS:
-        part = [row for row in rows if row.split == split]
+        part = rows[rows["split"] == split]
         with h5py.File(file_path(folder, split, "images"), "w") as file:
             encoded = file.create_dataset(
                 f"X_{SPLITS[split][1]}", (len(part),), h5py.vlen_dtype(np.uint8)
             )
-            for number, row in enumerate(part):
-                content = _accepted(Path(picture_folder) / row.path)
+            for number, path in enumerate(part["path"]):
+                content = _accepted(Path(picture_folder) / path)
                 encoded[number] = np.frombuffer(content, np.uint8)
                 done += 1
                 if report:
                     report(done, len(rows))
-            file.create_dataset("ids", data=[row.id for row in part], dtype=h5py.string_dtype())
-        _write_labels(file_path(folder, split, "labels"), split, part, classes)
+            file.create_dataset("ids", data=list(part["id"]), dtype=h5py.string_dtype())
+        _write_labels(file_path(folder, split, "labels"), split, list(part["label"]), classes)
 
 
 def _accepted(path):
@@ -68,20 +68,20 @@ def _accepted(path):
     return content if pictures.is_decodable(content) else pictures.reencoded(path)
 
 
-def _write_labels(path, split, part, classes):
+def _write_labels(path, split, labels, classes):
     number = {label: i for i, label in enumerate(classes)}
     with h5py.File(path, "w") as file:
         # one row a chunk row, compressed: 1196 classes one-hot would else be 110 MB for 90,000
         one_hot = file.create_dataset(
             f"y_{SPLITS[split][1]}",
-            (len(part), len(classes)),
+            (len(labels), len(classes)),
             np.uint8,
-            chunks=(min(256, len(part)), len(classes)),
+            chunks=(min(256, len(labels)), len(classes)),
             compression="gzip",
         )
         one_hot.attrs.create("class_names", classes, dtype=h5py.string_dtype())
-        for start in range(0, len(part), 256):
-            block = [number[row.label] for row in part[start : start + 256]]
+        for start in range(0, len(labels), 256):
+            block = [number[label] for label in labels[start : start + 256]]
             one_hot[start : start + 256] = np.eye(len(classes), dtype=np.uint8)[block]
 
 

@@ -1,6 +1,8 @@
 """The data of one challenge: checked at once, found or made, named by what decides them."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 from models.errors import InputError
-from transfer.dataset import Data
+from transfer.dataset import Data, digest
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -106,3 +108,29 @@ def test_the_checks_import_neither_tensorflow_nor_pandas():
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not {"tensorflow", "keras", "pandas", "h5py", "sklearn"} & set(done.stdout.split())
+
+
+def test_the_key_changes_with_data_and_settings_and_with_nothing_else(write_file, tmp_path):
+    table = write_file(b"ImageId,a\n", "table.csv")
+    one = write_file(b"one", "pictures/one.jpg")
+    write_file(b"x", "pictures/note.txt")
+
+    def key(**settings):
+        return digest(table, tmp_path / "pictures", settings)
+
+    keys = [key(seed=42, protocol="column")]
+    assert re.fullmatch("[0-9a-f]{16}", keys[0])
+    write_file(b"y", "pictures/note.txt")
+    assert key(protocol="column", seed=42) == keys[0]
+    keys.append(key(seed=43, protocol="column"))
+    times = one.stat().st_atime_ns, one.stat().st_mtime_ns
+    changes = (
+        lambda: os.utime(one, ns=(times[0], times[1] + 1_000_000_000)),
+        lambda: (one.write_bytes(b"longer"), os.utime(one, ns=times)),
+        lambda: one.rename(one.with_name("three.jpg")),
+        lambda: table.write_bytes(b"ImageId,b\n"),
+    )
+    for change in changes:
+        change()
+        keys.append(key(seed=42, protocol="column"))
+    assert len(set(keys)) == 6

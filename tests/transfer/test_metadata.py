@@ -1,16 +1,67 @@
-"""Metadata as museums write it: cleaned labels, and every way a CSV file can be faulty."""
+"""Metadata as museums write it: cleaned labels, every way a CSV file can be faulty, the join.
+
+Rows and pictures are joined by id, never by position, and what does not fit is reported.
+"""
 
 import csv
 import io
+import os
 import unicodedata
+from collections import Counter
+from typing import NamedTuple
 
+import numpy as np
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from models.errors import InputError
-from transfer import metadata
-from transfer.metadata import Finding, Row
+from transfer import metadata, splits
+
+
+class Row(NamedTuple):
+    id: str
+    label: str
+    split: str = ""
+
+
+class Finding(NamedTuple):
+    kind: str
+    id: str
+    picture: str
+    detail: str
+
+
+def listed(table, kind):
+    """The rows of a DataFrame as tuples of a kind, every value text."""
+    assert list(table.columns) == list(kind._fields) and set(table.dtypes) <= {np.dtype(object)}
+    values = [kind(*row) for row in table.itertuples(index=False)]
+    assert all(type(value) is str for row in values for value in row)
+    return values
+
+
+def tabled(rows, kind=Row):
+    return pandas.DataFrame(rows, columns=kind._fields, dtype=object)
+
+
+def read(*arguments, **options):
+    rows, findings, _ = metadata.read(*arguments, **options)
+    return listed(rows, Row), listed(findings, Finding)
+
+
+def join(rows, *arguments, **options):
+    class Picture(NamedTuple):
+        id: str
+        label: str
+        split: str
+        path: str
+        sha256: str
+
+    found, findings = metadata.join(tabled(rows), *arguments, **options)
+    return listed(found, Picture), listed(findings, Finding)
+
 
 # The paper's layout: an unnamed index column, leading spaces, quotes, commas, written-out bytes.
 PAPER = r""",ImageId,dc_creator,dc_materiaal,dc_type
@@ -83,10 +134,10 @@ def test_written_out_bytes_clean_to_the_text_they_stand_for(text):
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 def test_the_papers_file_is_read(table, challenge, labels, dropped, encoding, line_end):
     path = table(PAPER.replace("\n", line_end), encoding)
-    found, findings = metadata.read(path, challenge)
+    found, findings = read(path, challenge)
     assert [row.label for row in found] == labels
     assert [finding.kind for finding in findings] == ["label dropped"] * dropped
-    assert {row.split for row in found} == {None}
+    assert {row.split for row in found} == {""}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
@@ -94,12 +145,12 @@ def test_the_delimiter_is_recognised_from_the_header(table, delimiter):
     text = io.StringIO()
     lines = [["ImageId", "note, or; so", "artist", "split"], [" 1 ", "x,y;z\tw", "A,;B", " Train "]]
     csv.writer(text, delimiter=delimiter).writerows(lines)
-    found, _ = metadata.read(table(text.getvalue()), "artist", split_column="split")
+    found, _ = read(table(text.getvalue()), "artist", split_column="split")
     assert found == [Row("1", "A,;B", "Train")]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_column(table):
-    assert metadata.read(table("ImageId,a\n1,x\n", "utf-8-sig"), "a")[0] == [Row("1", "x", None)]
+    assert read(table("ImageId,a\n1,x\n", "utf-8-sig"), "a")[0] == [Row("1", "x")]
 
 
 def test_a_column_named_like_a_challenge_wins_over_the_papers_column():
@@ -110,8 +161,8 @@ def test_a_column_named_like_a_challenge_wins_over_the_papers_column():
 
 def test_dropped_labels_can_be_chosen_and_empty_ones_always_go(table):
     path = table("ImageId,a\n1,Onbekend\n2,ANONIEM\n3,\n4,copy\n,x\n\n,\n")
-    assert metadata.read(path, "a")[0] == [Row("4", "copy", None)]
-    found, findings = metadata.read(path, "a", drop_labels=("Copy",))
+    assert read(path, "a")[0] == [Row("4", "copy")]
+    found, findings = read(path, "a", drop_labels=("Copy",))
     assert [row.id for row in found] == ["1", "2"]
     assert sorted(findings) == [
         Finding("label dropped", "3", "", ""),
@@ -122,15 +173,15 @@ def test_dropped_labels_can_be_chosen_and_empty_ones_always_go(table):
 
 def test_doubled_rows_are_kept_once_and_contradicting_ones_refused(table):
     path = table("ImageId,a\n1,x\n2,y\n1, x \n")
-    found, findings = metadata.read(path, "a")
-    assert found == [Row("1", "x", None), Row("2", "y", None)]
+    found, findings = read(path, "a")
+    assert found == [Row("1", "x"), Row("2", "y")]
     assert findings == [Finding("duplicate id", "1", "", "x")]
     lines = "".join(f"{i},x\n{i},y\n" for i in range(7))
     with pytest.raises(InputError, match=r"7 ids .*'0' \(x \| y\).*'4' \(x \| y\)$"):
-        metadata.read(table("ImageId,a\n" + lines), "a")
+        read(table("ImageId,a\n" + lines), "a")
     torn = table("ImageId,a,s\n1,x,train\n1,x,test\n")
     with pytest.raises(InputError, match=r"'1' \(x in test \| x in train\)"):
-        metadata.read(torn, "a", split_column="s")
+        read(torn, "a", split_column="s")
 
 
 @pytest.mark.parametrize(
@@ -150,14 +201,228 @@ def test_doubled_rows_are_kept_once_and_contradicting_ones_refused(table):
 )
 def test_a_faulty_file_is_refused_in_one_line(table, text, message):
     with pytest.raises(InputError, match=message) as raised:
-        metadata.read(table(text), "artist")
+        read(table(text), "artist")
     assert "\n" not in str(raised.value) and "metadata.csv" in str(raised.value)
 
 
 def test_a_file_that_is_missing_or_not_utf_8_is_refused(table, tmp_path):
     with pytest.raises(InputError, match="nowhere.csv does not exist"):
-        metadata.read(tmp_path / "nowhere.csv", "artist")
+        read(tmp_path / "nowhere.csv", "artist")
     with pytest.raises(InputError, match="line 3: not UTF-8; save the file as UTF-8"):
-        metadata.read(table("ImageId,artist\n1,a\n2,é\n", "latin-1"), "artist")
+        read(table("ImageId,artist\n1,a\n2,é\n", "latin-1"), "artist")
     with pytest.raises(InputError, match="no column 'fold'"):
-        metadata.read(table("ImageId,artist\n1,a\n"), "artist", split_column="fold")
+        read(table("ImageId,artist\n1,a\n"), "artist", split_column="fold")
+
+
+def test_numbers_and_words_for_nothing_stay_text(table):
+    words = ["007", "NA", "nan", "None", "null", "1e5", "True", "-"]
+    path = table("ImageId,a\n" + "".join(f"{word},{word}\n" for word in words))
+    assert read(path, "a") == ([Row(word, word) for word in words], [])
+    lines = metadata.read_csv(path, ("a",))
+    assert lines["a"].tolist() == words and lines.index.tolist() == list(range(2, 10))
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "toy"),
+    [
+        ("art_transfer_toy", "11", True),
+        (" art_transfer_toy ", ["1", " 1"], True),
+        ("art_transfer_toy", "10", False),
+        ("art_transfer_toy", ["1", ""], False),
+        ("toy", "11", False),
+    ],
+)
+def test_a_collection_says_itself_that_it_is_a_toy(table, header, values, toy):
+    lines = [f"{i}_TOY-A,x,{value}\n" for i, value in enumerate(values)]
+    assert metadata.read(table(f"ImageId,a,{header}\n" + "".join(lines)), "a")[2] is toy
+
+
+# ---- joining
+
+
+def jpeg(seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def folder(write_file, tmp_path):
+    """Return folder(*names): a folder of different JPEG pictures under these names."""
+
+    def folder(*names):
+        for seed, name in enumerate(names):
+            write_file(jpeg(seed), f"pictures/{name}")
+        return tmp_path / "pictures"
+
+    return folder
+
+
+def rows(*ids):
+    return [Row(name, f"label {i}") for i, name in enumerate(ids)]
+
+
+NFD = unicodedata.normalize("NFD", "Naïve/Boë.jpg")
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("0000001_SK-A-4878", "0000001_SK-A-4878.jpg"),
+        ("SK-A-4878.1", "SK-A-4878.1.jpg"),
+        ("SK-A-4878.1", "deep/er/SK-A-4878.1.TIFF"),
+        ("a.JPG", "a.jpg"),
+        ("a.tif", "a.jpeg"),
+        ("train/a", "train/a.png"),
+        ("./train/a.png", "train/a.PNG"),
+        ("Boë", NFD),
+        (unicodedata.normalize("NFC", NFD), NFD),
+        (NFD, unicodedata.normalize("NFC", NFD)),
+        ("a 'b' \"c\"\nd", "a 'b' \"c\"\nd.jpg"),
+    ],
+)
+def test_an_id_finds_its_picture(folder, name, path):
+    found, findings = join(rows(name), folder("other.jpg", path))
+    assert [(p.id, p.label, p.path) for p in found] == [(name, "label 0", path)]
+    assert findings == [Finding("picture without row", "", "other.jpg", "")]
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("SK-A-4878", "SK-A-4878.1.jpg"),
+        ("test/a", "train/a.jpg"),
+        ("train/a", "a.jpg"),
+        ("a", "A.jpg"),
+    ],
+)
+def test_an_id_finds_no_other_picture(folder, name, path):
+    message = f"an id is {name!r}, a picture {path!r}"
+    with pytest.raises(InputError) as raised:
+        join(rows(name), folder(path))
+    assert str(raised.value).endswith(message)
+
+
+def test_a_missing_picture_shifts_no_label(folder):
+    ids = ["a", "b", "c", "d"]
+    found, findings = join(rows(*ids)[::-1], folder("d.jpg", "a.jpg", "c.jpg"))
+    assert [(p.id, p.label, p.path) for p in found] == [
+        ("a", "label 0", "a.jpg"),
+        ("c", "label 2", "c.jpg"),
+        ("d", "label 3", "d.jpg"),
+    ]
+    assert findings == [Finding("row without picture", "b", "", "")]
+
+
+def test_several_pictures_of_one_id(folder, write_file):
+    where = folder("a.jpg", "x/a.png", "b.jpg", "c.jpg", "c.png")
+    write_file((where / "b.jpg").read_bytes(), "pictures/x/b.jpg")
+    found, findings = join(rows("a", "b", "c.jpg"), where)
+    assert [(p.id, p.path) for p in found] == [("b", "b.jpg"), ("c.jpg", "c.jpg")]
+    assert findings == [
+        Finding("several pictures", "a", "", "a.jpg; x/a.png"),
+        Finding("byte-identical pictures", "b", "x/b.jpg", "same bytes as b.jpg"),
+        Finding("picture without row", "", "c.png", ""),
+    ]
+
+
+def test_unreadable_and_identical_pictures_are_reported(folder, write_file):
+    where = folder("a.jpg", "b.jpg")
+    write_file(b"", "pictures/c.jpg")
+    write_file((where / "a.jpg").read_bytes(), "pictures/d.jpg")
+    said = []
+    found, findings = join(
+        rows("a", "b", "c", "d"), where, lambda done, total: said.append((done, total))
+    )
+    assert [p.id for p in found] == ["a", "b", "d"]
+    assert found[0].sha256 == found[2].sha256 != found[1].sha256
+    assert findings == [
+        Finding("unreadable picture", "c", "c.jpg", "zero bytes"),
+        Finding("byte-identical pictures", "d", "d.jpg", "same bytes as a.jpg, which is label 0"),
+    ]
+    assert said[-1] == (4, 4)
+
+
+def test_two_ids_of_one_picture_must_agree(folder):
+    where = folder("a.jpg")
+    same = [Row("a", "x"), Row("a.jpg", "x")]
+    found, findings = join(same, where)
+    assert [p.id for p in found] == ["a"]
+    assert findings == [Finding("duplicate id", "a.jpg", "", "x")]
+    with pytest.raises(InputError, match=r"'a' \(x \| y\)"):
+        join([same[0], Row("a.jpg", "y")], where)
+
+
+def test_pictures_of_rows_left_out_on_purpose_are_no_finding(folder):
+    _, findings = join(rows("a"), folder("a.jpg", "b.jpg", "c.jpg"), left_out=["b"])
+    assert findings == [Finding("picture without row", "", "c.jpg", "")]
+
+
+def test_when_no_matched_picture_is_readable_the_reason_is_told(folder, write_file):
+    write_file(b"", "pictures/a.jpg")
+    with pytest.raises(InputError, match="no row has one readable picture .*zero bytes"):
+        join(rows("a"), folder("b.jpg"))
+
+
+def test_names_that_are_not_utf_8_are_reported_and_can_be_written(folder, tmp_path):
+    where = folder("a.jpg")
+    try:
+        (where / os.fsdecode(b"Bo\xebtius.jpg")).write_bytes(jpeg(9))
+    except OSError:
+        pytest.skip("this file system holds UTF-8 names only")
+    _, findings = join(rows("a"), where)
+    assert [finding.kind for finding in findings] == ["unreadable picture"]
+    metadata.write_report(tabled(findings, Finding), tmp_path / "report.csv")
+    assert "Bo\\udcebtius.jpg" in (tmp_path / "report.csv").read_text("utf-8")
+
+
+# ---- report
+
+
+@given(st.lists(st.builds(Finding, *[st.text(st.characters(exclude_categories=["Cs"]))] * 4)))
+def test_the_report_holds_every_finding_sorted(tmp_path_factory, findings):
+    path = tmp_path_factory.getbasetemp() / "report.csv"
+    metadata.write_report(tabled(findings, Finding), path)
+    with open(path, newline="", encoding="utf-8") as file:
+        header, *lines = csv.reader(file)
+    assert header == ["kind", "id", "picture", "detail"]
+    assert [Finding(*line) for line in lines] == sorted(findings)
+
+
+def test_a_report_is_whole_or_absent(tmp_path, monkeypatch):
+    path = tmp_path / "report.csv"
+    metadata.write_report(tabled([Finding("a", "", "", "")], Finding), path)
+    before = path.read_bytes()
+    assert before == b"kind,id,picture,detail\r\na,,,\r\n"
+
+    def interrupted(number):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(os, "fsync", interrupted)  # when all is written but not yet renamed
+        metadata.write_report(tabled([Finding("b", "", "", "")], Finding), path)
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["report.csv"]
+    with pytest.raises(OSError):
+        metadata.write_report(tabled([], Finding), tmp_path / "missing" / "report.csv")
+
+
+def test_summary_counts_each_kind_on_one_line():
+    kinds = ["row without picture", "label dropped", "row without picture"]
+    assert metadata.summary(metadata.findings_of(kinds)) == (
+        "1 label dropped, 2 row without picture"
+    )
+    assert metadata.summary(tabled([], Finding)) == "no findings"
+
+
+def test_rasta_joins_completely_and_keeps_its_own_splits(shared):
+    where = shared / "data" / "rasta_small"
+    rows, first, toy = metadata.read(where / "metadata.csv", "style", "path", "split")
+    joined, second = metadata.join(rows, where)
+    assert first.empty and second.empty and len(joined) == 748 and not toy
+    parts = [path.split("/")[:2] for path in joined["path"]]
+    assert list(joined["path"]) == list(joined["id"])
+    assert parts == joined[["split", "label"]].values.tolist()
+    rows_split, findings = splits.assign(joined, "column")
+    assert findings.empty and rows_split["label"].nunique() == 25
+    assert Counter(rows_split["split"]) == {"train": 249, "val": 250, "test": 249}

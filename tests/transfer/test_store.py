@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import h5py
 import numpy as np
+import pandas
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
@@ -32,13 +33,17 @@ def make_rows(folder, per_split=(7, 3, 4)):
     return rows
 
 
+def tabled(rows):
+    return pandas.DataFrame(map(vars, rows), dtype=object)
+
+
 @pytest.fixture
 def made(tmp_path):
     pictures, folder = tmp_path / "pictures", tmp_path / "store"
     pictures.mkdir()
     folder.mkdir()
     rows = make_rows(pictures)
-    stores.write(rows, pictures, folder)
+    stores.write(tabled(rows), pictures, folder)
     return SimpleNamespace(rows=rows, pictures=pictures, folder=folder)
 
 
@@ -177,8 +182,8 @@ def test_large_scan_is_not_decoded_whole():
 
 def test_too_many_classes_are_refused(tmp_path):
     rows = [SimpleNamespace(label=str(i)) for i in range(stores.MAX_CLASSES + 1)]
-    with pytest.raises(InputError, match="--min_pictures"):
-        stores.write(rows, tmp_path, tmp_path)
+    with pytest.raises(InputError, match="min_pictures"):
+        stores.write(tabled(rows), tmp_path, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -189,7 +194,7 @@ def test_as_many_classes_as_allowed_fit(tmp_path):
         for s in stores.SPLITS
         for i in range(stores.MAX_CLASSES)
     ]
-    stores.write(rows, tmp_path, tmp_path)
+    stores.write(tabled(rows), tmp_path, tmp_path)
     assert len(Store(tmp_path).classes) == stores.MAX_CLASSES
 
 
