@@ -203,7 +203,7 @@ class Store:
                 return [str(i) for i in range(len(self.labels[split]))]
             return file["ids"].asstr()[:].tolist()
 
-    def dataset(self, split, size, batch_size, shuffle_seed=None, first_epoch=0):
+    def dataset(self, split, size, batch_size, shuffle_seed=None, first_epoch=0, first=0):
         """Batches of a split as a tf.data.Dataset; memory does not grow with the collection.
 
         Args:
@@ -213,6 +213,7 @@ class Store:
                 in an order of its own that (shuffle_seed, epoch) alone decides, so that a resumed
                 training sees what an uninterrupted one would have.
             first_epoch: the epoch to begin with when shuffled.
+            first: the picture to begin with in stored order.
 
         Returns:
             (pictures float32 (n, size, size, 3) RGB in [0, 255], labels int32 (n,)), n at most
@@ -223,7 +224,7 @@ class Store:
         def one_epoch(order):
             return self._epoch(order, split, size, batch_size)
 
-        return epochs(count, batch_size, one_epoch, shuffle_seed, first_epoch)
+        return epochs(count, batch_size, one_epoch, shuffle_seed, first_epoch, first)
 
     def _epoch(self, order, split, size, batch_size):
         import tensorflow as tf
@@ -259,16 +260,16 @@ def _bytes(images, number):
         return b"damaged"
 
 
-def epochs(count, batch_size, one_epoch, shuffle_seed=None, first_epoch=0):
+def epochs(count, batch_size, one_epoch, shuffle_seed=None, first_epoch=0, first=0):
     """One pass, or endless shuffled epochs, of one_epoch(order of 0..count-1) -> batches.
 
-    See Store.dataset for shuffle_seed and first_epoch.
+    See Store.dataset for shuffle_seed, first_epoch and first.
     """
     import tensorflow as tf
 
     if shuffle_seed is None:
-        batches = tf.data.experimental.assert_cardinality(-(-count // batch_size))
-        return untuned(one_epoch(tf.range(count)).apply(batches).prefetch(2))
+        batches = tf.data.experimental.assert_cardinality(-(-(count - first) // batch_size))
+        return untuned(one_epoch(tf.range(first, count)).apply(batches).prefetch(2))
 
     def shuffled(epoch):
         seed = tf.stack([tf.constant(shuffle_seed, tf.int64), epoch])

@@ -1,0 +1,197 @@
+"""One pass of pictures through networks, into memory or onto a disk, resumed."""
+
+import io
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import InputError
+from transfer import inference
+from transfer.progress import Progress
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from transfer import inference
+
+folder = Path(sys.argv[1])
+pictures = np.arange(40, dtype="float32").reshape(20, 2)
+calls = 0
+
+def function(indices):
+    global calls
+    calls += 1
+    if calls == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return {"a": pictures[indices], "b": (pictures[indices] ** 2).sum(axis=1)}
+
+paths = {"a": folder / "a.npy", "b": folder / "b.npy"}
+inference.collect(
+    function, inference.in_memory(20, 3), inference.OnDisk(paths, folder / "numbers.npy")
+)
+"""
+PICTURES = np.arange(40, dtype="float32").reshape(20, 2)
+
+
+class Store:
+    """A store of pictures that are numbers, which may lose some."""
+
+    def __init__(self, count, lost=0):
+        self.labels = {"test": np.zeros(count, "int32")}
+        self.pictures = np.arange(count - lost, dtype="float32")
+
+    def dataset(self, split, size, batch_size, first=0):
+        for start in range(first, len(self.pictures), batch_size):
+            yield self.pictures[start : start + batch_size], None
+
+
+def on_disk(folder):
+    paths = {"a": folder / "a.npy", "b": folder / "b.npy"}
+    return inference.OnDisk(paths, folder / "numbers.npy")
+
+
+def outputs(indices):
+    return {"a": PICTURES[indices], "b": (PICTURES[indices] ** 2).sum(axis=1)}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 20, 50])
+def test_every_batch_is_of_one_size_and_every_picture_comes_once(batch_size):
+    sizes = set()
+
+    def function(indices):
+        sizes.add(len(indices))
+        return PICTURES[indices], indices
+
+    values, indices = inference.collect(function, inference.in_memory(20, batch_size))
+    np.testing.assert_array_equal(values, PICTURES)
+    assert indices.tolist() == list(range(20)) and sizes == {min(batch_size, 20)}
+
+
+def test_one_array_stays_one_array_and_other_nests_what_they_are():
+    assert inference.collect(lambda i: i * 2, inference.in_memory(5, 2)).tolist() == [0, 2, 4, 6, 8]
+    both = inference.collect(
+        lambda i: {"first": {"x": i}, "second": (i, -i)}, inference.in_memory(3, 2)
+    )
+    assert both["first"]["x"].tolist() == [0, 1, 2] and both["second"][1].tolist() == [0, -1, -2]
+
+
+def test_a_store_gives_every_picture_once_its_last_batch_partial():
+    sizes = []
+    scores = inference.collect(
+        lambda x: sizes.append(len(x)) or x + 1, inference.stored(Store(7), "test", 8, 3)
+    )
+    assert scores.tolist() == [1, 2, 3, 4, 5, 6, 7] and sizes == [3, 3, 1]
+    with pytest.raises(RuntimeError, match="6 of 7 pictures"):
+        inference.collect(lambda x: x, inference.stored(Store(7, lost=1), "test", 8, 3))
+
+
+def read(path):
+    if "bad" in path.name:
+        raise InputError(f"picture {path}: broken")
+    return np.full((2, 2, 3), int(path.stem), "float32")
+
+
+def test_files_that_cannot_be_read_are_said_and_left_out():
+    paths = [Path(name) for name in ("0.png", "bad1.png", "2.png", "3.png", "bad4.png")]
+    said, collector = [], inference.InMemory()
+    means = inference.collect(
+        lambda x: x.mean(axis=(1, 2, 3)), inference.files(paths, read, 2, said.append), collector
+    )
+    assert means.tolist() == [0, 2, 3] and collector.numbers.tolist() == [0, 2, 3]
+    assert said == ["left out: picture bad1.png: broken", "left out: picture bad4.png: broken"]
+    with pytest.raises(InputError, match=r"none of 1 pictures can be read, the first is bad1\.png"):
+        inference.collect(lambda x: x, inference.files(paths[1:2], read, 2, said.append))
+
+
+def test_files_go_on_behind_the_last_that_was_collected(tmp_path):
+    paths = [Path(name) for name in ("0.png", "bad1.png", "2.png", "3.png", "4.png")]
+    files = [tmp_path / "values.npy", tmp_path / "numbers.npy"]
+    asked = []
+
+    def once(x):
+        asked.append(x[:, 0, 0, 0].tolist())
+        if len(asked) == 2:
+            raise ZeroDivisionError
+        return x.mean(axis=(1, 2, 3))
+
+    for _ in range(2):
+        try:
+            found = inference.collect(
+                once, inference.files(paths, read, 2, lambda line: None), inference.OnDisk(*files)
+            )
+        except ZeroDivisionError:
+            assert len(np.load(files[0])) == 0  # unfinished
+    assert asked == [[0, 2], [3, 4], [3, 4]] and found.tolist() == [0, 2, 3, 4]
+    assert np.load(files[1]).tolist() == [0, 2, 3, 4]
+
+
+def test_on_disk_is_as_in_memory(tmp_path):
+    whole = inference.collect(outputs, inference.in_memory(20, 3), on_disk(tmp_path))
+    for name, array in outputs(np.arange(20)).items():
+        assert isinstance(whole[name], np.memmap) and whole[name].dtype == np.float32
+        np.testing.assert_array_equal(np.load(tmp_path / f"{name}.npy"), array)
+    again = inference.collect(None, inference.in_memory(20, 3), on_disk(tmp_path))
+    np.testing.assert_array_equal(again["a"], PICTURES)
+
+
+def test_after_kill_9_the_pass_goes_on_where_it_was(tmp_path):
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    asked = []
+
+    def function(indices):
+        asked.append(indices.tolist())
+        return outputs(indices)
+
+    whole = inference.collect(function, inference.in_memory(20, 3), on_disk(tmp_path))
+    assert asked[0] == [9, 10, 11] and len(asked) == 4
+    for name, array in outputs(np.arange(20)).items():
+        np.testing.assert_array_equal(whole[name], array)
+
+
+@pytest.mark.parametrize("torn", ["a.npy", "b.npy", "numbers.npy"])
+@pytest.mark.parametrize("left", [10, 131, 150])
+def test_torn_files_are_cut_to_whole_rows(tmp_path, torn, left):
+    """Cut within the header, or within a row: what is whole in all files is kept."""
+    collector = on_disk(tmp_path)
+    for numbers, indices in inference.in_memory(9, 3)(0):
+        collector.add(numbers, outputs(indices))
+    with open(tmp_path / torn, "r+b") as file:
+        file.truncate(left)
+    again = on_disk(tmp_path)
+    whole = inference.collect(outputs, inference.in_memory(20, 3), again)
+    assert again.numbers.tolist() == list(range(20))
+    np.testing.assert_array_equal(whole["a"], PICTURES)
+    np.testing.assert_array_equal(whole["b"], outputs(np.arange(20))["b"])
+
+
+def test_a_full_disk_raises_and_the_pass_goes_on_when_there_is_room(small_disk):
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 1_500_000)
+    wide = np.random.default_rng(0).random((20, 10_000), "float32")
+    files = small_disk / "wide.npy", small_disk / "numbers.npy"
+    source = inference.in_memory(20, 3)
+    with pytest.raises(OSError, match="No space left"):
+        inference.collect(lambda i: wide[i], source, inference.OnDisk(*files))
+    ballast.unlink()
+    asked = []
+    whole = inference.collect(
+        lambda i: asked.append(i[0]) or wide[i], source, inference.OnDisk(*files)
+    )
+    assert asked[0] > 0 and np.array_equal(whole, wide)
+
+
+def test_progress_counts_what_was_done_before(tmp_path):
+    collector = on_disk(tmp_path)
+    for numbers, indices in list(inference.in_memory(20, 5)(0))[:2]:
+        collector.add(numbers, outputs(indices))
+    out = io.StringIO()
+    progress = Progress(20, "pictures", out=out, clock=lambda: 0.0)
+    inference.collect(outputs, inference.in_memory(20, 5), on_disk(tmp_path), progress)
+    lines = [line.partition(",")[0] for line in out.getvalue().splitlines()]
+    assert lines == ["pictures: 10 of 20", "pictures: 15 of 20", "pictures: 20 of 20"]

@@ -1,0 +1,221 @@
+"""The one pass of pictures through networks: batch by batch, resumed, into whatever collects.
+
+    scores = collect(model.predict_on_batch, stored(store, "test", 224, 32))
+
+A source of batches is a function: first -> iterator of (numbers, pictures), from the source's
+picture `first` on. `numbers` (n,) are the pictures' places in the source, growing; `pictures` hold
+these n, and may be filled up behind them to a batch of one size, so that one compiled shape
+serves. A collector has `next`, the first place that it has nothing of; `add(numbers, outputs)`;
+and `result()`. The function from pictures to outputs may run several networks on one batch, and
+return any nest of arrays with a row for each picture.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from keras import tree
+
+from models.errors import InputError
+
+
+def collect(function, batches, collector=None, progress=None):
+    """Run a function over all batches that a collector has not seen yet.
+
+    Args:
+        function: pictures -> outputs, e.g. a model's predict_on_batch.
+        batches: a source of batches.
+        collector: InMemory by default.
+        progress: transfer.progress.Progress over all of the source's pictures, or None.
+
+    Returns:
+        What the collector gives; of InMemory and OnDisk the outputs of all pictures.
+    """
+    collector = InMemory() if collector is None else collector
+    if progress and collector.next:
+        progress.advance(collector.next)
+        progress.pause()
+    for numbers, pictures in batches(collector.next):
+        before = collector.next
+        collector.add(numbers, _first_rows(function(pictures), len(numbers)))
+        if progress:
+            progress.advance(collector.next - before)
+    return collector.result()
+
+
+def _first_rows(outputs, count):
+    return tree.map_structure(lambda rows: np.asarray(rows)[:count], outputs)
+
+
+def in_memory(count, batch_size):
+    """Batches of indices, all of one size: the last is filled up with its last index.
+
+    For pictures that are in memory: the function takes them by their indices, and whatever else
+    belongs to them.
+
+    Args:
+        count: of pictures.
+        batch_size: at most.
+    """
+    size = min(count, batch_size)
+
+    def batches(first):
+        for start in range(first, count, size):
+            indices = np.minimum(np.arange(start, start + size), count - 1)
+            yield indices[: count - start], indices
+
+    return batches
+
+
+def stored(store, split, size, batch_size):
+    """Batches of a split of a store, RGB in [0, 255]; the last is as small as it is.
+
+    Args:
+        store: transfer.store.Store.
+        split: `train`, `val` or `test`.
+        size: side in pixels.
+        batch_size: at most.
+    """
+    count = len(store.labels[split])
+
+    def batches(first):
+        if first == count:
+            return
+        for pictures, _ in store.dataset(split, size, batch_size, first=first):
+            # as NumPy arrays: Keras on JAX takes no TensorFlow tensors here
+            pictures = np.asarray(pictures)
+            yield np.arange(first, first + len(pictures)), pictures
+            first += len(pictures)
+        if first != count:
+            raise RuntimeError(f"{first} of {count} pictures came through the pipeline")
+
+    return batches
+
+
+def files(paths, read, batch_size, say=print):
+    """Batches of picture files; those that cannot be read are said and left out.
+
+    Args:
+        paths: list of Path.
+        read: path -> array (size, size, 3), RGB in [0, 255]; InputError where it cannot.
+        batch_size: at most; the last batch is as small as it is.
+        say: called with a line for each unreadable picture.
+    """
+
+    def batches(first):
+        numbers, pictures, readable = [], [], first > 0
+        for number in range(first, len(paths)):
+            try:
+                pictures.append(read(paths[number]))
+                numbers.append(number)
+            except InputError as error:
+                say(f"left out: {error}")
+            if len(numbers) == batch_size or (numbers and number == len(paths) - 1):
+                yield np.array(numbers), np.stack(pictures)
+                numbers, pictures, readable = [], [], True
+        if not readable:
+            raise InputError(f"none of {len(paths)} pictures can be read, the first is {paths[0]}")
+
+    return batches
+
+
+class InMemory:
+    """Collects outputs as whole arrays, and `numbers`, the places of their pictures."""
+
+    def __init__(self):
+        self.next = 0
+        self._numbers, self._parts = [], []
+
+    def add(self, numbers, outputs):
+        """Keep the outputs of one batch."""
+        self._numbers.append(numbers)
+        self._parts.append(outputs)
+        self.next = int(numbers[-1]) + 1
+
+    @property
+    def numbers(self):
+        """Places of the pictures in their source, int (pictures,)."""
+        return np.concatenate(self._numbers)
+
+    def result(self):
+        """The outputs of all pictures, nested as those of a batch."""
+        return tree.map_structure(lambda *parts: np.concatenate(parts), *self._parts)
+
+
+class OnDisk:
+    """Collects outputs in .npy files that grow batch by batch, and goes on where it was killed.
+
+    Memory does not grow with the number of pictures. Not through a memory map, since a full disk
+    would end the process (SIGBUS) instead of raising OSError. Until `result` the files say that
+    they have no rows.
+
+    Args:
+        paths: of the .npy files, nested as the outputs are.
+        numbers: path of a .npy file for the places of the pictures; written after the others, it
+            says how many rows are whole.
+    """
+
+    def __init__(self, paths, numbers):
+        self.paths, self._numbers = paths, Path(numbers)
+        self._files = [*map(Path, tree.flatten(paths)), self._numbers]
+        rows = min(map(_count_rows, self._files))
+        for path in self._files if rows else ():
+            os.truncate(path, _rows_begin(path) + rows * _row_bytes(path))
+        self._rows = rows
+        self.next = int(self.numbers[-1]) + 1 if rows else 0
+
+    @property
+    def numbers(self):
+        """Places of the pictures in their source, int64 (pictures,)."""
+        return np.fromfile(self._numbers, "<i8", offset=_rows_begin(self._numbers))
+
+    def add(self, numbers, outputs):
+        """Append the outputs of one batch."""
+        tree.assert_same_structure(self.paths, outputs)
+        numbers = np.asarray(numbers, "<i8")
+        for path, rows in zip(self._files, [*tree.flatten(outputs), numbers], strict=True):
+            with open(path, "ab" if self._rows else "wb") as file:
+                if not self._rows:
+                    _write_header(file, rows.dtype, (0, *rows.shape[1:]))
+                file.write(np.ascontiguousarray(rows).tobytes())
+        self._rows += len(numbers)
+        self.next = int(numbers[-1]) + 1
+
+    def result(self):
+        """The outputs of all pictures as memory-mapped arrays, nested as those of a batch."""
+        for path in self._files:
+            _, _, dtype, shape = _header(path)
+            with open(path, "r+b") as file:
+                _write_header(file, dtype, (self._rows, *shape[1:]))
+        return tree.map_structure(lambda path: np.load(path, mmap_mode="r"), self.paths)
+
+
+def _write_header(file, dtype, shape):
+    # NumPy pads a header for the growth of its first dimension: all of one file are of one length
+    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+
+
+def _header(path):
+    """(where the rows of a .npy file begin, whether in Fortran's order, dtype, shape)."""
+    with open(path, "rb") as file:
+        np.lib.format.read_magic(file)
+        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+        return file.tell(), fortran, dtype, shape
+
+
+def _rows_begin(path):
+    return _header(path)[0]
+
+
+def _row_bytes(path):
+    _, _, dtype, shape = _header(path)
+    return dtype.itemsize * int(np.prod(shape[1:]))
+
+
+def _count_rows(path):
+    """Rows that were written to a .npy file, whatever its header says; 0 without a whole header."""
+    try:
+        return (path.stat().st_size - _rows_begin(path)) // _row_bytes(path)
+    except (FileNotFoundError, ValueError):
+        return 0
