@@ -5,27 +5,41 @@ import keras
 import numpy as np
 
 
-def write(path, layers, backend=b"tensorflow", version=b"2.2.0", group=None, parts=1):
+def write(
+    path,
+    layers,
+    backend=b"tensorflow",
+    version=b"2.2.0",
+    group=None,
+    parts=1,
+    variable=False,
+    **how,
+):
     """Write layers, a list of (name, [(weight name, array)]), as `save_weights` of Keras 2.2 did.
 
     group: `model_weights` for the layout of `save`. parts: into how many attributes layer_names
-    is split, as Keras 2.2 does above 64 KB. backend None: none, as Keras 1.
+    is split, as Keras 2.2 does above 64 KB. backend None: none, as Keras 1. variable: names as
+    strings of variable length, as Keras 2.4 to 2.15 with h5py 3. how: of h5py.File.
     """
-    with h5py.File(path, "w") as file:
+
+    def listed(names):
+        # of an empty list NumPy makes float64, as in the real files
+        return names if variable and names else np.array([name.encode() for name in names])
+
+    with h5py.File(path, "w", **how) as file:
         root = file.create_group(group) if group else file
-        names = np.array([name.encode() for name, _ in layers])
+        names = [name for name, _ in layers]
         if parts == 1:
-            root.attrs["layer_names"] = names
+            root.attrs["layer_names"] = listed(names)
         else:
             for number, some in enumerate(np.array_split(names, parts)):
-                root.attrs[f"layer_names{number}"] = some
+                root.attrs[f"layer_names{number}"] = listed(some.tolist())
         if backend:
             root.attrs["backend"] = backend
             root.attrs["keras_version"] = version
         for name, weights in layers:
             folder = root.create_group(name)
-            # of an empty list NumPy makes float64, as in the real files
-            folder.attrs["weight_names"] = np.array([weight.encode() for weight, _ in weights])
+            folder.attrs["weight_names"] = listed([weight for weight, _ in weights])
             for weight, value in weights:
                 folder.create_dataset(weight, data=value)
     return path

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from keras.src.legacy.saving import legacy_h5_format
 
+import models
 from models import zoo
 from models.errors import InputError
 from models.importers import keras_hdf5
@@ -117,6 +119,11 @@ def test_a_real_keras_1_file_loads_whole(shared):
         {"parts": 3},
         {"first": 8, "backend": None},
         {"first": 100, "backend": b"cntk"},
+        {"variable": True},
+        {"variable": True, "group": "model_weights", "parts": 3},
+        {"variable": True, "libver": "latest"},
+        {"variable": True, "libver": "latest", "track_order": True},
+        {"variable": True, "track_order": True},
     ],
 )
 def test_every_array_is_loaded_in_its_place(options, tmp_path):
@@ -212,6 +219,75 @@ def test_kernels_in_theanos_order_are_refused(tmp_path):
     model = keras.Model(inputs, keras.layers.Conv2D(8, 5, use_bias=False, name="conv")(inputs))
     with pytest.raises(InputError, match="Theano's order"):
         keras_hdf5.load(path, model)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_keras_3_writes_as_hdf5_of_old_opens(whole, tmp_path):
+    """A whole model by `save("x.h5")`, and its weights as Keras's own function lays them out."""
+    source = small(head="predictions")
+    source.compile(optimizer="adam", loss="categorical_crossentropy")
+    draw = np.random.default_rng(0)
+    source.set_weights([draw.normal(size=w.shape) for w in source.get_weights()])
+    path = tmp_path / "x.h5"
+    if whole:
+        source.save(path)
+    else:
+        with h5py.File(path, "w") as file:
+            legacy_h5_format.save_weights_to_hdf5_group(file, source)
+    model = small(head="head")
+    report = keras_hdf5.load(path, model)
+    assert len(report.loaded) == len(model.weights) and not report.skipped
+    for ours, theirs in zip(model.weights, source.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert keras_hdf5.classes(path) == 3
+
+
+def test_a_file_without_a_top_has_no_classes(tmp_path):
+    layers = [("conv", [("conv/kernel:0", np.zeros((3, 3, 2, 4), "f4"))]), ("pool", [])]
+    assert keras_hdf5.classes(keras2_files.write(tmp_path / "w.h5", layers)) is None
+
+
+@pytest.mark.parametrize(
+    "name, classes", [("MobileNet", 7), ("MobileNetV3Small", 7), ("EfficientNetB0", 3)]
+)
+def test_tops_of_convolutions_and_normalisations_of_pictures(name, classes, tmp_path):
+    """`conv_preds`, `logits`; an integer count among the weights."""
+    shape = {"weights": None, "input_shape": (32, 32, 3)}
+    source = getattr(keras.applications, name)(classes=classes, **shape)
+    draw = np.random.default_rng(0)
+    source.set_weights([draw.integers(0, 9, size=w.shape) for w in source.get_weights()])
+    source.save(tmp_path / "x.h5")
+    assert keras_hdf5.classes(tmp_path / "x.h5") == classes
+    whole = getattr(keras.applications, name)(classes=classes, **shape)
+    trunk = getattr(keras.applications, name)(include_top=False, **shape)
+    for model in (whole, trunk):
+        report = keras_hdf5.load(tmp_path / "x.h5", model)
+        assert len(report.loaded) == len(model.weights)
+        for ours, theirs in zip(model.weights, source.weights, strict=False):
+            np.testing.assert_array_equal(ours, theirs)
+    assert {reason for _, reason in report.skipped} == {"the network is built without a top"}
+
+
+def test_real_resnet50_of_old_keras(shared):
+    """Real ImageNet weights, names as strings of variable length, built as Keras 2.2 built it."""
+    oracle = np.load(shared / "oracle" / "googlenet_opencv.npz")
+    lines = (shared / "weights" / "imagenet_synset_words.txt").read_text().splitlines()
+    path = shared / "weights" / "resnet50_imagenet_keras2.h5"
+    model = models.load(f"ResNet50:{path}").model
+    norms = [layer for layer in model.layers if type(layer).__name__ == "BatchNormalization"]
+    assert len(norms) == 53 and {layer.epsilon for layer in norms} == {1e-3}
+    assert model.get_layer("pool1_pad").padding == ((1, 1), (1, 1))
+    given = dict(keras_hdf5.read(path))
+    np.testing.assert_array_equal(
+        model.get_layer("conv5_block3_2_conv").kernel, given["res5c_branch2b"][0][1]
+    )
+    found = model.predict(oracle["images_rgb_uint8"].astype("f4"), verbose=0)
+    best = np.argsort(-found, axis=1)[:, :5]
+    # a harbour with an arch, a mill town: what GoogLeNet calls them too
+    assert "triumphal arch" in lines[best[5, 0]] and "lumbermill" in lines[best[7, 0]]
+    theirs = np.argsort(-oracle["prob"], axis=1)[:, :5]
+    shared_names = [len(set(a) & set(b)) for a, b in zip(best, theirs, strict=True)]
+    assert sum(count > 0 for count in shared_names) >= 6  # by chance of 1000 classes: none
 
 
 @pytest.mark.slow
@@ -423,9 +499,11 @@ VALUES = st.sampled_from([0, 1, 255, 1 << 31, 1 << 40, (1 << 64) - 1]) | st.inte
 CHANGES = st.lists(st.tuples(KINDS, st.integers(0, 1 << 15), VALUES), min_size=1, max_size=12)
 
 
-def test_mutated_files(tmp_path):
+@pytest.mark.parametrize("variable", [False, True])
+def test_mutated_files(variable, tmp_path):
     network = keras2_files.small_network()
-    good = keras2_files.write(tmp_path / "good.h5", keras2_files.small_layers())
+    layers = keras2_files.small_layers()
+    good = keras2_files.write(tmp_path / "good.h5", layers, variable=variable)
     data = good.read_bytes()
     path = tmp_path / "mutated.h5"
     outcomes = {"loaded": 0, "refused": 0}
