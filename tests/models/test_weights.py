@@ -1,0 +1,269 @@
+"""Weights from a source into a network, and what a network or a source of weights is."""
+
+import subprocess
+import sys
+import time
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+import models
+from models import weights, zoo
+from models.errors import InputError
+
+SMALL = "MobileNet(alpha=0.25)"
+
+
+def network(filters=4, seed=0, activation="relu", name=None):
+    """Layers that Keras numbers, state that is no weight (dropout), batch normalisation."""
+    x = inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(filters, 3, activation=activation, name=name)(x)
+    x = keras.layers.BatchNormalization()(x)
+    x = keras.layers.Dropout(0.5)(x)
+    x = keras.layers.Conv2D(4, 3)(x) + 1.0
+    outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(inputs, outputs)
+    draw = np.random.default_rng(seed)
+    model.set_weights([draw.normal(size=w.shape) for w in model.get_weights()])
+    return model
+
+
+def opened(path):
+    return keras.models.load_model(path, compile=False)
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Return later(): from then on the clock, also that of archives, says another day."""
+    now, local = time.time, time.localtime
+
+    def change():
+        monkeypatch.setattr(time, "time", lambda: now() + 1e6)
+        monkeypatch.setattr(
+            time, "localtime", lambda at=None: local((now() if at is None else at) + 1e6)
+        )
+
+    return change
+
+
+# --- which source
+
+
+def test_the_word_for_a_source(tmp_path):
+    path = tmp_path / "imagenet.h5"
+    path.touch()
+    assert weights.check_source("imagenet") == "imagenet"
+    assert weights.check_source("none") is None and weights.check_source(None) is None
+    assert weights.check_source(str(path)) == weights.check_source(path) == path
+    for wrong in ("", "ImageNet", "None", tmp_path, tmp_path / "no.h5"):
+        with pytest.raises(InputError, match="no weights file .*accepted: imagenet, none, or a"):
+            weights.check_source(wrong)
+
+
+def test_none_names_random_weights():
+    one, other = (models.load(spec, size=32).model for spec in (SMALL, f"{SMALL}:none"))
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(InputError, match="weights is none"):
+        weights.load(one, zoo.parse(SMALL), 32, "none")
+
+
+# --- filled, and told
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras", ".h5"])
+@pytest.mark.parametrize("top", [True, False])
+def test_every_load_reports(ending, top, tmp_path):
+    spec = zoo.parse(SMALL)
+    source = keras.applications.MobileNet(alpha=0.25, weights=None, input_shape=(32, 32, 3))
+    path = tmp_path / f"net{ending}"
+    (source.save_weights if ending == ".weights.h5" else source.save)(path)
+    if ending == ".weights.h5":  # Keras 3's weights are opened at ImageNet's size
+        source = keras.applications.MobileNet(alpha=0.25, weights=None)
+        source.save_weights(path)
+    model = zoo.with_top(spec, 32, 1000) if top else zoo.trunk(spec, 32)
+    report = weights.load(model, spec, 32, path)
+    assert {name.split("/")[0] for _, name in report.loaded} == {
+        layer.name for layer in model.layers if layer.weights
+    }
+    assert bool(report.skipped) == (not top) and "skipped" in report.text()
+    if not top:
+        assert all("conv_preds" in name for name, _ in report.skipped)
+        assert "the network is built without" in report.text()
+    for ours, theirs in zip(model.get_weights(), source.get_weights(), strict=False):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("top", [True, False])
+def test_a_whole_model_in_hdf5_opens_by_its_string(top, tmp_path):
+    shape = {"weights": None, "input_shape": (32, 32, 3)}
+    extra = {"classes": 5} if top else {"include_top": False}
+    source = keras.applications.VGG16(**shape, **extra)
+    source.compile(optimizer="sgd", loss="categorical_crossentropy")
+    source.save(tmp_path / "whole.h5")
+    model = models.load(f"VGG16:{tmp_path}/whole.h5", size=32).model
+    assert model.output_shape == ((None, 5) if top else (None, 1, 1, 512))
+    for ours, theirs in zip(model.get_weights(), source.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_real_googlenet_is_reported(shared):
+    path = shared / "weights" / "bvlc_googlenet.caffemodel"
+    model = zoo.trunk(zoo.parse("GoogLeNet"), 224)
+    text = weights.load(model, zoo.parse("GoogLeNet"), 224, path).text()
+    assert text.startswith("weights: 57 loaded") and "holds no weights" in text
+    assert "the network has no such layer, 1: 'loss3/classifier'" in text
+
+
+# --- what a network is
+
+
+def test_a_network_is_the_same_in_every_file_at_every_time(tmp_path, later):
+    model = network()
+    first, second = tmp_path / "first.keras", tmp_path / "second.keras"
+    model.save(first)
+    later()
+    model.save(second)
+    assert first.read_bytes() != second.read_bytes()
+    packed = tmp_path / "packed.keras"
+    with zipfile.ZipFile(first) as old, zipfile.ZipFile(packed, "w") as new:
+        for name in reversed(old.namelist()):
+            kind = zipfile.ZIP_DEFLATED if name == "config.json" else zipfile.ZIP_STORED
+            new.writestr(name, old.read(name), kind)
+        new.writestr("art_transfer.json", "{}")
+    files = first, second, packed
+    assert len({weights.identify(path) for path in files}) == 1
+    assert {weights.fingerprint(opened(path)) for path in files} == {weights.fingerprint(model)}
+    # nor does it matter how many layers this process had made before, or the model's name
+    again = network()
+    assert again.layers[1].name != model.layers[1].name
+    assert weights.fingerprint(again) == weights.fingerprint(model)
+    again.save(tmp_path / "again.keras")
+    assert weights.identify(tmp_path / "again.keras") == weights.identify(first)
+
+
+def test_training_state_is_no_part_of_a_network(tmp_path):
+    model = network()
+    model.save(tmp_path / "plain.keras")
+    plain = weights.fingerprint(model), weights.identify(tmp_path / "plain.keras")
+    values = model.get_weights()
+    model.compile("adam", "mse", metrics=["mae"])
+    model.fit(np.zeros((2, 8, 8, 3)), np.zeros((2, 2)), verbose=0)
+    model.set_weights(values)
+    model.save(tmp_path / "trained.keras")
+    assert plain == (weights.fingerprint(model), weights.identify(tmp_path / "trained.keras"))
+
+
+CHANGED = {
+    "a weight": lambda: network(seed=1),
+    "a width": lambda: network(filters=5),
+    "an activation": lambda: network(activation="tanh"),
+    "a name": lambda: network(name="stem"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGED)
+def test_another_network_is_another(what, tmp_path):
+    model, other = network(), CHANGED[what]()
+    assert weights.fingerprint(model) != weights.fingerprint(other)
+    for ending in (".keras", ".h5"):
+        paths = tmp_path / f"a{ending}", tmp_path / f"b{ending}"
+        model.save(paths[0])
+        other.save(paths[1])
+        assert weights.identify(paths[0]) != weights.identify(paths[1])
+
+
+@pytest.mark.parametrize("ending", [".keras", ".weights.h5", ".h5"])
+def test_one_number_in_one_array_makes_another_network(ending, tmp_path):
+    model = network()
+    path = tmp_path / f"net{ending}"
+    save = model.save_weights if ending == ".weights.h5" else model.save
+    save(path)
+    before = weights.identify(path), weights.fingerprint(model)
+    save(path)
+    assert before == (weights.identify(path), weights.fingerprint(model))
+    bias = model.layers[-1].bias
+    bias.assign(np.nextafter(np.asarray(bias), 9))
+    save(path)
+    after = weights.identify(path), weights.fingerprint(model)
+    assert before[0] != after[0] and before[1] != after[1]
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".h5"])
+def test_hdf5_is_what_it_holds_and_not_its_bytes(ending, tmp_path):
+    path, copy = tmp_path / f"net{ending}", tmp_path / f"copy{ending}"
+    model = network()
+    (model.save_weights if ending == ".weights.h5" else model.save)(path)
+    with h5py.File(path) as old, h5py.File(copy, "w", libver="latest") as new:
+        for name in reversed(list(old)):
+            old.copy(name, new)
+        for name, value in old.attrs.items():
+            new.attrs[name] = value
+    assert path.read_bytes() != copy.read_bytes()
+    assert weights.identify(path) == weights.identify(copy)
+
+
+def test_names_of_fixed_and_of_variable_length_are_the_same(tmp_path):
+    from tests.models.importers import keras2_files
+
+    layers = keras2_files.small_layers()
+    paths = tmp_path / "fixed.h5", tmp_path / "variable.h5"
+    for path, variable in zip(paths, (False, True), strict=True):
+        keras2_files.write(path, layers, variable=variable)
+    assert weights.identify(paths[0]) == weights.identify(paths[1])
+    layers[1], layers[2] = layers[2], layers[1]
+    keras2_files.write(paths[1], layers)
+    assert weights.identify(paths[0]) != weights.identify(paths[1])
+
+
+def test_files_of_other_programs_are_their_bytes(tmp_path):
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(b"abc")
+    # of FIPS 180-2, appendix B.1
+    assert weights.identify(path).startswith("ba7816bf8f01cfea414140de5dae2223b00361a3")
+    path.write_bytes(b"abd")
+    assert not weights.identify(path).startswith("ba7816bf")
+    assert weights.identify("imagenet") == "imagenet" and weights.identify("none") == "none"
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_damaged_files_have_no_identity(ending, tmp_path):
+    path = tmp_path / f"net{ending}"
+    network().save(path)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(InputError, match=f"net{ending}"):
+        weights.identify(path)
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match=f"net{ending}"):
+        weights.identify(path)
+
+
+@pytest.mark.parametrize("config", ["[" * 100_000, '{"a":' * 900 + "1" + "}" * 900, "{", "\xff"])
+def test_descriptions_that_cannot_be_read_are_one_error(config, tmp_path):
+    network().save(tmp_path / "net.keras")
+    path = tmp_path / "odd.keras"
+    with zipfile.ZipFile(tmp_path / "net.keras") as old, zipfile.ZipFile(path, "w") as new:
+        new.writestr("config.json", config.encode("latin-1"))
+        new.writestr("model.weights.h5", old.read("model.weights.h5"))
+    with pytest.raises(InputError, match="odd.keras describes no layers") as error:
+        weights.identify(path)
+    assert "\n" not in str(error.value)
+
+
+def test_keras_is_not_imported_to_identify(tmp_path):
+    model = network()
+    paths = [tmp_path / name for name in ("a.keras", "a.weights.h5", "a.h5")]
+    model.save(paths[0])
+    model.save_weights(paths[1])
+    model.save(paths[2])
+    code = (
+        "import sys; from models import weights; "
+        "print(*[weights.identify(path) for path in sys.argv[1:]]); "
+        "sys.exit(bool({'keras', 'tensorflow', 'jax'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *paths], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [weights.identify(path) for path in paths]
