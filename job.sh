@@ -7,8 +7,8 @@
 
 # ---- Edit these for your own collection; left as they are, a toy collection is painted and used.
 dataset_name="toy"                     # names the result folders
-metadata_path="toy/metadata.csv"       # CSV: ImageId, dc_creator, dc_materiaal, dc_type, or your own
-jpg_images_path="toy/jpg"              # folder of <ImageId>.jpg (subfolders and other formats too)
+metadata_path="collections/toy/metadata.csv"   # CSV: ImageId, dc_creator, dc_materiaal, dc_type, or yours
+jpg_images_path="collections/toy/jpg"  # folder of <ImageId>.jpg (subfolders and other formats too)
 results_path="results"                 # metrics, tables, figures, trained networks
 datasets_path="datasets"               # splits and HDF5 files, made once and shared by all runs
 tl_mode="off_the_shelf fine_tuning random"   # one or several of these
@@ -16,7 +16,7 @@ tl_mode="off_the_shelf fine_tuning random"   # one or several of these
 challenges=("artist")                  # material, type, artist, or any column; several: ("artist" "type")
 ANNs=("MobileNet(alpha=0.25)")         # e.g. ("VGG19" "ResNet50" "InceptionV3" "Xception")
 input_size="64"                        # pixels; empty for each network's own
-weights="transfer/toy/mobilenet_0.25_64_nature.weights.h5"   # imagenet, none, or a file
+weights="toy/mobilenet_0.25_64_nature.weights.h5"   # imagenet, none, or a file
 options=()                             # e.g. (--id_column "my id" --min_pictures 20 --tensorboard logs)
 # ---- Nothing below needs to be edited.
 
@@ -25,7 +25,7 @@ cd "${SLURM_SUBMIT_DIR:-$(dirname "$0")}"
 if [ -x .venv/bin/python ]; then PATH="$PWD/.venv/bin:$PATH"; fi   # what the README installs
 
 if [ "$dataset_name" = "toy" ]; then
-    python -m transfer.toy paint toy
+    python -m toy paint collections/toy
 fi
 for challenge in "${challenges[@]}"; do
     for ANN in "${ANNs[@]}"; do

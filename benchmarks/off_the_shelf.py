@@ -33,11 +33,11 @@ from benchmarks import compare, photographs
 from benchmarks.compare import Compared
 from models.command import exit_code
 from models.errors import InputError
+from toy import pretrain
+from toy.paintings import paint
 from transfer import features, scenarios
 from transfer import store as stores
 from transfer.recipes import sabatelli2018
-from transfer.toy import pretrain
-from transfer.toy.paintings import painting
 
 RECIPE = sabatelli2018.MODES["off_the_shelf"]
 TOY = {"ANN": "MobileNet(alpha=0.25)", "input_size": 64, "weights": str(pretrain.WEIGHTS)}
@@ -104,7 +104,7 @@ def paint_store(folder, count):
     first_test = round(count * (1 - TEST_SHARE))
     rows = []
     for number in range(count):
-        work = painting(number, seed=0)
+        work = paint(number, seed=0)
         path = f"{number}.jpg"
         Image.fromarray(work.pixels).save(pictures / path, quality=90)
         split = "test" if number >= first_test else "val" if number % 5 == 4 else "train"

@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import pytest
 
-from transfer.toy.collection import paint_collection
+from toy.collection import paint_collection
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -117,7 +117,7 @@ def test_job_sh_edited_as_a_user_would(tmp_path):
     """The three modes of the toy collection; one epoch each to save time."""
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
     script = script.replace("options=()", "options=(--epochs 1)")
-    script = script.replace('weights="transfer', f'weights="{ROOT}/transfer')
+    script = script.replace('weights="toy/', f'weights="{ROOT}/toy/')
     (tmp_path / "job.sh").write_text(script, encoding="utf-8")
     printed = shell("bash job.sh", tmp_path)
     assert "## toy: artist (toy collection)" in printed

@@ -12,7 +12,6 @@ COMMANDS = {
     "models/__main__.py",
     "transfer/experiment.py",
     "transfer/tables.py",
-    "transfer/toy/__main__.py",
     "visualization/deep_viz.py",
     "visualization/render.py",
     "visualization/sheet.py",

@@ -17,7 +17,6 @@ from models.command import exit_code
 from models.errors import InputError
 from transfer import folders
 from transfer.pictures import find_files, proportion, read_all
-from transfer.toy import pretrain
 from visualization import checks, figures, mask_files, views
 from visualization import networks as opened
 from visualization.methods import METHODS
@@ -26,9 +25,10 @@ from visualization.visual_backprop import FORMS
 ROOT = Path(__file__).resolve().parents[1]
 # before and after fine tuning on the toy collection
 TOY = (
-    f"MobileNet(alpha={pretrain.ALPHA}):{pretrain.WEIGHTS}",
-    str(pretrain.WEIGHTS.with_name("mobilenet_0.25_64_toy_artist.keras")),
+    f"MobileNet(alpha=0.25):{ROOT}/toy/mobilenet_0.25_64_nature.weights.h5",
+    f"{ROOT}/toy/mobilenet_0.25_64_toy_artist.keras",
 )
+TOY_SIZE = 64  # pixels
 MOST_ROWS = 60  # of a figure: about 2 m long at the default tile
 CHECKED = 4  # pictures of --check
 PLAIN = ("visual_backprop",)  # the method that needs no mention
@@ -85,7 +85,7 @@ def main(argv=None):
     names = arguments.classes and opened.read_names(arguments.classes)
     backend.keep_pipeline_on_cpu()
     print(f"device: {backend.device_name()}", flush=True)
-    size = arguments.input_size or (None if arguments.models else pretrain.SIZE)
+    size = arguments.input_size or (None if arguments.models else TOY_SIZE)
     networks = opened.networks(arguments.models or TOY, size, names)
     views.check(networks, settings_of(arguments))
     if arguments.masks:

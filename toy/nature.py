@@ -1,13 +1,21 @@
-"""The things that toy "natural" pictures show: one short drawing per class.
+"""Toy "natural" pictures: what ImageNet is for real networks, rendered on the fly.
 
-Each function draws with a PIL pen on an RGB picture of SIDE x SIDE pixels whose background is
+Twenty classes of things and surfaces with light, texture, background and viewpoint drawn anew
+for every picture, so that a network that learns them has features worth transferring. Each class
+is a function that draws with a PIL pen on an RGB picture of SIDE x SIDE pixels whose background is
 already there, with a `numpy.random.Generator`; nothing is returned.
 """
 
+import functools
+
 import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
 
-from transfer.toy.brushes import lay_strokes, smooth_noise, stroke_outlines
+from toy.brushes import draw_smooth_noise, lay_strokes, outline_strokes
 
+SIZE = 64  # the input side of the toy network
+STREAM = 7  # keeps these random numbers apart from the paintings' under one seed
+BACKGROUNDS = ((150, 186, 216), (204, 198, 184), (112, 128, 90), (92, 86, 84), (190, 160, 130))
 SIDE = 128  # drawn at twice the size of the finished picture
 GREEN, BARK, WATER, SKIN = (82, 118, 52), (98, 74, 52), (58, 104, 138), (214, 168, 136)
 STONE, SNOW, BRICK, STRAW = (132, 128, 120), (236, 238, 242), (158, 82, 62), (196, 168, 104)
@@ -16,7 +24,7 @@ LIGHT_FROM = np.array([-0.6, -0.8])  # upper left, as in the paintings
 
 
 def tint(rng, colour, spread=18, shade=1.0):
-    """Vary an RGB colour: a tuple of integers in [0, 255]; spread: standard deviation."""
+    """Vary an RGB colour by a standard deviation of `spread`: integers in [0, 255]."""
     varied = np.asarray(colour) * shade + rng.normal(0, spread, 3) + rng.normal(0, spread)
     return tuple(np.clip(varied, 0, 255).astype(int).tolist())
 
@@ -36,7 +44,7 @@ def hairs(pen, rng, centres, angles, length, width, colour, bend=0.1):
     inks = np.asarray(colour) * rng.uniform(0.55, 1.35, (count, 1)) + rng.normal(0, 8, (count, 3))
     lengths, widths = length * rng.uniform(0.6, 1.4, count), np.full(count, width)
     bends = rng.normal(0, bend, count)
-    outlines = stroke_outlines(centres, angles, lengths, widths, bends)
+    outlines = outline_strokes(centres, angles, lengths, widths, bends)
     lay_strokes(pen, outlines, np.clip(inks, 0, 255).astype(int))
 
 
@@ -110,7 +118,7 @@ def pebbles(pen, rng):
 def leaf(pen, rng):
     angle, length, width = rng.uniform(0, 6.3), rng.uniform(70, 110), rng.uniform(30, 52)
     centre, colour = rng.uniform(54, 74, 2), tint(rng, GREEN, 24)
-    shape = stroke_outlines(
+    shape = outline_strokes(
         centre[None],
         np.array([angle]),
         *(np.array([v]) for v in (length, width, rng.normal(0, 0.08))),
@@ -182,7 +190,7 @@ def grass(pen, rng):
 
 
 def wood(pen, rng):
-    field = smooth_noise(rng, SIDE, SIDE, 3)
+    field = draw_smooth_noise(rng, SIDE, SIDE, 3)
     centres = rng.uniform(-4, 132, (260, 2))
     index = np.clip(centres.astype(int), 0, SIDE - 1)
     angles = 0.35 * field[index[:, 1], index[:, 0]]
@@ -193,9 +201,147 @@ def wood(pen, rng):
 
 
 def fur(pen, rng):
-    field = smooth_noise(rng, SIDE, SIDE, 2)
+    field = draw_smooth_noise(rng, SIDE, SIDE, 2)
     centres = rng.uniform(-4, 132, (700, 2))
     index = np.clip(centres.astype(int), 0, SIDE - 1)
     angles = rng.uniform(0, 6.3) + 1.6 * field[index[:, 1], index[:, 0]]
     colour = tint(rng, (150, 118, 88), 36)
     hairs(pen, rng, centres, angles, rng.uniform(9, 18), 2.5, colour, 0.15)
+
+
+def boat(pen, rng):
+    x, y, w = rng.uniform(30, 50), rng.uniform(74, 92), rng.uniform(40, 56)
+    pen.rectangle((0, y, SIDE, SIDE), fill=tint(rng, WATER))
+    mast = x + w * rng.uniform(0.35, 0.6)
+    sail = (mast + 2, y - 12, mast + 2, y - 58, mast + w * 0.45, y - 12)
+    pen.polygon(sail, fill=tint(rng, SNOW, 20))
+    pen.line((mast, y, mast, y - 62), fill=tint(rng, BARK), width=3)
+    hull = (x, y - 8, x + w, y - 8, x + w * 0.85, y + 8, x + w * 0.15, y + 8)
+    pen.polygon(hull, fill=tint(rng, BRICK, 34))
+    centres = rng.uniform((0, y + 8), (SIDE, SIDE), (40, 2))
+    hairs(pen, rng, centres, rng.normal(0, 0.05, 40), 14.0, 2.0, (150, 180, 200))
+
+
+def mushroom(pen, rng):
+    for x, y in rng.uniform((30, 45), (98, 75), (rng.integers(1, 4), 2)):
+        r, cap = rng.uniform(18, 30), tint(rng, FRUITS[rng.integers(2)], 22)
+        stem = (x - r * 0.3, y, x + r * 0.3, y, x + r * 0.4, y + r * 1.6, x - r * 0.4, y + r * 1.6)
+        pen.polygon(stem, fill=tint(rng, SNOW, 14, 0.9))
+        pen.pieslice((x - r, y - r, x + r, y + r), 180, 360, fill=cap)
+        for angle in rng.uniform(3.4, 6.0, 6):
+            dx, dy = r * 0.65 * np.cos(angle), r * 0.65 * np.sin(angle)
+            pen.ellipse((x + dx - 3, y + dy - 2, x + dx + 3, y + dy + 2), fill=SNOW)
+
+
+def branches(pen, rng):
+    ink = tint(rng, BARK, 14, 0.6)
+    shoots = [(rng.uniform(40, 88), 130.0, -np.pi / 2, rng.uniform(30, 44), 8)]
+    while shoots:
+        x, y, angle, length, width = shoots.pop()
+        end = x + length * np.cos(angle), y + length * np.sin(angle)
+        pen.line((x, y, *end), fill=ink, width=int(width))
+        if width > 1.5:
+            turns = angle + np.array([-0.5, 0.45]) + rng.normal(0, 0.2, 2)
+            shoots += [(*end, a, length * rng.uniform(0.6, 0.9), width * 0.68) for a in turns]
+
+
+def knit(pen, rng):
+    pitch, colour = rng.uniform(8, 15), FRUITS[rng.integers(len(FRUITS))]
+    x, y = np.meshgrid(np.arange(0, SIDE + pitch, pitch), np.arange(0, SIDE + pitch, pitch * 0.7))
+    for side in (-1, 1):
+        centres = np.stack([x.ravel() + side * pitch * 0.24, y.ravel()], axis=1)
+        angles = np.full(len(centres), np.pi / 2 + side * 0.5)
+        hairs(pen, rng, centres, angles, pitch, pitch * 0.45, tint(rng, colour, 12), 0.0)
+
+
+_DRAWN = (
+    tree,
+    pine,
+    house,
+    mountain,
+    cloud,
+    waves,
+    pebbles,
+    leaf,
+    fruit,
+    face,
+    fence,
+    flower,
+    bricks,
+    grass,
+    wood,
+    fur,
+    boat,
+    mushroom,
+    branches,
+    knit,
+)
+DRAWINGS = {draw.__name__: draw for draw in _DRAWN}
+CLASSES = tuple(DRAWINGS)
+
+
+@functools.cache
+def _make_ramps():
+    """Make the two coordinate ramps of a picture, each (SIDE, SIDE) float32 in [-1, 1]."""
+    return np.meshgrid(*(np.linspace(-1, 1, SIDE, dtype=np.float32),) * 2)
+
+
+def _draw_background(rng):
+    """Draw a plain or cloudy backdrop, an RGB picture: colours, a gradient, smooth blotches."""
+    _, down = _make_ramps()
+    base = np.array(tint(rng, BACKGROUNDS[rng.integers(len(BACKGROUNDS))], 26), np.float32)
+    slope = rng.normal(0, 18, 3).astype(np.float32)
+    blotches = rng.uniform(0, 30) * draw_smooth_noise(rng, SIDE, SIDE, rng.integers(2, 12))
+    surface = np.clip(base + slope * down[..., None] + blotches[..., None], 0, 255)
+    return Image.fromarray(surface.astype(np.uint8))
+
+
+def _photograph(rng, drawn):
+    """Light a drawing and take it from a random viewpoint: RGB picture in, (64, 64, 3) out."""
+    across, down = _make_ramps()
+    angle, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0, 0.4)
+    light = 1 + strength * (across * np.cos(angle) + down * np.sin(angle))
+    light = light + rng.uniform(0, 0.2) * draw_smooth_noise(rng, SIDE, SIDE, 4)
+    light += rng.uniform(0, 0.08) * rng.standard_normal((SIDE, SIDE), np.float32)
+    cast = rng.normal(1.0, 0.1, 3).astype(np.float32)
+    lit = np.clip(np.asarray(drawn, np.float32) * light[..., None] * cast, 0, 255)
+    picture = Image.fromarray(lit.astype(np.uint8)).rotate(
+        rng.normal(0, 8),
+        Image.Resampling.BILINEAR,
+        fillcolor=tuple(lit[::8, ::8].mean((0, 1)).astype(int)),
+    )
+    side = SIDE * rng.uniform(0.6, 1.0)
+    left, top = rng.uniform(0, SIDE - side, 2)
+    box = (left, top, left + side, top + side)
+    small = picture.resize((SIZE, SIZE), Image.Resampling.BOX, box=box)
+    pixels = np.asarray(small.filter(ImageFilter.GaussianBlur(rng.uniform(0, 0.6))))
+    return pixels[:, ::-1] if rng.random() < 0.5 else pixels
+
+
+def render_picture(index, seed):
+    """Render one toy natural picture.
+
+    Args:
+        index: number of the picture, which also sets its class, index modulo len(CLASSES).
+        seed: of all pictures.
+
+    Returns:
+        uint8 (64, 64, 3), RGB.
+    """
+    rng = np.random.default_rng([seed, STREAM, index])
+    canvas = _draw_background(rng)
+    DRAWINGS[CLASSES[index % len(CLASSES)]](ImageDraw.Draw(canvas), rng)
+    return _photograph(rng, canvas)
+
+
+def render_pictures(count, seed, first=0):
+    """Render pictures `first` to `first + count - 1` and their classes.
+
+    Returns:
+        uint8 (count, 64, 64, 3), RGB, and int64 labels (count,) into CLASSES.
+    """
+    numbers = np.arange(first, first + count)
+    pictures = np.empty((count, SIZE, SIZE, 3), np.uint8)
+    for row, number in enumerate(numbers.tolist()):
+        pictures[row] = render_picture(number, seed)
+    return pictures, numbers % len(CLASSES)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from transfer.toy.artists import (
+from toy.artists import (
     ANONYMOUS,
     ANONYMOUS_SHARE,
     ARTISTS,
@@ -13,12 +13,10 @@ from transfer.toy.artists import (
     SCHOOL_PALETTE_SHARE,
     SCHOOLS,
     TYPES,
+    Artist,
 )
-from transfer.toy.brushes import smooth_noise
-from transfer.toy.hands import SCALE, directions
-from transfer.toy.media import GREY, MEDIA
-from transfer.toy.motifs import EVEN, ink
-from transfer.toy.scenes import SCENES
+from toy.brushes import GREY, MEDIA, SCALE, draw_directions, draw_smooth_noise
+from toy.scenes import EVEN, SCENES, ink
 
 STREAM = 3  # keeps these random numbers apart from the natural pictures' under one seed
 SHORT_SIDE = (112, 137)  # pixels of a finished picture before it is cropped
@@ -29,30 +27,27 @@ VARNISH = np.array([1.0, 0.93, 0.72], np.float32)  # what is left of white under
 
 @dataclass(frozen=True)
 class Painting:
-    """A toy painting: pixels uint8 (H, W, 3), RGB, and its labels as a museum would print them.
-
-    artist is the hand, also where creator is the word for an unknown one.
-    """
+    """A toy painting: pixels uint8 (H, W, 3), RGB, and its labels as a museum would print them."""
 
     pixels: np.ndarray
-    artist: str
+    artist: str  # the hand, also where creator is the word for an unknown one
     creator: str
     material: str
     type: str
     school: str
 
 
-def palette_colours(palette):
+def read_palette(palette):
     """Read seven hex colours as float32 (7, 3) in [0, 255]."""
     return np.array([tuple(bytes.fromhex(colour)) for colour in palette.split()], np.float32)
 
 
-def _pick(rng, shares):
+def _draw_name(rng, shares):
     names, weights = zip(*shares.items(), strict=True)
     return names[rng.choice(len(names), p=np.array(weights) / sum(weights))]
 
 
-def _sitting(rng, scene):
+def _draw_size(rng, scene):
     """Draw the width and height of the painted surface; busts are upright, the rest seldom."""
     short = int(rng.integers(*SHORT_SIDE)) * SCALE
     long = int(short * rng.uniform(*RATIO))
@@ -60,9 +55,9 @@ def _sitting(rng, scene):
     return (short, long) if upright else (long, short)
 
 
-def _wanted_colours(rng, artist, scene):
+def _colour_scene(rng, artist, scene):
     """Draw the scene and colour it: float32 (H, W, 3) in [0, 255]."""
-    width, height = _sitting(rng, scene)
+    width, height = _draw_size(rng, scene)
     plan = Image.new("RGB", (width, height), ink(0))
     SCENES[scene](ImageDraw.Draw(plan), rng, width, height)
     roles, shades, _ = np.moveaxis(np.asarray(plan), 2, 0)
@@ -70,12 +65,12 @@ def _wanted_colours(rng, artist, scene):
     if rng.random() < SCHOOL_PALETTE_SHARE:
         colleagues = [other for other in ARTISTS if other.school == artist.school]
         palette = colleagues[rng.integers(len(colleagues))].palette
-    mixed = palette_colours(palette) + rng.normal(0, 16, (7, 3)).astype(np.float32)
-    light = 1 + 0.12 * smooth_noise(rng, height, width, 3)
+    mixed = read_palette(palette) + rng.normal(0, 16, (7, 3)).astype(np.float32)
+    light = 1 + 0.12 * draw_smooth_noise(rng, height, width, 3)
     return mixed[roles] * (shades / np.float32(EVEN) * light)[..., None]
 
 
-def _aged_scan(rng, painted):
+def _age_and_scan(rng, painted):
     """Crop, reduce, varnish, fade, light unevenly, tint and add noise: float in, uint8 out."""
     height, width = painted.shape[:2]
     left, top, right, bottom = rng.uniform(0, CROP, 4) * (width, height, width, height)
@@ -92,19 +87,25 @@ def _aged_scan(rng, painted):
     return np.clip(scanned, 0, 255).astype(np.uint8)
 
 
-def painting(index, seed, artist=None, material=None):
-    """Paint picture number `index` of the toy collection.
+def paint(index: int, seed: int, artist: Artist | None = None, material: str | None = None):
+    """Paint one picture of the toy collection.
 
-    It depends on index and seed alone, so a larger collection begins with the smaller one.
-    artist (an Artist) and material (one of MATERIALS) are drawn unless given.
+    Args:
+        index: number of the picture. It depends on index and seed alone, so a larger collection
+            begins with the smaller one.
+        seed: of the collection, not negative.
+        artist, material: drawn unless given; material is one of MATERIALS.
+
+    Returns:
+        Painting.
     """
     rng = np.random.default_rng([seed, STREAM, index])
-    drawn = ARTISTS[_pick(rng, {i: hand.weight for i, hand in enumerate(ARTISTS)})]
+    drawn = ARTISTS[_draw_name(rng, {i: hand.weight for i, hand in enumerate(ARTISTS)})]
     artist = artist or drawn
-    material = material or _pick(rng, dict(zip(MATERIALS, artist.materials, strict=True)))
+    material = material or _draw_name(rng, dict(zip(MATERIALS, artist.materials, strict=True)))
     creator = ANONYMOUS if rng.random() < ANONYMOUS_SHARE else artist.name
-    scene = _pick(rng, SCHOOLS[artist.school])
-    colours = _wanted_colours(rng, artist, scene)
-    angles = directions(rng, artist.direction, colours @ GREY)
-    pixels = _aged_scan(rng, MEDIA[material](rng, artist, colours, angles))
+    scene = _draw_name(rng, SCHOOLS[artist.school])
+    colours = _colour_scene(rng, artist, scene)
+    angles = draw_directions(rng, artist.direction, colours @ GREY)
+    pixels = _age_and_scan(rng, MEDIA[material](rng, artist, colours, angles))
     return Painting(pixels, artist.name, creator, material, TYPES[material], artist.school)

@@ -4,15 +4,15 @@ The trunk is keras.applications.MobileNet with a quarter of the channels, for 64
 the head (global average pooling and one softmax layer) is thrown away after training.
 """
 
-import os
-import uuid
+import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from models.errors import InputError
-from transfer.toy.nature import CLASSES, SIZE, nature_pictures
+from toy.nature import CLASSES, SIZE, render_pictures
+from transfer import folders
 
 ALPHA = 0.25  # the narrowest MobileNet of keras.applications: 0.2 million weights, under 1 MB
 WEIGHTS = Path(__file__).with_name("mobilenet_0.25_64_nature.weights.h5")
@@ -23,15 +23,15 @@ BATCH_NORM_MOMENTUM = 0.9
 HELD_OUT = 1000  # pictures, 50 of each class
 
 
-def trunk():
+def build_trunk():
     """Build MobileNet(alpha=0.25) without a head, random weights, input (64, 64, 3) in [-1, 1]."""
     return keras.applications.MobileNet(
         input_shape=(SIZE, SIZE, 3), alpha=ALPHA, include_top=False, weights=None
     )
 
 
-def classifier(body):
-    """Put the head on a trunk: random flips, average pooling, softmax over CLASSES."""
+def add_head(body):
+    """Put the head on a trunk: average pooling, softmax over CLASSES."""
     inputs = keras.Input((SIZE, SIZE, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(body(inputs))
     outputs = keras.layers.Dense(len(CLASSES), activation="softmax")(pooled)
@@ -61,10 +61,17 @@ class NaturePictures(keras.utils.PyDataset):
 def pretrain(pictures, steps, seed):
     """Train a trunk from random weights on toy natural pictures.
 
-    pictures: how many are rendered (at least one batch of 32); steps: updates of 32 pictures;
-    seed: of the pictures, the first weights and the order. Returns the trunk (a keras.Model) and
-    its top-1 accuracy in [0, 1] on 1000 pictures never trained on. Raises InputError for fewer
-    pictures than a batch, no step or a negative seed.
+    Args:
+        pictures: how many are rendered, at least one batch of 32.
+        steps: updates of 32 pictures.
+        seed: of the pictures, the first weights and the order.
+
+    Returns:
+        The trunk (a keras.Model) and its top-1 accuracy in [0, 1] on 1000 pictures never trained
+        on.
+
+    Raises:
+        InputError: fewer pictures than a batch, no step or a negative seed.
     """
     if pictures < BATCH or steps < 1 or seed < 0:
         raise InputError(
@@ -72,17 +79,17 @@ def pretrain(pictures, steps, seed):
             f"wanted at least {BATCH} pictures, 1 step and seed 0"
         )
     keras.utils.set_random_seed(seed)
-    body = trunk()
+    body = build_trunk()
     for layer in body.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = BATCH_NORM_MOMENTUM
-    model = classifier(body)
+    model = add_head(body)
     schedule = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
     model.compile(
         keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
-    model.fit(NaturePictures(*nature_pictures(pictures, seed), steps, seed))
-    held_out, labels = nature_pictures(HELD_OUT, seed, first=pictures)
+    model.fit(NaturePictures(*render_pictures(pictures, seed), steps, seed))
+    held_out, labels = render_pictures(HELD_OUT, seed, first=pictures)
     scores = model.predict(held_out / np.float32(127.5) - 1, batch_size=100, verbose=0)
     return body, float(np.mean(scores.argmax(axis=1) == labels))
 
@@ -91,9 +98,7 @@ def save_trunk(body, path):
     """Write a trunk's weights to `path` (ending in .weights.h5), whole or not at all."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{uuid.uuid4().hex}.weights.h5")
-    try:
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder) / path.name
         body.save_weights(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+        folders.write_bytes(path, part.read_bytes())

@@ -1,0 +1,5 @@
+"""The embedded toy collection: painted by the project, never presented as real art.
+
+`python -m toy` paints it and trains the toy network that transfers to it; `artists`, `scenes` and
+`brushes` are who paints, what and how, `nature` the pictures that the network is trained on.
+"""
