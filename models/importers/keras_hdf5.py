@@ -166,7 +166,7 @@ def as_built(path, model):
     """
     import keras
 
-    from models import undrawn
+    from models import initializers
 
     names = layers(path)
     if "bn2a_branch2a" not in names:
@@ -183,7 +183,7 @@ def as_built(path, model):
             config["padding"] = ((2, 3), (2, 3))
         return type(layer).from_config(config)
 
-    with undrawn.kernels():
+    with initializers.undrawn_kernels():
         return keras.models.clone_model(model, clone_function=replaced)
 
 
