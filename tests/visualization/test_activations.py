@@ -1,11 +1,11 @@
-"""Scores of real pictures: spatial means, of every picture once."""
+"""Scores of pictures: spatial means, of every picture once."""
 
 import keras
 import numpy as np
 import pytest
 
 from models.errors import InputError
-from visualization.optvis.scores import channel_scores
+from visualization.activations import channel_scores
 
 SIDE = 8
 
