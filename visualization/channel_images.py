@@ -7,18 +7,17 @@ without it.
 """
 
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from models import weights, zoo
 from models.errors import InputError
 from transfer.result_folder import (
     MANIFEST,
     read_json,
     result_folder,
     safe_name,
-    sha256,
     sha256_of_all,
     write_bytes,
     write_csv,
@@ -73,6 +72,14 @@ class Settings:
                 raise InputError(f"{name} is {getattr(self, name)!r}; accepted: {names}")
         if self.spectrum and self.param != "maco":
             raise InputError("spectrum is for param maco")
+        zoo.parse(self.model)
+
+    @property
+    def weights_file(self):
+        """The path of the file that holds the network's weights, or None where none was named."""
+        spec = zoo.parse(self.model)
+        named = spec.weights not in (None, weights.IMAGENET) and not spec.is_released
+        return spec.weights if named else None
 
 
 @dataclass(frozen=True)
@@ -125,7 +132,8 @@ class Job:
     """Settings with what they name opened.
 
     model: keras.Model. channels: list of int. batch: images at a time. magnitude: of MACO's
-    spectrum, or None. weights_sha256, spectrum_sha256: what these are, or None.
+    spectrum, or None. weights_sha256: what a network from a file is, whatever the file, else None.
+    spectrum_sha256: of the spectrum's pictures, or None.
     """
 
     settings: Settings
@@ -138,9 +146,18 @@ class Job:
 
     @property
     def identity(self):
-        """All that decides the images, but rounding, as the manifest holds it."""
-        names = ("model", "layer", "steps", "size", "dtype", "seed", "param")
-        return {name: getattr(self.settings, name) for name in names} | {
+        """All that decides the images, but rounding, as the manifest holds it.
+
+        `model` names no file: a network in a file is what `weights_sha256` says, and `weights`,
+        the file's path, tells only where it lay (transfer.result_folder).
+        """
+        settings, file = self.settings, self.settings.weights_file
+        named = zoo.parse(settings.model).architecture if file else settings.model
+        names = ("layer", "steps", "size", "dtype", "seed", "param")
+        return {
+            "model": named or None,  # a saved network has no name
+            **{name: getattr(settings, name) for name in names},
+            **({"weights": file} if file else {}),
             "weights_sha256": self.weights_sha256,
             "channels": self.channels,
             "spectrum_sha256": self.spectrum_sha256,
@@ -223,26 +240,24 @@ def open_job(settings):
     Raises:
         InputError: a model, layer, channel, size or spectrum that cannot be used.
     """
-    from models import layers, loading
+    from models import network, weights
     from models.graph import cut
     from visualization import sources
     from visualization.optvis import maco, render
 
     layer, size, dtype = settings.layer, settings.size, settings.dtype
-    model = loading.load(settings.model).model
-    layers.find_layer(model, layer)
-    network = cut(model, [layer], (size, size), dtype)
-    channels = _existing(settings.channels, network.output[layer].shape[-1], layer)
+    model = network.load(settings.model).model
+    part = cut(model, [layer], (size, size), dtype)
+    channels = _existing(settings.channels, part.output[layer].shape[-1], layer)
     magnitude = digest = None
     if settings.spectrum:
         files = sources.found(settings.spectrum)
         digest = sha256_of_all(files)
         arrays = (array / 255.0 for _, array in sources.read(files, size))
         magnitude = maco.magnitude(arrays, size)
-    source = settings.model.partition(":")[2] or settings.model
-    weights = sha256(source) if Path(source).is_file() else None
-    batch = min(settings.batch or render.images_at_a_time(network, dtype), len(channels))
-    return Job(settings, model, channels, batch, magnitude, weights, digest)
+    fingerprint = weights.fingerprint(model) if settings.weights_file else None
+    batch = min(settings.batch or render.images_at_a_time(part, dtype), len(channels))
+    return Job(settings, model, channels, batch, magnitude, fingerprint, digest)
 
 
 def _existing(channels, count, layer):
