@@ -13,6 +13,7 @@ import numpy as np
 
 from models import weights, zoo
 from models.errors import InputError
+from transfer.pictures import find_files, read_all
 from transfer.result_folder import (
     MANIFEST,
     read_json,
@@ -218,7 +219,7 @@ def find_compared(paths):
     """Find the pictures to compare with.
 
     Args:
-        paths: as sources.found takes them; none for no comparison.
+        paths: as transfer.pictures.find_files takes them; none for no comparison.
 
     Returns:
         Pictures, or None without paths.
@@ -228,9 +229,7 @@ def find_compared(paths):
     """
     if not paths:
         return None
-    from visualization import sources
-
-    files = sources.found(paths)
+    files = find_files(paths)
     return Pictures(tuple(map(str, paths)), files, sha256_of_all(files))
 
 
@@ -242,7 +241,6 @@ def open_job(settings):
     """
     from models import network, weights
     from models.graph import cut
-    from visualization import sources
     from visualization.optvis import maco, render
 
     layer, size, dtype = settings.layer, settings.size, settings.dtype
@@ -251,9 +249,9 @@ def open_job(settings):
     channels = _existing(settings.channels, part.output[layer].shape[-1], layer)
     magnitude = digest = None
     if settings.spectrum:
-        files = sources.found(settings.spectrum)
+        files = find_files(settings.spectrum)
         digest = sha256_of_all(files)
-        arrays = (array / 255.0 for _, array in sources.read(files, size))
+        arrays = (array / 255.0 for _, array in read_all(files, size))
         magnitude = maco.magnitude(arrays, size)
     fingerprint = weights.fingerprint(model) if settings.weights_file else None
     batch = min(settings.batch or render.images_at_a_time(part, dtype), len(channels))

@@ -13,7 +13,8 @@ from PIL import Image
 
 from models.errors import InputError
 from models.graph import PRECISIONS as CUT_PRECISIONS
-from visualization import channel_images, figures, render, sources
+from transfer.pictures import read_all
+from visualization import channel_images, figures, render
 from visualization.channel_images import PRECISIONS, Record, Settings
 from visualization.optvis import maco
 from visualization.optvis import render as optvis_render
@@ -242,7 +243,7 @@ def test_spectrum_of_the_pictures_content(job, tmp_path):
     assert first.identity == second.identity and first.identity["spectrum_sha256"]
     # brightness is not lost where a resized picture's pixels are no whole numbers
     files = sorted((tmp_path / "a").iterdir())
-    exact = maco.magnitude([array / 255 for _, array in sources.read(files, SIDE)], SIDE)
+    exact = maco.magnitude([array / 255 for _, array in read_all(files, SIDE)], SIDE)
     np.testing.assert_allclose(first.magnitude, exact, rtol=1e-5, atol=1e-5)
     Image.fromarray(noise[0] // 2).save(tmp_path / "a" / "0.png")
     assert job(param="maco", spectrum=(tmp_path / "a",)).identity != first.identity

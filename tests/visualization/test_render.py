@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from models.errors import InputError
-from visualization import figures, render, sheet, sources
+from transfer.pictures import read_all
+from visualization import figures, render, sheet
 from visualization.optvis import render as optvis_render
 
 ROOT = Path(__file__).parents[2]
@@ -75,7 +76,7 @@ def test_a_whole_folder(network, pictures, tmp_path, capsys):
     model = keras.models.load_model(network)
     scores = [
         float(np.mean(model(array[None])[..., 3]))
-        for _, array in sources.read(sorted(pictures.glob("*.png")), 16)
+        for _, array in read_all(sorted(pictures.glob("*.png")), 16)
     ]
     assert record["best_picture_score"] == pytest.approx(max(scores), rel=1e-4)
     assert record["best_picture"].endswith(f"{int(np.argmax(scores))}.png")
