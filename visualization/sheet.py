@@ -8,11 +8,7 @@ import sys
 from pathlib import Path
 
 from models.command import exit_code
-from models.errors import InputError
-from transfer import folders
-from visualization import figures, records
-
-KINDS = {".png": "PNG", ".jpg": "JPEG"}
+from visualization import channel_images
 
 
 def flags():
@@ -30,28 +26,8 @@ def flags():
 def main(argv=None):
     """Run the command; returns its exit code."""
     arguments = flags().parse_args(argv)
-    kind = KINDS.get(arguments.out.suffix.lower())
-    if not kind:
-        raise InputError(
-            f"--out {arguments.out}; accepted: a name that ends in {' or '.join(KINDS)}"
-        )
-    if arguments.columns is not None and arguments.columns < 1:
-        raise InputError(f"--columns is {arguments.columns}; it must be above 0")
-    tiles = [tile for folder in arguments.folders for tile in _tiles(folder)]
-    folders.write_bytes(arguments.out, figures.contact_sheet(tiles, arguments.columns, kind))
-    print(f"{len(tiles)} images in {arguments.out}")
-
-
-def _tiles(folder):
-    """(path of the image, text under it) of every channel of a result folder."""
-    identity = folders.read_json(folder / "manifest.json").get("identity", {})
-    if not {"layer", "channels"} <= identity.keys():
-        raise InputError(f"{folder} holds no results of visualization.render")
-    layer = identity["layer"]
-    return [
-        (records.png_file(folder, layer, channel), f"{layer}:{channel}")
-        for channel in sorted(identity["channels"])
-    ]
+    count = channel_images.write_sheet(arguments.folders, arguments.out, arguments.columns)
+    print(f"{count} images in {arguments.out}")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models.errors import InputError
 from transfer.pictures import read_all
-from visualization import figures, render, rendering, sheet
+from visualization import figures, render, sheet
+from visualization.optvis import render as optvis_render
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,6 +96,29 @@ def test_a_channel_without_a_number_stops_and_the_rest_goes_on(network, tmp_path
     assert record["not_finite_from_step"] == 0 and record["scores"] == [None] * 3
 
 
+def test_numbers():
+    assert render.numbers("52, 60-63,61") == (52, 60, 61, 62, 63)
+    assert render.numbers("all") is None
+    for text in ("a", "1-", "-1", "1,,2", "5-4", "0-999999999"):
+        with pytest.raises(InputError, match="--channels"):
+            render.numbers(text)
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["VGG19", "--layr", "x"], command("VGG19", "out", "--steps", "0")]
+)
+def test_help_and_slips_need_no_keras(words):
+    """Keras and what else is slow to import come after the flags have been read."""
+    code = (
+        "import sys\nfrom visualization import render\n"
+        f"try:\n    render.main({words!r})\nexcept SystemExit:\n    pass\n"
+        "slow = {'keras', 'tensorflow', 'jax', 'pandas', 'matplotlib', 'sklearn'}\n"
+        "assert not slow & set(sys.modules), slow & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
@@ -102,10 +127,10 @@ def test_a_channel_without_a_number_stops_and_the_rest_goes_on(network, tmp_path
         (("--channels", "4-2"), "accepted: e.g. 52,60-63"),
         (("--channels", ""), "accepted: e.g. 52,60-63"),
         (("--size", "3"), "cannot be run at 3x3"),
-        (("--steps", "0"), "--steps is 0"),
-        (("--seed", "-1"), "--seed is -1"),
-        (("--seed", "5000000000"), "--seed is 5000000000; accepted: 0 to 2147483647"),
-        (("--spectrum", "x"), "--param maco"),
+        (("--steps", "0"), "steps is 0"),
+        (("--seed", "-1"), "seed is -1"),
+        (("--seed", "5000000000"), "seed is 5000000000; accepted: 0 to 2147483647"),
+        (("--spectrum", "x"), "spectrum is for param maco"),
         (("--pictures", "/no/such"), "no picture or folder /no/such"),
     ],
 )
@@ -176,20 +201,20 @@ def test_a_folder_of_something_else_is_left_alone(network, tmp_path, capsys):
 
 
 def test_what_kill_9_left_is_not_published(network, tmp_path, capsys):
-    """Killed within the write of a file, and between the folder's rename and the last clean-up."""
+    """Killed within the write of a file, and between the last clean-up and the folder's rename."""
     out, partial = tmp_path / "out", tmp_path / ".out.partial"
     torn, mark = ".second_0001.png.4711", "identity.json"
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(figures, "contact_sheet", interrupted)
         assert render.main(command(network, out)) == 130
     (partial / torn).write_bytes(b"half")
-    signed = (partial / mark).read_bytes()
+    assert (partial / mark).exists()
     assert render.main(command(network, out)) == 0
     assert not {torn, mark} & {path.name for path in out.iterdir()}
-    (out / mark).write_bytes(signed)
-    assert sheet.main([str(out), "--out", str(tmp_path / "sheet.png")]) == 0
+    out.rename(partial)
     assert render.main(command(network, out)) == 0
     assert "already finished" in capsys.readouterr().out and not (out / mark).exists()
+    assert sheet.main([str(out), "--out", str(tmp_path / "sheet.png")]) == 0
 
 
 def interrupted(tiles):
@@ -217,7 +242,7 @@ def test_networks_of_the_zoo(model, layer, tmp_path):
 
 
 def test_half_as_many_where_memory_runs_out(network, tmp_path, capsys, monkeypatch):
-    asked, true = [], rendering.render_channels
+    asked, true = [], optvis_render.render_channels
 
     def scarce(model, layer, channels, steps, param_f, **how):
         asked.append(param_f()().shape[0])
@@ -225,7 +250,7 @@ def test_half_as_many_where_memory_runs_out(network, tmp_path, capsys, monkeypat
             raise MemoryError
         return true(model, layer, channels, steps, param_f=param_f, **how)
 
-    monkeypatch.setattr(rendering, "render_channels", scarce)
+    monkeypatch.setattr(optvis_render, "render_channels", scarce)
     assert render.main(command(network, tmp_path / "out")) == 0
     assert asked == [3, 1] and "1 images at a time" in capsys.readouterr().out
 

@@ -45,7 +45,7 @@ def test_images_of_all_folders_in_order(results, capsys):
         (["{0}/mixed3a", "--out", "{0}/sheet.gif"], "ends in .png or .jpg"),
         (["{0}", "--out", "{0}/sheet.png"], "manifest.json"),
         (["{0}/run", "--out", "{0}/sheet.png"], "run holds no results of visualization.render"),
-        (["{0}/mixed3a", "--out", "{0}/sheet.png", "--columns", "0"], "--columns is 0"),
+        (["{0}/mixed3a", "--out", "{0}/sheet.png", "--columns", "0"], "columns is 0"),
     ],
 )
 def test_bad_input_is_one_line(words, says, results, capsys):

@@ -11,15 +11,14 @@ import keras
 import numpy as np
 from keras import ops
 
-from models.backend import forward
+from models.backend import forward, fused
 from models.errors import InputError
 from models.graph import cut
 from transfer.store import untuned
 from visualization.optvis import redirected_relu
-from visualization.optvis.bounds import whole_number
-from visualization.optvis.guard import guarded, scaled
-from visualization.optvis.objective import answers, layers_asked
-from visualization.optvis.seeds import keys
+from visualization.optvis.objectives import answers, layers_asked
+from visualization.optvis.param import generators
+from visualization.optvis.whole_numbers import check_whole
 
 REDIRECTED_STEPS = 16  # Lucid, misc/redirected_relu_grad.py: plain gradients once a start is made
 # What `fit` is given holds nothing but its type, which tells the two kinds of steps apart: every
@@ -78,14 +77,14 @@ class Ascent(keras.Model):
         seed=0,
     ):
         super().__init__(name="ascent", dtype="float32")
-        whole_number("steps", steps)
+        check_whole("steps", steps)
         self.image, self.transforms, self.objective = image, transforms, objective
         self.labels, self.seed = labels, seed
         self.scale = FLOAT16_SCALE if dtype == "float16" else 1.0
         shape = tuple(image().shape)
         self.count = shape[0]
         self._add_state(steps)
-        self.keys.assign(keys(seed, self.count))
+        self.keys.assign(_keys(seed, self.count))
         self._cut(model, shape, dtype, redirect)
         self.built = True
         self._check_objective()
@@ -154,7 +153,7 @@ class Ascent(keras.Model):
         if not training:
             picture = self.image()
             return self._scores(picture, _maps(self.clean, picture))
-        picture = guarded(self.image(), self.alive.value, 1.0 / self.scale)
+        picture = _guarded(self.image(), self.alive.value, 1.0 / self.scale)
         redirects = keras.backend.standardize_dtype(inputs.dtype) == REDIRECTING
         network = self.redirected if redirects else self.network
         scores = self._scores(picture, _maps(network, self._transformed(picture)))
@@ -162,7 +161,7 @@ class Ascent(keras.Model):
         self.record.assign(ops.where(now, scores, self.record.value))
         self.alive.assign(self.alive.value * ops.cast(ops.isfinite(scores), "float32"))
         self.step.assign_add(1.0)
-        return scaled(scores, self.scale)
+        return _scaled(scores, self.scale)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return -ops.sum(ops.where(ops.isfinite(y_pred), y_pred, ops.zeros_like(y_pred)))
@@ -198,7 +197,7 @@ class Ascent(keras.Model):
         self.step.assign(0.0)
         self.alive.assign(np.ones(self.count, "float32"))
         self.record.assign(np.zeros(self.record.shape, "float32"))
-        self.keys.assign(keys(self.seed if seeds is None else seeds, self.count))
+        self.keys.assign(_keys(self.seed if seeds is None else seeds, self.count))
 
     def advance(self, steps, callbacks=(), verbose=0):
         """Make so many steps; `callbacks` and `verbose` are those of keras.Model.fit."""
@@ -231,3 +230,57 @@ class Ascent(keras.Model):
 
 def _maps(network, images):
     return {} if network is None else network(PIXEL_RANGE * images, training=False)
+
+
+def _keys(seed, batch):
+    """An int of 31 bits for each image: what its random transforms are drawn from.
+
+    Args:
+        seed: as in PixelImage.draw.
+        batch: number of images.
+
+    Returns:
+        int32 (batch,).
+    """
+    return np.array([rng.integers(2**31) for rng in generators(seed, batch)], "int32")
+
+
+@ops.custom_gradient
+def _scaled(x, factor):
+    """x, with a gradient `factor` times as large."""
+
+    def gradient(*first, upstream=None):
+        upstream = first[0] if upstream is None else upstream
+        return upstream * factor, ops.zeros_like(factor)
+
+    return x, gradient
+
+
+def _guarded(images, alive, factor):
+    """Images, with a gradient `factor` times as large; 0 for one not alive or not finite.
+
+    Args:
+        images: (N, H, W, C) float32. alive: float32 (N,), 0 for images that stopped.
+        factor: number.
+
+    Returns:
+        The images.
+    """
+    return _compiled_guard()(images, alive, factor)
+
+
+@functools.lru_cache(maxsize=1)  # once, however many ascents there are
+def _compiled_guard():
+    return fused(_guard)
+
+
+@ops.custom_gradient
+def _guard(images, alive, factor):
+    def gradient(*first, upstream=None):
+        upstream = first[0] if upstream is None else upstream
+        finite = ops.all(ops.isfinite(upstream), axis=(1, 2, 3), keepdims=True)
+        passes = ops.logical_and(finite, alive[:, None, None, None] > 0)
+        kept = ops.where(passes, upstream * factor, ops.zeros_like(upstream))
+        return kept, ops.zeros_like(alive), ops.zeros_like(factor)
+
+    return images, gradient

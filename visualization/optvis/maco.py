@@ -16,8 +16,7 @@ from keras import ops
 from models.backend import fused
 from models.errors import InputError
 from visualization.optvis import param
-from visualization.optvis.bounds import checked_sizes
-from visualization.optvis.seeds import generators
+from visualization.optvis.whole_numbers import check_whole
 
 EPSILON = 1e-5  # beside the standard deviation; released code
 
@@ -42,7 +41,8 @@ def maco(w, h=None, batch=None, spectrum=None, decorrelate=True, seed=0):
     """
     h = w if h is None else h
     batch = 1 if batch is None else batch
-    checked_sizes(w=w, h=h, batch=batch)
+    for name, count in (("w", w), ("h", h), ("batch", batch)):
+        check_whole(name, count, least=1)
     spectrum = natural_magnitude(h, w) if spectrum is None else np.asarray(spectrum, "float32")
     shape = (3, h, param.spectrum_columns(w))
     if spectrum.shape != shape:
@@ -81,7 +81,7 @@ class PhaseImage(keras.layers.Layer):
             InputError: another seed.
         """
         batch, *shape = self.phase.shape
-        draws = [rng.uniform(-np.pi, np.pi, shape) for rng in generators(seed, batch)]
+        draws = [rng.uniform(-np.pi, np.pi, shape) for rng in param.generators(seed, batch)]
         self.phase.assign(np.stack(draws).astype("float32"))
 
 
@@ -138,7 +138,8 @@ def magnitude(pictures, w, h=None, decorrelate=True):
         InputError: no pictures, or one of another shape, type or range; a wrong size.
     """
     h = w if h is None else h
-    checked_sizes(w=w, h=h)
+    for name, count in (("w", w), ("h", h)):
+        check_whole(name, count, least=1)
     total, count = 0.0, 0
     for picture in pictures:
         count += 1

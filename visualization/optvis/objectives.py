@@ -13,20 +13,116 @@ root of all squares in `L2` and `input_diff`. `growth` keeps these weights in su
 """
 
 import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from models.errors import InputError
-from visualization.optvis.activations import mean, one_channel, place, root, spatial, total
-from visualization.optvis.bounds import below, whole_number
-from visualization.optvis.objective import Objective
+from visualization.optvis.whole_numbers import check_below, check_whole
+
+__all__ = [
+    "Objective",
+    "as_objective",
+    "neuron",
+    "channel",
+    "each_channel",
+    "direction",
+    "direction_cossim",
+    "direction_neuron",
+    "deepdream",
+    "class_logit",
+    "total_variation",
+    "L1",
+    "L2",
+    "diversity",
+    "alignment",
+    "channel_interpolate",
+    "input_diff",
+]
 
 LEAST_COSINE = 0.1  # Lucid: cosines are raised to this floor, so that their powers have a slope
 COSINE_EPSILON = 1e-4  # Lucid: added to both lengths
 L2_EPSILON = 1e-6  # Lucid: added under the root
 GRAM_EPSILON = 1e-10  # Lucid: least squared length of a Gram matrix
 ALIGNED_DISTANCES = (1, 2, 3, 4)  # Lucid: images as far apart in the batch are compared
+SMALLEST_SQUARE = 1e-12  # ours: below it a root is constant, because its slope at 0 is infinite
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A score to raise: sums, differences, products and quotients of them are objectives too.
+
+    Args:
+        objective_func: function T -> scores (N,), one for each image, or a scalar of the batch.
+        name, description: for people. No description: the name, or else the function's.
+        layers: names that T will be asked for, "input" for the image; one may stand alone. None:
+            they are found by calling the function once with empty maps.
+        growth: for scores (N,), what Lucid makes of a batch: of N like images its score is
+            N ** growth times one image's. 0 where it takes a mean, 1 where it sums.
+
+    Raises:
+        InputError: a function, name or layers of another kind.
+    """
+
+    objective_func: Any
+    name: str = ""
+    description: str = ""
+    layers: Any = None
+    growth: float = 0
+
+    __array_ufunc__ = None  # so that NumPy leaves number * objective to us
+
+    def __post_init__(self):
+        if not callable(self.objective_func):
+            raise InputError(f"objective {self.objective_func!r}; accepted: a function of T")
+        for text in (self.name, self.description):
+            if not isinstance(text, str):
+                raise InputError(
+                    f"name or description {text!r} of an objective; accepted: text; layers are "
+                    "given as Objective(function, name, layers=('mixed4a',))"
+                )
+        function = getattr(self.objective_func, "__name__", "objective")
+        object.__setattr__(self, "description", self.description or self.name or function)
+        object.__setattr__(self, "layers", _names(self.layers))
+
+    def __call__(self, T):
+        return self.objective_func(T)
+
+    @staticmethod
+    def sum(objs):
+        """Sum of an iterable of objectives, as Lucid writes it."""
+        return sum(objs)
+
+    def __add__(self, other):
+        return _added(self, other, ops.add, "+")
+
+    def __radd__(self, other):
+        return _added(other, self, ops.add, "+")
+
+    def __sub__(self, other):
+        return _added(self, other, ops.subtract, "-")
+
+    def __rsub__(self, other):
+        return _added(other, self, ops.subtract, "-")
+
+    def __mul__(self, other):
+        return _multiplied(self, other, ops.multiply, "*")
+
+    def __rmul__(self, other):
+        return _multiplied(other, self, ops.multiply, "*")
+
+    def __truediv__(self, other):
+        return _multiplied(self, other, ops.divide, "/")
+
+    def __rtruediv__(self, other):
+        return _multiplied(other, self, ops.divide, "/")
+
+    def __neg__(self):
+        return -1 * self
 
 
 def as_objective(obj):
@@ -51,20 +147,20 @@ def as_objective(obj):
 
 def neuron(layer_name, channel_n, x=None, y=None, batch=None):
     """A channel at one place: x along height, y along width, as in Lucid; None for the middle."""
-    whole_number("channel", channel_n)
+    check_whole("channel", channel_n)
 
     def scores(T):
-        return one_channel(place(T(layer_name), x, y, layer_name), channel_n, layer_name)
+        return _one_channel(_place(T(layer_name), x, y, layer_name), channel_n, layer_name)
 
     return _named("neuron", layer_name, channel_n, scores, batch)
 
 
 def channel(layer, n_channel, batch=None):
     """Mean of a channel over space; `batch`: of this image of the batch only."""
-    whole_number("channel", n_channel)
+    check_whole("channel", n_channel)
 
     def scores(T):
-        return mean(one_channel(T(layer), n_channel, layer))
+        return _mean(_one_channel(T(layer), n_channel, layer))
 
     return _named("channel", layer, n_channel, scores, batch)
 
@@ -73,7 +169,7 @@ def each_channel(layer):
     """Mean over space of the channel whose number the ascent holds for each image."""
 
     def scores(T):
-        means = mean(T(layer), but_channels=True)
+        means = _mean(T(layer), but_channels=True)
         return ops.take_along_axis(means, T("channels")[:, None], axis=1)[:, 0]
 
     return Objective(scores, "each_channel", f"channels of {layer}", layer)
@@ -84,7 +180,7 @@ def direction(layer, vec, cossim_pow=0, batch=None):
     vec = np.asarray(vec, "float32")
 
     def scores(T):
-        return mean(_along(T(layer), vec, cossim_pow, layer))
+        return _mean(_along(T(layer), vec, cossim_pow, layer))
 
     return _named("direction", layer, "vec", scores, batch)
 
@@ -97,24 +193,24 @@ def direction_neuron(layer_name, vec, x=None, y=None, cossim_pow=0, batch=None):
     vec = np.asarray(vec, "float32")
 
     def scores(T):
-        return _along(place(T(layer_name), x, y, layer_name), vec, cossim_pow, layer_name)
+        return _along(_place(T(layer_name), x, y, layer_name), vec, cossim_pow, layer_name)
 
     return _named("direction_neuron", layer_name, "vec", scores, batch)
 
 
 def deepdream(layer, batch=None):
     """Mean square of the layer's activations."""
-    return _named("deepdream", layer, None, lambda T: mean(ops.square(T(layer))), batch)
+    return _named("deepdream", layer, None, lambda T: _mean(ops.square(T(layer))), batch)
 
 
 def class_logit(layer, label, batch=None):
     """Value of a class, given by its number or, where the model has class names, its name."""
     if not isinstance(label, str):
-        whole_number("class", label)
+        check_whole("class", label)
 
     def scores(T):
         n = _index(T("labels"), label) if isinstance(label, str) else label
-        return mean(one_channel(T(layer), n, layer))
+        return _mean(_one_channel(T(layer), n, layer))
 
     return _named("class_logit", layer, label, scores, batch, growth=1)
 
@@ -123,23 +219,25 @@ def total_variation(layer="input"):
     """Sum of absolute differences between neighbours, horizontal and vertical."""
 
     def scores(T):
-        maps = spatial(T(layer), layer)
-        down = total(ops.abs(maps[:, 1:] - maps[:, :-1]))
-        return down + total(ops.abs(maps[:, :, 1:] - maps[:, :, :-1]))
+        maps = _spatial(T(layer), layer)
+        down = _total(ops.abs(maps[:, 1:] - maps[:, :-1]))
+        return down + _total(ops.abs(maps[:, :, 1:] - maps[:, :, :-1]))
 
     return _named("total_variation", layer, None, scores)  # Lucid's too is one for each image
 
 
 def L1(layer="input", constant=0, batch=None):  # noqa: N802
     """Sum of absolute differences to a constant."""
-    return _named("L1", layer, None, lambda T: total(ops.abs(T(layer) - constant)), batch, growth=1)
+    return _named(
+        "L1", layer, None, lambda T: _total(ops.abs(T(layer) - constant)), batch, growth=1
+    )
 
 
 def L2(layer="input", constant=0, epsilon=L2_EPSILON, batch=None):  # noqa: N802
     """Root of the sum of squared differences to a constant."""
 
     def scores(T):
-        return ops.sqrt(epsilon + total(ops.square(T(layer) - constant)))
+        return ops.sqrt(epsilon + _total(ops.square(T(layer) - constant)))
 
     # The root of a sum over N like images is sqrt(N) times the root of one
     return _named("L2", layer, None, scores, batch, growth=0.5)
@@ -149,7 +247,7 @@ def diversity(layer):
     """Likeness of the images' Gram matrices, over pairs, per image: subtract it. A scalar."""
 
     def score(T):
-        maps = spatial(T(layer), layer)
+        maps = _spatial(T(layer), layer)
         flat = ops.reshape(maps, (maps.shape[0], -1, maps.shape[-1]))
         grams = ops.matmul(ops.transpose(flat, (0, 2, 1)), flat)
         grams = ops.reshape(grams, (maps.shape[0], -1))
@@ -170,7 +268,7 @@ def alignment(layer, decay_ratio=2):
     def score(T):
         maps = T(layer)
         near = [d for d in ALIGNED_DISTANCES if d < maps.shape[0]]
-        apart = [ops.sum(mean(ops.square(maps[d:] - maps[:-d]))) / decay_ratio**d for d in near]
+        apart = [ops.sum(_mean(ops.square(maps[d:] - maps[:-d]))) / decay_ratio**d for d in near]
         return -sum(apart, ops.zeros(()))
 
     return _named("alignment", layer, None, score)
@@ -205,9 +303,61 @@ def input_diff(orig_img):
             raise InputError(
                 f"orig_img of shape {orig_img.shape}; accepted: {images} or {images[1:]}"
             )
-        return root(mean(ops.square(T("input") - orig_img)))
+        return _root(_mean(ops.square(T("input") - orig_img)))
 
     return Objective(scores, "input_diff", layers="input")
+
+
+def answers(maps, others):
+    """T, the function from which an objective learns what became of the images.
+
+    Args:
+        maps: dict of layer name -> activations (N, ...).
+        others: dict of what is no layer: "input", "labels" (None where the network has no class
+            names) and "channels".
+
+    Returns:
+        Function of a name; activations are float32.
+    """
+
+    def T(name):  # noqa: N802 (Lucid's name)
+        if name in others:
+            if others[name] is None:
+                raise InputError("this network has no class names; give the class's number")
+            return others[name]
+        if name not in maps:
+            raise InputError(
+                f"an objective asks for layer {name!r}, which is not among the layers that it "
+                f"names ({', '.join(maps) or 'none'}); accepted: "
+                f"Objective(function, name, layers={(*maps, name)})"
+            )
+        return ops.cast(maps[name], "float32")
+
+    return T
+
+
+def layers_asked(objective, others, empty):
+    """List the layers that an objective asks for: those named or, where none are, as it asks.
+
+    Args:
+        objective: Objective; without `layers` it is called once.
+        others: as in `answers`.
+        empty: function of a layer's name -> activations of the right shape, such as zeros.
+
+    Returns:
+        List of names, without those in `others`.
+    """
+    if objective.layers is not None:
+        return [name for name in objective.layers if name not in others]
+    maps = {}
+
+    def T(name):  # noqa: N802
+        if name not in others and name not in maps:
+            maps[name] = empty(name)
+        return answers(maps, others)(name)
+
+    objective(T)
+    return list(maps)
 
 
 def _named(kind, layer, what, scores, batch=None, growth=0):
@@ -215,11 +365,11 @@ def _named(kind, layer, what, scores, batch=None, growth=0):
     text = f"{kind} {layer}" + ("" if what is None else f":{what}")
     if batch is None:
         return Objective(scores, kind, text, layer, growth)
-    whole_number("batch", batch)
+    check_whole("batch", batch)
 
     def chosen(T):
         every = scores(T)
-        below("batch", batch, every.shape[0], "images of the batch")
+        check_below("batch", batch, every.shape[0], "images of the batch")
         return ops.where(np.arange(every.shape[0]) == batch, every, ops.zeros_like(every))
 
     return Objective(chosen, kind, f"{text} of image {batch}", layer, growth=1)
@@ -232,7 +382,7 @@ def _along(maps, vec, cossim_pow, layer):
     product = ops.sum(maps * vec, axis=-1)
     if cossim_pow == 0:
         return product
-    length = root(ops.sum(ops.square(maps), axis=-1))
+    length = _root(ops.sum(ops.square(maps), axis=-1))
     cosine = product / (COSINE_EPSILON + length) / (COSINE_EPSILON + np.linalg.norm(vec))
     return product * ops.maximum(cosine, LEAST_COSINE) ** cossim_pow
 
@@ -247,3 +397,105 @@ def _index(labels, label):
         near = difflib.get_close_matches(label, labels) or labels[:3]
         raise InputError(f"no class {label!r} of {len(labels)}; there are {', '.join(near)}")
     return labels.index(label)
+
+
+def _mean(values, but_channels=False):
+    """Mean of each image: (N,) or, but channels, (N, C)."""
+    axes = tuple(range(1, len(values.shape) - but_channels))
+    return ops.mean(values, axis=axes) if axes else values
+
+
+def _total(values):
+    """Sum of each image: (N,)."""
+    return ops.sum(values, axis=tuple(range(1, len(values.shape))))
+
+
+def _root(squares):
+    """Root with a finite slope at 0."""
+    return ops.sqrt(ops.maximum(squares, SMALLEST_SQUARE))
+
+
+def _one_channel(maps, n, layer):
+    """Channel n: (N, ...) without the last axis."""
+    check_below("channel", n, maps.shape[-1], f"channels of {layer}")
+    return maps[..., n]
+
+
+def _spatial(maps, layer):
+    """The maps, where they have space; InputError otherwise."""
+    if len(maps.shape) != 4:
+        raise InputError(f"layer {layer} gives {tuple(maps.shape)}; accepted: maps (N, H, W, C)")
+    return maps
+
+
+def _place(maps, x, y, layer):
+    """Activations (N, C) at row x and column y; None for the middle."""
+    maps = maps[:, None, None] if len(maps.shape) == 2 else maps
+    height, width = _spatial(maps, layer).shape[1:3]
+    x = height // 2 if x is None else x
+    y = width // 2 if y is None else y
+    check_below("x", x, height, f"rows of {layer}")
+    check_below("y", y, width, f"columns of {layer}")
+    return maps[:, x, y]
+
+
+def _names(layers):
+    layers = (layers,) if isinstance(layers, str) else layers
+    if layers is None:
+        return None
+    if not isinstance(layers, Iterable):
+        raise InputError(f"layers {layers!r} of an objective; accepted: names of layers, or None")
+    return tuple(layers)
+
+
+def _added(left, right, operation, sign):
+    """A sum weighs its terms as Lucid does: unlike terms are added as means over the batch."""
+    left, right = _objective(left, right), _objective(right, left)
+    if left.growth == right.growth:
+        return _joined(left, right, operation, sign, left.growth)
+    return _joined(_as_mean(left), _as_mean(right), operation, sign, 0)
+
+
+def _multiplied(left, right, operation, sign):
+    left, right = _objective(left), _objective(right)
+    growth = left.growth + (right.growth if sign == "*" else -right.growth)
+    return _joined(left, right, operation, sign, growth)
+
+
+def _joined(left, right, operation, sign, growth):
+    text = f"({left.description} {sign} {right.description})"
+    unnamed = left.layers is None or right.layers is None
+    return Objective(
+        lambda T: operation(left(T), right(T)),
+        text,
+        text,
+        None if unnamed else dict.fromkeys(left.layers + right.layers),
+        growth,
+    )
+
+
+def _as_mean(objective):
+    """The objective with scores whose mean over the batch is Lucid's score."""
+    if objective.growth == 0:
+        return objective
+
+    def scores(T):
+        own = objective(T)
+        if own.shape == ():
+            raise InputError(
+                f"objective {objective.description} is one number for the batch and has growth "
+                f"{objective.growth}; accepted: 0"
+            )
+        return own * float(own.shape[0]) ** objective.growth
+
+    return Objective(scores, objective.name, objective.description, objective.layers)
+
+
+def _objective(operand, partner=None):
+    """A number as the objective that is always that number; it grows as its partner does."""
+    if isinstance(operand, Objective):
+        return operand
+    if isinstance(operand, bool) or not isinstance(operand, Real):
+        raise InputError(f"arithmetic of an objective with {operand!r}; accepted: a real number")
+    growth = 0 if partner is None else partner.growth
+    return Objective(lambda T: float(operand), f"{operand:g}", layers=(), growth=growth)

@@ -9,7 +9,8 @@ optvis/param. All of it is float32, whatever the global precision policy is.
 """
 
 import functools
-from numbers import Real
+from collections.abc import Sequence
+from numbers import Integral, Real
 
 import keras
 import numpy as np
@@ -17,8 +18,7 @@ from keras import ops
 
 from models.backend import fused, inverse_real_fft2
 from models.errors import InputError
-from visualization.optvis.bounds import checked_sizes
-from visualization.optvis.seeds import generators
+from visualization.optvis.whole_numbers import check_whole
 
 START_SD = 0.01  # of a start's Gaussian noise; Lucid, for pixels and for the spectrum
 FFT_DIVISOR = 4.0  # Lucid, after the inverse transform
@@ -65,7 +65,8 @@ def image(
     h = w if h is None else h
     batch = 1 if batch is None else batch
     sd = START_SD if sd is None else sd
-    checked_sizes(w=w, h=h, batch=batch)
+    for name, count in (("w", w), ("h", h), ("batch", batch)):
+        check_whole(name, count, least=1)
     if not isinstance(sd, Real) or not sd >= 0:
         raise InputError(f"sd is {sd!r}; accepted: a number from 0")
     kind = FourierImage if fft else PixelImage
@@ -141,6 +142,23 @@ class FourierImage(keras.layers.Layer):
         _, batch, *shape = self.spectrum.shape
         draws = [rng.normal(0, self.sd, (2, *shape)) for rng in generators(seed, batch)]
         self.spectrum.assign(np.stack(draws, axis=1).astype("float32"))
+
+
+def generators(seed, batch):
+    """Yield a NumPy generator for each image of a batch; the seed is that of PixelImage.draw."""
+    alone = isinstance(seed, Integral)
+    if not alone and not isinstance(seed, (Sequence, np.ndarray)):
+        raise InputError(f"seed is {seed!r}; accepted: an int from 0, or one for each image")
+    seeds = [(seed, place) for place in range(batch)] if alone else list(seed)
+    if len(seeds) != batch:
+        raise InputError(f"{len(seeds)} seeds for {batch} images; accepted: one int, or {batch}")
+    for one in seeds:
+        if one is None:  # NumPy would draw from the clock
+            raise InputError("a seed is None; accepted: ints from 0, tuples of them")
+        try:
+            yield np.random.default_rng(one)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"seed is {one!r}; accepted: ints from 0, tuples of them") from error
 
 
 @functools.lru_cache(maxsize=32)  # compiled once, however many images there are

@@ -10,13 +10,19 @@ from typing import Any
 import keras
 import numpy as np
 
+from models import backend
 from models.errors import InputError
 from models.network import as_network
 from visualization.optvis import objectives, param, transform
 from visualization.optvis.ascent import LEARNING_RATE, Ascent, adam
-from visualization.optvis.bounds import below, whole_number
+from visualization.optvis.whole_numbers import check_below, check_whole
 
 VIS_SIZE = 128  # Lucid's default image of render_vis
+MOST = {"CPU": 8, "GPU": 64}  # images at a time: more is not faster (benchmarks: 8 on two cores)
+# An optimized image's activations, their gradients and what the transforms keep, in activations
+COPIES = 3
+NETWORKS = 2  # of an Ascent, plain and with redirected gradients, each with weights of its own
+SHARE = 0.5  # of the free memory
 
 
 @dataclass(frozen=True)
@@ -77,14 +83,14 @@ def render_vis(
 
     Source: Lucid, optvis/render.py.
     """
-    model, labels = opened(model)
+    network = as_network(model)
     thresholds = _rising(thresholds)
     if print_objectives is not None:
         raise InputError(f"print_objectives {print_objectives!r}; accepted: None")
     seed = 0 if seed is None and use_fixed_seed else seed
     drawn = _new_seed() if seed is None else seed
     ascent = Ascent(
-        model,
+        network.model,
         objectives.as_objective(objective_f),
         _start(param_f, seed, drawn),
         thresholds[-1],
@@ -92,7 +98,7 @@ def render_vis(
         optimizer,
         relu_gradient_override,
         dtype,
-        labels,
+        network.classes,
         drawn,
     )
     kept = []
@@ -139,15 +145,23 @@ def render_channels(
     Raises:
         InputError: an argument that cannot be used; before anything is computed.
     """
-    model, labels = opened(model)
-    whole_number("steps", steps, least=1)
-    whole_number("batch", batch, least=1)
+    network = as_network(model)
+    check_whole("steps", steps, least=1)
+    check_whole("batch", batch, least=1)
     image = _layer(param_f) if param_f else param.image(size, batch=batch)
-    whole_number("seed", seed)
+    check_whole("seed", seed)
     objective = objectives.each_channel(layer)
     optimizer = adam(learning_rate)
     ascent = Ascent(
-        model, objective, image, steps, _transform(transforms), optimizer, True, dtype, labels, seed
+        network.model,
+        objective,
+        image,
+        steps,
+        _transform(transforms),
+        optimizer,
+        dtype=dtype,
+        labels=network.classes,
+        seed=seed,
     )
     channels = _numbers(channels, ascent.network.output[layer].shape[-1], layer)
     return _batches(ascent, channels, steps, seed, callbacks)
@@ -173,16 +187,39 @@ def _batches(ascent, channels, steps, seed, callbacks):
             )
 
 
-def opened(model):
-    """A keras.Model and its class names, or None; model: keras.Model or models.network.Network."""
-    network = as_network(model)
-    return network.model, network.classes
+def images_at_a_time(network, dtype):
+    """How many images the free memory holds at a time: a power of 2, at most MOST.
+
+    Args:
+        network: what `cut` gives for the layer and the images' size.
+        dtype: its precision.
+    """
+    most = MOST[backend.device_name()[:3]]
+    free = backend.free_memory()
+    if free is None:
+        return most
+    weights = network.count_params() * (4 if dtype == "float32" else 2)  # bytes
+    left = free * SHARE - NETWORKS * weights
+    fits = max(1, int(left / (_activations(network) * COPIES * 4)))  # 4 bytes: float32
+    return min(most, 1 << (fits.bit_length() - 1))
+
+
+def _activations(network):
+    """Numbers that a network's layers give for one image, those of networks inside it too."""
+    return sum(map(_layer_activations, network.layers))
+
+
+def _layer_activations(layer):
+    if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
+        return _activations(layer)
+    tensors = keras.tree.flatten(layer.output)
+    return sum(np.prod(tensor.shape[1:], dtype=float) for tensor in tensors)
 
 
 def _rising(thresholds):
     thresholds = [thresholds] if isinstance(thresholds, Integral) else sorted(set(thresholds))
     for threshold in thresholds:
-        whole_number("threshold", threshold)
+        check_whole("threshold", threshold)
     if not thresholds:
         raise InputError("thresholds is empty; accepted: numbers of steps")
     return thresholds
@@ -227,5 +264,5 @@ def _numbers(channels, count, layer):
         return list(range(count))
     channels = [channels] if isinstance(channels, Integral) else list(channels)
     for channel in channels:
-        below("channel", channel, count, f"channels of {layer}")
+        check_below("channel", channel, count, f"channels of {layer}")
     return [int(channel) for channel in channels]

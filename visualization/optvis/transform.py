@@ -8,23 +8,30 @@ Shapes are static: the images keep their height and width unless crop_or_pad_to 
 that the network runs at the size asked for. (In Lucid pad enlarges them, jitter crops and
 random_scale changes them, and the network sees another size at every step.) The place of the
 content is Lucid's, around the middle of the image. What comes in from outside is the
-value of `pad`, without one grey (geometric.OUTSIDE), also for rotation, where Lucid shows black.
+value of `pad`, without one grey (OUTSIDE), also for rotation, where Lucid shows black.
+
+Resampling is affine and bilinear, with its exact gradient: that of TensorFlow's own operation is an
+approximation (the inverse transform), and the one that a backend derives of a gather scatters,
+which is slow on every device. Here the gradient is a gather too: every input pixel sums the few
+output pixels that read it. Coordinates are (x, y, 1) in pixels with (0, 0) in the middle of the
+image.
 """
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 from keras import ops
 
-from models.backend import standard_normal
+from models.backend import fused, standard_normal, uniform
 from models.errors import InputError
-from visualization.optvis import geometric, param
-from visualization.optvis.bounds import checked_sizes
-from visualization.optvis.geometric import Geometric, chosen, matrices
+from visualization.optvis import param
+from visualization.optvis.whole_numbers import check_whole
 
+OUTSIDE = 0.5  # the middle of [0, 1], what is seen outside; the pad of Lucid's standard list
 PAD_MODES = ("constant", "reflect", "symmetric")  # those of keras.ops.pad
-
 RADIANS = ("radians", "rads", "rad")  # Lucid's names
 
 
@@ -46,7 +53,7 @@ def pad(w, mode="reflect", constant_value=0.5):
         raise InputError(f"pad mode is {mode!r}; accepted: {', '.join(PAD_MODES)}")
     if not isinstance(constant_value, Real):
         raise InputError(f"constant_value is {constant_value!r}; accepted: a number in [0, 1]")
-    _check_pixels("pad", w)
+    check_whole("pixels of pad", w)
     border = None if mode == "constant" else (w, mode)
     return Geometric(None, fill=float(constant_value), border=border)
 
@@ -60,12 +67,12 @@ def jitter(d):
     Raises:
         InputError: `d` is no int from 0.
     """
-    _check_pixels("jitter", d)
+    check_whole("pixels of jitter", d)
 
     def matrix(uniforms, size):
         shift = ops.floor(uniforms * (d + 1)) - float(d // 2)
         one, zero = ops.ones_like(shift[:, 0]), ops.zeros_like(shift[:, 0])
-        return matrices([one, zero, shift[:, 0], zero, one, shift[:, 1]])
+        return _matrices([one, zero, shift[:, 0], zero, one, shift[:, 1]])
 
     return Geometric(matrix, draws=2)
 
@@ -84,9 +91,9 @@ def random_scale(scales):
         raise InputError(f"random_scale is given {min(scales)}; accepted: numbers above 0")
 
     def matrix(uniforms, size):
-        shrink = 1.0 / chosen(scales, uniforms)
+        shrink = 1.0 / _chosen(scales, uniforms)
         zero = ops.zeros_like(shrink)
-        return matrices([shrink, zero, zero, zero, shrink, zero])
+        return _matrices([shrink, zero, zero, zero, shrink, zero])
 
     return Geometric(matrix, draws=1, stretch=max(scales))
 
@@ -107,10 +114,10 @@ def random_rotate(angles, units="degrees"):
     radians = [math.radians(angle) if units == "degrees" else angle for angle in angles]
 
     def matrix(uniforms, size):
-        angle = chosen(radians, uniforms)
+        angle = _chosen(radians, uniforms)
         cos, sin, zero = ops.cos(angle), ops.sin(angle), ops.zeros_like(angle)
         # y points down: this is counterclockwise to the eye
-        return matrices([cos, -sin, zero, sin, cos, zero])
+        return _matrices([cos, -sin, zero, sin, cos, zero])
 
     stretch = max(abs(math.cos(angle)) + abs(math.sin(angle)) for angle in radians)
     return Geometric(matrix, draws=1, stretch=stretch)
@@ -128,12 +135,13 @@ def crop_or_pad_to(h, w):
     Raises:
         InputError: a size that is no int from 1.
     """
-    checked_sizes(h=h, w=w)
+    check_whole("h", h, least=1)
+    check_whole("w", w, least=1)
 
     def matrix(uniforms, size):
         x, y = (_half_pixel(old, new) for old, new in ((size[1], w), (size[0], h)))
         one, zero = ops.ones_like(uniforms[:, 0]), ops.zeros_like(uniforms[:, 0])
-        return matrices([one, zero, zero + x, zero, one, zero + y])
+        return _matrices([one, zero, zero + x, zero, one, zero + y])
 
     return Geometric(matrix, draws=1, size=(h, w))
 
@@ -191,16 +199,14 @@ def compose(transforms):
     steps = []
     for transform in transforms:
         if isinstance(transform, Geometric):
-            if not steps or not geometric.joins(steps[-1], transform):
+            if not steps or not _joins(steps[-1], transform):
                 steps.append([])
             steps[-1].append(transform)
         elif callable(transform):
             steps.append(transform)
         else:
             raise InputError(f"{transform!r} is no transform; accepted: a function of images")
-    steps = [
-        geometric.merged(tuple(step)) if isinstance(step, list) else _drawn(step) for step in steps
-    ]
+    steps = [merged(tuple(step)) if isinstance(step, list) else _drawn(step) for step in steps]
 
     def transformed(images, seeds):
         images, seeds = ops.cast(images, "float32"), ops.convert_to_tensor(seeds, "int32")
@@ -224,16 +230,193 @@ def _half_pixel(old, new):
     return 0.5 * ((new > old) - (new < old)) * ((new - old) % 2)
 
 
-def _check_pixels(name, number):
-    if not isinstance(number, Integral) or number < 0:
-        raise InputError(f"{name} is given {number!r} pixels; accepted: an int from 0")
-
-
 def _numbers(name, values):
     values = list(values)
     if not values or not all(isinstance(value, Real) for value in values):
         raise InputError(f"{name} is given {values!r}; accepted: one number or more")
     return [float(value) for value in values]
+
+
+@dataclass(frozen=True)
+class Geometric:
+    """A transform that only moves pixels, so that it can be merged with its neighbours.
+
+    matrix: function of (uniforms (N, draws) in [0, 1), (h, w) of the images) -> (N, 3, 3), from
+    places in the output to places in the input, in pixels from the middle.
+    """
+
+    matrix: Callable | None  # None: nothing moves
+    draws: int = 0  # random numbers for each image
+    stretch: float = 1.0  # as in resample
+    fill: float | None = None  # value outside
+    size: tuple | None = None  # of the output, where it is not the input's
+    border: tuple | None = None  # (pixels, mode) put around before anything moves
+
+
+def _joins(step, transform):
+    """Can the transform be merged into the group before it?"""
+    if not isinstance(step, list) or transform.border:
+        return False
+    fills = {one.fill for one in [*step, transform] if one.fill is not None}
+    return len(fills) <= 1
+
+
+@functools.lru_cache(maxsize=32)  # compiled once, however many networks it is used for
+def merged(group):
+    """Make one resampling of a group of geometric transforms.
+
+    Args:
+        group: tuple of Geometric, those with a border only in the first place.
+
+    Returns:
+        Callable (images (N, H, W, C) float32, seeds int32 (N, 2)) -> (N, h, w, C).
+    """
+    draws = sum(transform.draws for transform in group)
+    fill = next((one.fill for one in group if one.fill is not None), OUTSIDE)
+    stretch = math.prod(transform.stretch for transform in group)
+    moving = [transform for transform in group if transform.matrix]
+
+    def moved(images, uniforms):
+        size, matrix, first = images.shape[1:3], None, 0
+        for transform in moving:
+            own = transform.matrix(uniforms[:, first : first + transform.draws], size)
+            matrix = own if matrix is None else ops.matmul(matrix, own)
+            first, size = first + transform.draws, transform.size or size
+        if group[0].border:
+            w, mode = group[0].border
+            images = ops.pad(images, ((0, 0), (w, w), (w, w), (0, 0)), mode)
+        return resample(images, matrix, size, fill, stretch)
+
+    if not moving:
+        return lambda images, seeds: images
+    moved = fused(moved)
+
+    return lambda images, seeds: moved(images, uniform(draws, seeds))
+
+
+def _chosen(values, uniforms):
+    """One of a list for each image, equally likely, by uniforms (N, 1): (N,) float32."""
+    index = ops.cast(ops.floor(uniforms[:, 0] * len(values)), "int32")
+    return ops.take(ops.convert_to_tensor(values, "float32"), index)
+
+
+def _matrices(entries):
+    """Matrices (N, 3, 3) of six entries (N,), row after row, without the last row."""
+    zero = ops.zeros_like(entries[0])
+    return ops.reshape(ops.stack([*entries, zero, zero, zero + 1.0], axis=-1), (-1, 3, 3))
+
+
+def resample(images, matrices, size, fill, stretch):
+    """Sample images at affinely transformed places.
+
+    Args:
+        images: (N, H, W, C) float32, static shape.
+        matrices: (N, 3, 3) float32, from places in the output to places in the input; the last
+            row is (0, 0, 1).
+        size: (h, w) of the output, int.
+        fill: number outside the images. Between a border pixel and the outside is interpolated.
+        stretch: upper bound, over all matrices, of the largest absolute row sum of the inverse of
+            the upper left (2, 2): how far an output pixel's neighbours may lie apart. The gradient
+            is exact where it holds.
+
+    Returns:
+        (N, h, w, C) float32. The gradient to `images` is the exact adjoint, that to `matrices` 0.
+    """
+    window = range(-_radius(stretch), _radius(stretch) + 1)
+    in_size = images.shape[1:3]
+
+    @ops.custom_gradient
+    def sampled(images, matrices):
+        def gradient(*args, upstream=None):
+            # Keras passes the upstream gradient by name or by position, by backend
+            upstream = args[-1] if upstream is None else upstream
+            spread = _gathered_by(matrices, upstream, in_size, window)
+            return spread, ops.zeros_like(matrices)
+
+        return _bilinear(images, matrices, size, fill), gradient
+
+    return sampled(images, matrices)
+
+
+def _bilinear(images, matrices, size, fill):
+    x, y = _places(matrices, size, images.shape[1:3])
+    left, top = ops.floor(x), ops.floor(y)
+    total = covered = 0.0
+    for column, row in ((0, 0), (1, 0), (0, 1), (1, 1)):
+        values, inside = _at(images, left + column, top + row)
+        weight = _hat(x - left - column) * _hat(y - top - row) * inside
+        total = total + weight[..., None] * values
+        covered = covered + weight
+    return total + fill * (1.0 - covered)[..., None]
+
+
+def _gathered_by(matrices, upstream, in_size, window):
+    """The adjoint of _bilinear: for every input pixel q, sum of hat(M p - q) g(p) over p near."""
+    a, b, _, d, e, _ = _entries(matrices)
+    x, y = _places(_inverse(matrices), in_size, upstream.shape[1:3])
+    column, row = ops.round(x), ops.round(y)
+    total = 0.0
+    for down in window:
+        for right in window:
+            values, inside = _at(upstream, column + right, row + down)
+            # M is linear: the way from q to M p is that of the way from M^-1 q to p
+            dx, dy = column + right - x, row + down - y
+            weight = _hat(a * dx + b * dy) * _hat(d * dx + e * dy) * inside
+            total = total + weight[..., None] * values
+    return total
+
+
+def _at(images, column, row):
+    """Pixels at whole places, and 1 where these are inside, else 0.
+
+    Args:
+        images: (N, H, W, C).
+        column, row: (N, h, w) float32, whole numbers from 0 in the upper left corner.
+
+    Returns:
+        (N, h, w, C), (N, h, w).
+    """
+    n, height, width, channels = images.shape
+    within_x, within_y = ops.clip(column, 0, width - 1), ops.clip(row, 0, height - 1)
+    inside = ops.cast(ops.logical_and(within_x == column, within_y == row), "float32")
+    first = ops.reshape(ops.arange(n, dtype="int32") * (height * width), (n, 1, 1))
+    index = first + ops.cast(within_y, "int32") * width + ops.cast(within_x, "int32")
+    return ops.take(ops.reshape(images, (-1, channels)), index, axis=0), inside
+
+
+def _places(matrices, size, in_size):
+    """Where each pixel of a grid of `size` lies in the input: x, y from its upper left corner."""
+    h, w = size
+    x = ops.reshape(ops.arange(w, dtype="float32") - (w - 1) / 2, (1, 1, w))
+    y = ops.reshape(ops.arange(h, dtype="float32") - (h - 1) / 2, (1, h, 1))
+    a, b, c, d, e, f = _entries(matrices)
+    # the shift last, so that whole shifts of whole pixels stay whole
+    in_x = a * x + b * y + (c + (in_size[1] - 1) / 2)
+    in_y = d * x + e * y + (f + (in_size[0] - 1) / 2)
+    return in_x, in_y
+
+
+def _inverse(matrices):
+    a, b, c, d, e, f = (entry[:, 0, 0] for entry in _entries(matrices))
+    determinant = a * e - b * d
+    a, b, d, e = e / determinant, -b / determinant, -d / determinant, a / determinant
+    upper = ops.stack([a, b, -a * c - b * f, d, e, -d * c - e * f], axis=-1)
+    last = ops.broadcast_to(ops.convert_to_tensor([[0.0, 0.0, 1.0]]), (a.shape[0], 3))
+    return ops.reshape(ops.concatenate([upper, last], axis=-1), (-1, 3, 3))
+
+
+def _entries(matrices):
+    """The six entries of the upper rows, each (N, 1, 1)."""
+    return [matrices[:, i, j, None, None] for i in (0, 1) for j in (0, 1, 2)]
+
+
+def _hat(distance):
+    return ops.maximum(1.0 - ops.abs(distance), 0.0)
+
+
+def _radius(stretch):
+    """Largest step from the nearest pixel to any pixel nearer than `stretch`."""
+    return math.ceil(stretch + 0.5) - 1
 
 
 # Lucid's optvis/transform.py

@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from models import backend
 from models.errors import InputError
+from models.graph import cut
 from models.network import Network, load
 from visualization.optvis import objectives, param, render
 
@@ -179,3 +181,77 @@ def test_channels_of_the_real_googlenet_climb(shared):
     layer = "mixed4d_3x3_pre_relu"
     for one in render.render_channels(loaded, layer, [52, 60, 61, 62], **arguments):
         assert one.clean_score > 100 > one.scores[0]
+
+
+SIDE = 16  # of images whose memory is counted
+MAP = SIDE * SIDE * 4  # numbers that a layer of `convolutions` gives for one image
+
+
+def convolutions(pixels, count):
+    for number in range(count):
+        conv = keras.layers.Conv2D(4, 1, padding="same", use_bias=False, name=f"conv{number}")
+        pixels = conv(pixels)
+    return pixels
+
+
+@pytest.fixture
+def free(monkeypatch):
+    """Return free(bytes): set the memory that a processor has left."""
+    monkeypatch.setattr(backend, "device_name", lambda: "CPU")
+    return lambda count: monkeypatch.setattr(backend, "free_memory", lambda: count)
+
+
+def batch_of(model, layer, dtype="float32"):
+    return render.images_at_a_time(cut(model, [layer], (SIDE, SIDE), dtype), dtype)
+
+
+def test_memory_counts_the_layers_of_networks_inside(free):
+    pixels = keras.Input((SIDE, SIDE, 3))
+    flat = keras.Model(pixels, keras.layers.ReLU(name="end")(convolutions(pixels, 7)))
+    inner = keras.Input((SIDE, SIDE, 3))
+    inside = keras.Model(inner, convolutions(inner, 7), name="inside")
+    nested = keras.Model(pixels, keras.layers.ReLU(name="end")(inside(pixels)))
+    pixels_too = 8 * MAP + 2 * SIDE * SIDE * 3  # the inner network has an input of its own
+    images = pixels_too * render.COPIES * 4  # bytes of one
+    weights = flat.count_params() * render.NETWORKS * 4
+    for count, holds in ((2, 2), (4, 4), (3, 2), (0.1, 1)):
+        free((count * images + weights) / render.SHARE)
+        assert batch_of(flat, "end") == holds
+        assert batch_of(nested, "end") == holds
+
+
+def test_memory_counts_the_weights_of_both_networks(free):
+    pixels = keras.Input((SIDE, SIDE, 3))
+    wide = keras.layers.Conv2D(4, 31, padding="same", use_bias=False, name="wide")
+    model = keras.Model(pixels, wide(pixels))
+    weights = 4 * 31 * 31 * 3 * 4  # bytes
+    images = 2 * (MAP + SIDE * SIDE * 3) * render.COPIES * 4
+    free((2 * weights + images) / render.SHARE)
+    assert batch_of(model, "wide") == 2
+    free((weights + images) / render.SHARE)
+    assert batch_of(model, "wide") == 1
+    assert batch_of(model, "wide", "bfloat16") == 2
+
+
+@keras.saving.register_keras_serializable("test_render")
+class Subclassed(keras.Model):
+    """A network without a graph of layers."""
+
+    def build(self, shape):
+        self.built = True
+
+    def call(self, inputs):
+        return inputs * 2
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def test_memory_of_what_has_no_layers_to_count(free):
+    """The input itself, and a network inside that is no graph."""
+    pixels = keras.Input((SIDE, SIDE, 3), name="pixels")
+    model = keras.Model(pixels, convolutions(pixels, 1))
+    free(2 * SIDE * SIDE * 3 * render.COPIES * 4 / render.SHARE)
+    assert batch_of(model, "pixels") == 2
+    doubled = keras.Model(pixels, Subclassed(name="doubled")(pixels))
+    assert batch_of(doubled, "doubled") == 1

@@ -6,8 +6,8 @@ import pytest
 from keras import ops
 
 from models.errors import InputError
-from visualization.optvis import geometric, transform
-from visualization.optvis.resampling import resample
+from visualization.optvis import transform
+from visualization.optvis.transform import resample
 
 SIZE = 12, 16
 
@@ -26,10 +26,10 @@ def applied(transforms, given, seed=0):
 
 def test_a_list_is_compiled_once_however_often_it_is_composed():
     lists = [transform.standard_transforms, list(transform.standard_transforms)]
-    before = geometric.merged.cache_info().misses
+    before = transform.merged.cache_info().misses
     for one in lists:
         transform.compose(one)
-    assert geometric.merged.cache_info().misses <= before + 1
+    assert transform.merged.cache_info().misses <= before + 1
 
 
 def test_the_draws_of_an_image_depend_on_its_seed_only():
@@ -125,7 +125,7 @@ def test_a_list_is_one_resampling_by_the_product(monkeypatch):
         seen.append((size, fill, stretch))
         return resample(images, matrices, size, fill, stretch)
 
-    monkeypatch.setattr(geometric, "resample", watched)
+    monkeypatch.setattr(transform, "resample", watched)
     applied(transform.standard_transforms, images())
     widest = np.cos(np.radians(10)) + np.sin(np.radians(10))
     assert seen == [(SIZE, 0.5, pytest.approx(1.1 * widest))]

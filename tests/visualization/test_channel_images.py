@@ -1,16 +1,23 @@
-"""Optimized images beside the user's pictures: never a mixed table, whenever those are given."""
+"""Images of a layer's channels in a result folder: found again, compared, never a mixed table."""
 
 import csv
 import io
 import json
 import shutil
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
-from visualization import comparison, figures, records, render, rendering
+from models.errors import InputError
+from models.graph import PRECISIONS as CUT_PRECISIONS
+from transfer.pictures import read_all
+from visualization import channel_images, figures, render
+from visualization.channel_images import PRECISIONS, Record, Settings
+from visualization.optvis import maco
+from visualization.optvis import render as optvis_render
 
 CHANNELS = (0, 1, 3)
 
@@ -61,7 +68,7 @@ def stops_after_one(*given, **named):
     raise KeyboardInterrupt
 
 
-TRUE_RENDER_CHANNELS = rendering.render_channels
+TRUE_RENDER_CHANNELS = optvis_render.render_channels
 
 
 def test_pictures_given_later(words, tmp_path, capsys, monkeypatch):
@@ -69,7 +76,7 @@ def test_pictures_given_later(words, tmp_path, capsys, monkeypatch):
     assert render.main(words) == 0
     before, made, (plain, _, first) = images(out), out / "maps_0003.json", read(out)
     assert first["pictures"] is None and plain[0]["best_picture"] is None
-    monkeypatch.setattr(rendering, "render_channels", no_ascent)
+    monkeypatch.setattr(optvis_render, "render_channels", no_ascent)
     captions = []
 
     def contact_sheet(tiles):
@@ -109,7 +116,7 @@ def test_pictures_given_later(words, tmp_path, capsys, monkeypatch):
 def test_an_interrupted_run_goes_on_with_other_pictures(first, words, tmp_path, monkeypatch):
     before = ["--pictures", str(noise(tmp_path / "other", 5))] if first == "other" else []
     with monkeypatch.context() as patched:
-        patched.setattr(rendering, "render_channels", stops_after_one)
+        patched.setattr(optvis_render, "render_channels", stops_after_one)
         assert render.main([*words, *before]) == 130
     assert (tmp_path / ".out.partial" / "maps_0000.json").exists()
     pictures = noise(tmp_path / "pictures", 0, 1)
@@ -121,7 +128,7 @@ def test_an_interrupted_run_goes_on_with_other_pictures(first, words, tmp_path, 
 
 def test_an_interrupted_run_goes_on_without_its_pictures(words, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(rendering, "render_channels", stops_after_one)
+        patched.setattr(optvis_render, "render_channels", stops_after_one)
         given = ["--pictures", str(noise(tmp_path / "pictures", 0))]
         assert render.main([*words, *given]) == 130
     assert render.main(words) == 0
@@ -132,7 +139,7 @@ def test_an_interrupted_run_goes_on_without_its_pictures(words, tmp_path, monkey
 def test_an_interrupted_comparison_goes_on(words, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
     assert render.main(words) == 0
-    monkeypatch.setattr(rendering, "render_channels", no_ascent)
+    monkeypatch.setattr(optvis_render, "render_channels", no_ascent)
     again = [*words, "--pictures", str(noise(tmp_path / "pictures", 0, 1))]
 
     def interrupted(tiles):
@@ -176,33 +183,117 @@ def test_pictures_that_are_not_there_leave_nothing(words, tmp_path, capsys):
     assert not any(tmp_path.iterdir())
 
 
-def test_given():
-    assert comparison.given([]) is None
+def test_no_pictures_to_compare_with():
+    assert channel_images.find_compared(()) is None
 
 
 def channel(number, score, picture, nan_step=None):
-    return {
-        "channel": number,
-        "score": score,
-        "best_picture_score": picture,
-        "best_picture": None,
-        "not_finite_from_step": nan_step,
-    }
+    return Record(number, score, picture, None, nan_step, ())
 
 
 def test_summary_counts_what_stopped_as_failed():
     good = [channel(number, 2.0, 1.0) for number in range(3)]
     stopped = [channel(7, None, None, 0), channel(8, 5.0, 1.0, 4)]
-    assert records.summary(good) == "3 of 3 images beat the best picture"
+    assert channel_images.summary(good) == "3 of 3 images beat the best picture"
     assert (
-        records.summary([*good, *stopped])
+        channel_images.summary([*good, *stopped])
         == "3 of 5 images beat the best picture; 2 stopped: channels 7, 8"
     )
     low = [channel(4, 1.0, 1.0), channel(5, None, 1.0), channel(6, 1.0, None)]
-    assert records.summary([*good, *low]) == (
+    assert channel_images.summary([*good, *low]) == (
         "3 of 5 images beat the best picture; not channels 4, 5; no picture has a score at "
         "channel 6"
     )
     assert (
-        records.summary([channel(1, 2.0, None), stopped[0]]) == "2 channels; 1 stopped: channel 7"
+        channel_images.summary([channel(1, 2.0, None), stopped[0]])
+        == "2 channels; 1 stopped: channel 7"
     )
+
+
+SIDE = 16
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((SIDE, SIDE, 3))
+    return keras.Model(pixels, keras.layers.Conv2D(4, 1, name="conv")(pixels))
+
+
+@pytest.fixture
+def job(model, tmp_path):
+    """Return job(**settings): what is made of the settings for a model of one's own."""
+    model.save(tmp_path / "own.keras")
+
+    def opened(**settings):
+        path = str(tmp_path / "own.keras")
+        return channel_images.open_job(Settings(path, "conv", size=SIDE, **settings))
+
+    return opened
+
+
+def test_spectrum_of_the_pictures_content(job, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (2, 40, 30, 3), "uint8")
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    for number, picture in enumerate(noise):
+        Image.fromarray(picture).save(tmp_path / "a" / f"{number}.png")
+        Image.fromarray(picture).save(tmp_path / "b" / f"{1 - number}.png")
+    first, second = (job(param="maco", spectrum=(tmp_path / folder,)) for folder in "ab")
+    assert first.identity == second.identity and first.identity["spectrum_sha256"]
+    # brightness is not lost where a resized picture's pixels are no whole numbers
+    files = sorted((tmp_path / "a").iterdir())
+    exact = maco.magnitude([array / 255 for _, array in read_all(files, SIDE)], SIDE)
+    np.testing.assert_allclose(first.magnitude, exact, rtol=1e-5, atol=1e-5)
+    Image.fromarray(noise[0] // 2).save(tmp_path / "a" / "0.png")
+    assert job(param="maco", spectrum=(tmp_path / "a",)).identity != first.identity
+
+
+def dated(path, copy, year):
+    """Write a copy of a zip archive whose members were saved in another year."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w") as new:
+        for member in old.infolist():
+            content = old.read(member)
+            if member.filename == "metadata.json":
+                content = json.dumps(json.loads(content) | {"date_saved": f"{year}-01-01"})
+            new.writestr(zipfile.ZipInfo(member.filename, (year, 1, 1, 0, 0, 0)), content)
+
+
+def test_the_same_network_saved_at_another_time_finds_the_images(model, tmp_path, capsys):
+    """A .keras file holds the time of saving; another path and date are no other network."""
+    model.save(tmp_path / "saved.keras")
+    files = [tmp_path / f"{year}.keras" for year in (1999, 2024)]
+    for file in files:
+        dated(tmp_path / "saved.keras", file, int(file.stem))
+    assert files[0].read_bytes() != files[1].read_bytes()
+    words = ["--layer", "conv", "--channels", "1", "--steps", "1", "--size", str(SIDE)]
+    words += ["--out", str(tmp_path / "out")]
+    assert render.main([str(files[0]), *words]) == 0
+    capsys.readouterr()
+    assert render.main([str(files[1]), *words]) == 0
+    assert "already finished" in capsys.readouterr().out
+    kernel, bias = model.get_weights()
+    model.set_weights([kernel, bias + 1])
+    model.save(files[1])
+    assert render.main([str(files[1]), *words]) == 2
+    assert "weights_sha256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"steps": 0}, "steps is 0; it must be above 0"),
+        ({"batch": -1}, "batch is -1; it must be above 0"),
+        ({"seed": 2**31}, "accepted: 0 to 2147483647"),
+        ({"param": "wavelets"}, "param is 'wavelets'; accepted: fft, pixels, maco"),
+        ({"dtype": "int8"}, "dtype is 'int8'; accepted: float32, bfloat16, float16"),
+        ({"spectrum": ("x.png",)}, "spectrum is for param maco"),
+    ],
+)
+def test_settings_that_cannot_be_used(given, says):
+    with pytest.raises(InputError, match=says):
+        Settings("VGG19", "block1_conv1", **given)
+
+
+def test_precisions_are_those_of_networks():
+    assert PRECISIONS == CUT_PRECISIONS

@@ -5,21 +5,14 @@ from numbers import Integral
 from models.errors import InputError
 
 
-def whole_number(what, n, least=0):
+def check_whole(what, n, least=0):
     """Raise InputError unless n is an int of at least `least`; `what` names it."""
     if isinstance(n, bool) or not isinstance(n, Integral) or n < least:
         raise InputError(f"{what} {n!r}; accepted: a whole number from {least}")
 
 
-def below(what, n, count, of):
+def check_below(what, n, count, of):
     """Raise InputError unless n is an int from 0 to count - 1; `of` says of what."""
-    whole_number(what, n)
+    check_whole(what, n)
     if n >= count:
         raise InputError(f"{what} {n}; accepted: 0 to {count - 1}, the {of}")
-
-
-def checked_sizes(**sizes):
-    """Raise InputError where a size is no int from 1."""
-    for name, size in sizes.items():
-        if not isinstance(size, Integral) or size < 1:
-            raise InputError(f"{name} is {size!r}; accepted: an int from 1")
