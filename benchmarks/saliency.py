@@ -28,10 +28,9 @@ from models import initializers, zoo
 from models.command import exit_code
 from models.errors import InputError
 from models.graph import classifier
-from visualization.methods import METHODS
+from visualization.saliency.methods import METHODS
 
 OVER_RELEASED, OF_BARE = 10, 0.9
-SAMPLED = {"smooth_grad": "samples", "integrated_gradients": "steps"}  # method -> its own flag
 
 
 def network(ann, size, top):
@@ -132,12 +131,13 @@ def gradient_speeds(model, pictures, samples, rounds):
     batch = len(pictures)
     targets = model.predict_on_batch(pictures).argmax(axis=-1)
     runs, gradients = {"bare gradient": bare_gradient(model)}, {"bare gradient": batch}
-    for name in sorted(METHODS.keys() - {"visual_backprop"}):
-        own = {SAMPLED[name]: samples} if name in SAMPLED else {}
+    for name in sorted(name for name, method in METHODS.items() if method.about_class):
+        sampled = METHODS[name].takes("samples")
+        own = {"samples": samples} if sampled else {}
         method = METHODS[name](model, batch_size=batch, **own)
-        count = 1 if name in SAMPLED else batch  # its samples fill the batches
+        count = 1 if sampled else batch  # its samples fill the batches
         runs[name] = lambda _, run=method, n=count: run(pictures[:n], targets[:n])
-        gradients[name] = samples if name in SAMPLED else batch
+        gradients[name] = samples if sampled else batch
     seconds = timed(runs, pictures, rounds)
     for name in list(gradients)[1:]:
         claim = f"gradients/s of {name} over bare gradients, {model.name} at {pictures.shape[1]}"

@@ -5,33 +5,53 @@ python visualization/deep_viz.py PICTURES... --models A B --out F.png [--method 
 
 import argparse
 import logging
-import os
+import re
 import sys
-import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from models import backend
-from models.command import exit_code
+from models import zoo
+from models.command import exit_code, start_keras
 from models.errors import InputError
-from transfer import folders
-from transfer.pictures import find_files, proportion, read_all
-from visualization import checks, figures, mask_files, views
-from visualization import networks as opened
-from visualization.methods import METHODS
-from visualization.visual_backprop import FORMS
+from transfer.pictures import find_files
+from transfer.result_folder import check_writable, result_folder, write_bytes, write_csv
+from visualization.saliency.methods import DEFAULT, METHODS, Settings, choose
 
 ROOT = Path(__file__).resolve().parents[1]
-# before and after fine tuning on the toy collection
+# of a command without arguments: the example pictures, the toy network before and after fine tuning
+PICTURES = "figures/*.jpg"
 TOY = (
     f"MobileNet(alpha=0.25):{ROOT}/toy/mobilenet_0.25_64_nature.weights.h5",
     f"{ROOT}/toy/mobilenet_0.25_64_toy_artist.keras",
 )
-TOY_SIZE = 64  # pixels
+TOY_SIZE = 64  # pixels, which the first of the files leaves open
+OUT = Path("results", "deep_viz.png")
+FORMATS = ("png", "pdf", "svg")
 MOST_ROWS = 60  # of a figure: about 2 m long at the default tile
 CHECKED = 4  # pictures of --check
-PLAIN = ("visual_backprop",)  # the method that needs no mention
+OPTIONS = tuple(dict.fromkeys(o.name for method in METHODS.values() for o in method.options))
+WORDNET = re.compile(r"n\d{8}\s+([^,]+)")  # a line of ImageNet's synset_words.txt
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command is asked for.
+
+    pictures: files. models: as models.load takes them. size: pixels, for a network that leaves it
+    open, or None. class_names: list, for a network that has none, or None. settings: of the masks.
+    out: file of the figure. tile: pixels of a picture in it. masks: new folder for raw masks, or
+    None. checked: number of pictures that the checks take, or None.
+    """
+
+    pictures: tuple
+    models: tuple
+    size: int | None
+    class_names: list | None
+    settings: Settings
+    out: Path
+    tile: int
+    masks: Path | None
+    checked: int | None
 
 
 def flags():
@@ -39,23 +59,23 @@ def flags():
     parser = argparse.ArgumentParser(
         prog="visualization/deep_viz.py", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("pictures", nargs="*", help="files and folders; default: figures/*.jpg")
+    parser.add_argument("pictures", nargs="*", help=f"files and folders; default: {PICTURES}")
     parser.add_argument(
         "--models",
         nargs="+",
         help="as models.load takes them, e.g. VGG19:imagenet RijksVGG19Net:artist FILE.keras; "
         "default: the toy network before and after fine tuning",
     )
-    parser.add_argument("--out", type=Path, default=Path("results", "deep_viz.png"))
-    parser.add_argument("--method", nargs="+", choices=list(METHODS), default=["visual_backprop"])
-    parser.add_argument("--form", choices=FORMS, help="of visual_backprop; default paper")
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--method", nargs="+", choices=list(METHODS), default=[DEFAULT])
+    for name in OPTIONS:
+        _add_option(parser, name)
     score = parser.add_mutually_exclusive_group()
     score.add_argument("--logits", action="store_true", help="explain the logit (default)")
     score.add_argument("--softmax", action="store_true", help="explain the probability")
     parser.add_argument("--target", help="class name or number; default: the predicted class")
     parser.add_argument("--classes", type=Path, help="class names, one a line, where not known")
     parser.add_argument("--input_size", type=int, help="pixels, where a network leaves it open")
-    parser.add_argument("--samples", type=int, help="of smooth_grad and integrated_gradients")
     parser.add_argument("--batch_size", type=int, default=16, help="bounds memory; default 16")
     parser.add_argument("--masks", type=Path, help="new folder for the masks as .npy")
     parser.add_argument("--tile", type=int, default=224, help="pixels of a picture in the figure")
@@ -70,120 +90,136 @@ def flags():
     return parser
 
 
+def _add_option(parser, name):
+    """Add the flag of an option, which one method or several have."""
+    rows = [(m.name, o) for m in METHODS.values() for o in m.options if o.name == name]
+    meanings = [
+        f"{method}: {option.meaning}"
+        + (f" (default {option.default})" if option.default is not None else "")
+        for method, option in rows
+    ]
+    accepted = rows[0][1].accepted
+    kind = {"choices": accepted} if isinstance(accepted, tuple) else {"type": accepted}
+    parser.add_argument(f"--{name}", **kind, help="; ".join(meanings))
+
+
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
-    arguments = flags().parse_args(argv)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own start-up notes
+    request = read(flags().parse_args(argv))
+    start_keras()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # methods are compiled one by one
-    check_flags(arguments)
-    given = arguments.pictures or sorted((ROOT / "figures").glob("*.jpg"))
-    files = list(dict.fromkeys(find_files(given)))
+    from visualization import views
+
+    networks = views.open_networks(request.models, request.size, request.class_names)
+    views.check_networks(networks, request.settings)
+    if request.masks is None:
+        run(request, networks, None)
+        return
+    with result_folder(request.masks) as result:
+        if result.finished:  # by another process, since the flags were read
+            raise InputError(f"{request.masks} exists; give a new folder for the masks")
+        run(request, networks, result.path)
+        result.about["settings"] = request.settings.written()
+
+
+def read(arguments):
+    """The flags as a Request: whatever can be wrong with them is refused here, before any work."""
+    for name in ("input_size", "batch_size", "tile", "check"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise InputError(f"{name} is {value}; it must be above 0")
+    options = {name: value for name in OPTIONS if (value := getattr(arguments, name)) is not None}
+    methods = choose(arguments.method, options)
+    logits = not arguments.softmax
+    settings = Settings(methods, arguments.target, logits, arguments.batch_size)
+    _check_places(arguments.out, arguments.masks)
+    for model in arguments.models or ():
+        zoo.parse(model)
+    files = tuple(dict.fromkeys(find_files(arguments.pictures or sorted(ROOT.glob(PICTURES)))))
     if len(files) > MOST_ROWS:
         print(f"{len(files)} pictures: the figure shows the first {MOST_ROWS}")
-    files = files if arguments.masks else files[:MOST_ROWS]
-    names = arguments.classes and opened.read_names(arguments.classes)
-    backend.keep_pipeline_on_cpu()
-    print(f"device: {backend.device_name()}", flush=True)
-    size = arguments.input_size or (None if arguments.models else TOY_SIZE)
-    networks = opened.networks(arguments.models or TOY, size, names)
-    views.check(networks, settings_of(arguments))
-    if arguments.masks:
-        with folders.locked(arguments.masks), folders.whole(arguments.masks) as partial:
-            run(arguments, networks, files, partial)
-    else:
-        run(arguments, networks, files, None)
-
-
-def settings_of(arguments):
-    """The flags as views.Settings."""
-    return views.Settings(
-        tuple(dict.fromkeys(arguments.method)),
-        arguments.target,
-        not arguments.softmax,
-        arguments.form,
-        arguments.samples,
-        arguments.batch_size,
+    return Request(
+        files if arguments.masks else files[:MOST_ROWS],
+        tuple(arguments.models or TOY),
+        arguments.input_size or (None if arguments.models else TOY_SIZE),
+        arguments.classes and read_class_names(arguments.classes),
+        settings,
+        arguments.out,
+        arguments.tile,
+        arguments.masks,
+        arguments.check,
     )
 
 
-def check_flags(arguments):
-    """Refuse numbers that make no sense and places that cannot be written, before any work."""
-    for name in ("input_size", "samples", "batch_size", "tile", "check"):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise InputError(f"--{name} is {value}; it must be above 0")
-    figures.file_format(arguments.out)
-    if arguments.out.is_dir():
-        raise InputError(f"{arguments.out} is a folder; accepted: the name of a file")
-    if arguments.masks and arguments.masks.exists():
-        raise InputError(f"{arguments.masks} exists; give a new folder for the masks")
-    for path in filter(None, (arguments.out, arguments.masks)):
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
-        try:
-            tempfile.TemporaryFile(dir=folder).close()
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}") from error
+def _check_places(out, masks):
+    """Refuse what cannot be written: the figure's file and the masks' folder, or None."""
+    file_format(out)
+    if out.is_dir():
+        raise InputError(f"{out} is a folder; accepted: the name of a file")
+    if masks and masks.exists():
+        raise InputError(f"{masks} exists; give a new folder for the masks")
+    for path in filter(None, (out, masks)):
+        check_writable(path)
 
 
-def run(arguments, networks, files, masks):
+def file_format(path):
+    """The format that a figure's file name asks for; InputError naming those there are."""
+    ending = path.suffix[1:].lower()
+    if ending not in FORMATS:
+        endings = ", ".join(f".{name}" for name in FORMATS)
+        raise InputError(f"{path}: the name of a figure must end in {endings}")
+    return ending
+
+
+def read_class_names(path):
+    """Read class names, one a line; of a WordNet line (`n01440764 tench, Tinca tinca`) the first.
+
+    Raises:
+        InputError: no such file, no text in UTF-8, or no name in it.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"class names {path} cannot be read: {error}") from error
+    names = [line.strip() for line in lines if line.strip()]
+    if not names:
+        raise InputError(f"class names {path}: the file is empty")
+    return [match[1].strip() if (match := WORDNET.match(name)) else name for name in names]
+
+
+def run(request, networks, masks):
     """Compute everything, then write it; masks: the folder under way for raw masks, or None."""
-    settings, out = settings_of(arguments), arguments.out
-    seen, records = [], []
+    from visualization import figures, views
+
+    methods, seen, rows = request.settings.methods, [], []
     for number, network in enumerate(networks, 1):
         shown = {}
         # a picture that cannot be read is told once
         left_out = print if number == 1 else lambda line: None
-        for view in views.views(network, files, settings, left_out=left_out):
+        for view in views.look(network, request.pictures, request.settings, left_out=left_out):
             if masks:
-                records += mask_files.saved(masks, number, view, network, settings.methods)
+                rows += views.save_masks(masks, number, view, network, methods)
             if len(shown) < MOST_ROWS:
                 shown[view.file] = view
         print(f"{network.spec}: done", flush=True)
         seen.append(shown)
-    contents = {out: looks(networks, seen, settings, arguments.tile)}
-    if arguments.check:
-        path = out.with_stem(f"{out.stem}_check")
-        contents[path] = checked(networks, seen, settings, arguments.check)
-    contents = {
-        path: figures.encoded(figure, figures.file_format(path))
-        for path, figure in contents.items()
-    }
+    drawn = {request.out: views.draw(networks, seen, request.settings, request.tile)}
+    if request.checked:
+        checks = []
+        for network, shown in zip(networks, seen, strict=True):
+            pictures = [view.picture for view in shown.values()][: request.checked]
+            checks.append(views.check_methods(network, pictures, request.settings))
+            print("\n".join(views.summary(checks[-1])), flush=True)
+        path = request.out.with_stem(f"{request.out.stem}_check")
+        drawn[path] = figures.check_figure(checks)
+    contents = {path: figures.encoded(figure, file_format(path)) for path, figure in drawn.items()}
     if masks:
-        mask_files.finish(masks, records, settings)
-    out.parent.mkdir(parents=True, exist_ok=True)
+        write_csv(masks / "masks.csv", views.table_of_masks(rows))
+    request.out.parent.mkdir(parents=True, exist_ok=True)
     for path, content in contents.items():
-        folders.write_bytes(path, content)
+        write_bytes(path, content)
         print(f"wrote {path}")
-
-
-def looks(networks, seen, settings, tile):
-    """The figure of what networks saw: seen is a dict file -> View for each network."""
-    titles = [
-        network.title + ("" if settings.methods == PLAIN else f"\n{method}")
-        for network in networks
-        for method in settings.methods
-    ]
-    rows = []
-    everywhere = [file for file in seen[0] if all(file in found for found in seen)]
-    for file, picture in read_all(everywhere, tile):
-        masks = [
-            (mask, views.caption(network, found[file]))
-            for network, found in zip(networks, seen, strict=True)
-            for mask in found[file].masks
-        ]
-        rows.append((file.stem, proportion(file), picture, masks))
-    return figures.saliency_figure(titles, rows, tile)
-
-
-def checked(networks, seen, settings, count):
-    """The figure of the checks on the first pictures; prints a line for each method."""
-    found = []
-    for network, shown in zip(networks, seen, strict=True):
-        pictures = np.stack([view.picture for view in shown.values()][:count])
-        found.append(checks.check(network, pictures, settings))
-        print("\n".join(checks.lines(found[-1])), flush=True)
-    return figures.check_figure(found)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from models.errors import InputError
 from transfer.tables import COLOURS
 
 MOST_TILE = 160  # pixels; the images themselves lie beside the sheet
@@ -17,7 +16,6 @@ MOST_SHEET = 4000  # pixels across
 GAP, TEXT = 6, 16  # pixels between tiles, and for a line under each
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
-FORMATS = ("png", "pdf", "svg")
 DPI = 100  # pixels per inch: what makes a tile's pixels and the text's points go together
 SMALL = 8  # points of text
 LINE = 0.15  # inches, a line of that text
@@ -72,17 +70,8 @@ def _bytes(picture, kind="PNG"):
     return file.getvalue()
 
 
-def file_format(path):
-    """The format that a figure's file name asks for; InputError naming those there are."""
-    ending = path.suffix[1:].lower()
-    if ending not in FORMATS:
-        endings = ", ".join(f".{name}" for name in FORMATS)
-        raise InputError(f"{path}: the name of a figure must end in {endings}")
-    return ending
-
-
 def encoded(figure, file_format):
-    """The bytes of a matplotlib Figure in one of FORMATS, the same for the same figure."""
+    """The bytes of a matplotlib Figure as `png`, `pdf` or `svg`, the same for the same figure."""
     undated = {"png": None, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "art-transfer"}):
@@ -188,7 +177,7 @@ def check_figure(checks):
     """Draw the checks of networks in rows: randomisation, deletion and insertion in columns.
 
     Args:
-        checks: list of visualization.checks.Check.
+        checks: list of visualization.views.Check.
 
     Returns:
         matplotlib Figure.

@@ -1,34 +1,26 @@
-"""What networks look at in pictures: masks of several methods, with the class predicted."""
+"""What networks look at in pictures: masks, the class predicted, whether a mask means anything."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from models.errors import InputError
-from transfer.pictures import read_batches
-from visualization.integrated_gradients import attributions
-from visualization.methods import METHODS
-from visualization.networks import output_of
+from models.network import load
+from transfer import inference
+from transfer.pictures import proportion, read, read_all
+from visualization import figures
+from visualization.saliency import passes
+from visualization.saliency.deletion_insertion import deletion, insertion
+from visualization.saliency.methods import DEFAULT, METHODS
+from visualization.saliency.randomisation import randomisation
 
-WITHOUT_CLASS = ("visual_backprop",)
 AT_A_TIME = 64  # pictures in memory: 40 MB at 224 pixels
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How masks are made: names in METHODS and what they take; None is a method's own default.
-
-    target: class name or index, None for the predicted class. samples: noisy copies for
-    SmoothGrad, points for integrated gradients. form: of VisualBackProp.
-    """
-
-    methods: tuple = ("visual_backprop",)
-    target: str | int | None = None
-    logits: bool = True
-    form: str | None = None
-    samples: int | None = None
-    batch_size: int = 16
+STEPS = 16  # of the curves: half of what deletion and insertion take, enough for a small plot
+RANDOM = "random order"  # curves of pixels in random order: what a method must beat
+COLUMNS = ("mask", "picture", "model", "method", "predicted", "name", "output", "shown")
 
 
 @dataclass(frozen=True)
@@ -50,78 +42,126 @@ class View:
     shown: int | None
 
 
-def check(networks, settings):
-    """Refuse settings that the methods do not take, or networks that do not have what they need.
+@dataclass(frozen=True)
+class Check:
+    """What says whether the masks of one network mean anything.
+
+    title: of the network. output: what curves show, as in models.network.Network.
+    randomisations: dict method -> randomisation.Randomisation. deletions, insertions: dict method,
+    or RANDOM, -> deletion_insertion.Curves; empty for a network without classes.
+    """
+
+    title: str
+    output: str | None
+    randomisations: dict
+    deletions: dict
+    insertions: dict
+
+
+def open_networks(specs, size=None, class_names=None):
+    """Open networks that take square RGB pictures.
+
+    Args:
+        specs: strings as models.load takes them.
+        size: side of the input in pixels for networks that leave it open; None for the size of
+            their ImageNet weights.
+        class_names: names for networks that hold none and have as many outputs.
+
+    Returns:
+        list of models.network.Network, each with its size.
 
     Raises:
-        InputError: naming it.
+        InputError: what models.load refuses, a network that does not take square RGB pictures, or
+            names that fit none of the networks.
     """
-    methods = set(settings.methods)
-    about_class = methods - set(WITHOUT_CLASS)
-    if settings.form and "visual_backprop" not in methods:
-        raise InputError(f"form {settings.form} is for the method visual_backprop")
-    if settings.samples and not methods & {"smooth_grad", "integrated_gradients"}:
-        raise InputError("samples are for the methods smooth_grad and integrated_gradients")
-    if not about_class and (settings.target is not None or not settings.logits):
-        raise InputError("visual_backprop is about no class: it takes no target and no softmax")
+    networks = [_named(_sized(load(spec, size)), class_names) for spec in specs]
+    if class_names and not any(network.classes is class_names for network in networks):
+        outputs = ", ".join(f"{x.spec} {_outputs(x)}" for x in networks)
+        raise InputError(
+            f"{len(class_names)} class names fit no network without names of its own: {outputs}"
+        )
+    return networks
+
+
+def _sized(network):
+    shape = tuple(network.model.inputs[0].shape)
+    if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
+        raise InputError(f"{network.spec} takes {shape}; accepted: networks of square RGB pictures")
+    if network.size is None:
+        raise InputError(f"{network.spec} takes pictures of any size; give input_size")
+    return network
+
+
+def _named(network, class_names):
+    nameless = class_names and network.classes is None and network.output
+    if nameless and len(class_names) == network.model.output_shape[-1]:
+        return replace(network, classes=class_names)
+    return network
+
+
+def _outputs(network):
+    return f"has {network.model.output_shape[-1]}" if network.output else "has no classes"
+
+
+def check_networks(networks, settings):
+    """Refuse networks that do not have what the methods need.
+
+    Args:
+        networks: list of models.network.Network.
+        settings: saliency.methods.Settings.
+
+    Raises:
+        InputError: naming what is missing.
+    """
+    needing = sorted(method.name for method in settings.methods if method.about_class)
     for network in networks:
-        if about_class and network.output is None:
+        if needing and network.output is None:
+            others = ", ".join(name for name, method in METHODS.items() if not method.about_class)
             raise InputError(
-                f"{network.spec} has no classes, which {', '.join(sorted(about_class))} need; "
-                f"accepted for it: {', '.join(WITHOUT_CLASS)}"
+                f"{network.spec} has no classes, which {', '.join(needing)} need; accepted for "
+                f"it: {others}"
             )
         network.class_index(settings.target)
         for method in settings.methods:
-            builder(method, settings)(network.model)
+            settings.build(method, network)
 
 
-def builder(method, settings, say=None):
-    """A method with its settings: function network -> callable (pictures, targets) -> masks.
-
-    Args:
-        say: called with a line on the completeness gap of integrated gradients; None: not told.
-    """
-    given = {"logits": settings.logits, "batch_size": settings.batch_size}
-    if method == "visual_backprop" and settings.form:
-        given["form"] = settings.form
-    if method == "smooth_grad" and settings.samples:
-        given["samples"] = settings.samples
-    if method == "integrated_gradients" and settings.samples:
-        given["steps"] = settings.samples
-    if method == "integrated_gradients" and say:
-        return lambda network: _telling_gap(attributions(network, **given), say)
-    return lambda network: METHODS[method](network, **given)
-
-
-def views(network, files, settings, say=print, left_out=print):
+def look(network, files, settings, say=print, left_out=print):
     """Yield a View of each picture that can be read.
 
     Args:
-        network: Network.
+        network: models.network.Network with a size.
         files: list of Path.
-        settings: Settings.
+        settings: saliency.methods.Settings.
         say: called with a line for what a method has to tell.
         left_out: called with a line for each unreadable picture.
 
     Raises:
         InputError: none of the pictures can be read.
     """
-    methods = [builder(name, settings, say)(network.model) for name in settings.methods]
+    methods = [settings.build(method, network, say) for method in settings.methods]
     target = network.class_index(settings.target)
-    outputs = output_of(network, settings.batch_size)
-    numbers = {file: number for number, file in enumerate(files, 1)}
-    for names, pictures in read_batches(files, network.size, AT_A_TIME, left_out):
-        scores = outputs(pictures)
-        predicted = [None] * len(names) if scores is None else scores.argmax(axis=-1)
-        shown = predicted if target is None else [target] * len(names)
+    outputs = network.output and passes.outputs(network.model, settings.batch_size)
+
+    def read_one(file):
+        # the mean over an area of white comes out as 255.00002
+        return np.clip(read(file, network.size), 0, 255)
+
+    for places, pictures in inference.files(files, read_one, AT_A_TIME, left_out)(0):
+        scores = outputs(pictures) if outputs else None
+        predicted = [None] * len(places) if scores is None else scores.argmax(axis=-1)
+        shown = predicted if target is None else [target] * len(places)
         targets = None if scores is None else np.array(shown, np.int32)
         masks = zip(*(method(pictures, targets) for method in methods), strict=True)
-        for i, of_picture in enumerate(masks):
-            value = None if scores is None else float(scores[i, predicted[i]])
-            picture = np.round(pictures[i]).astype(np.uint8)
-            classes = [None if c is None else int(c) for c in (predicted[i], shown[i])]
+        for i, (place, of_picture) in enumerate(zip(places, masks, strict=True)):
             yield View(
-                names[i], numbers[names[i]], picture, of_picture, classes[0], value, classes[1]
+                files[place],
+                int(place) + 1,
+                np.round(pictures[i]).astype(np.uint8),
+                of_picture,
+                None if scores is None else int(predicted[i]),
+                None if scores is None else float(scores[i, predicted[i]]),
+                None if scores is None else int(shown[i]),
             )
 
 
@@ -136,14 +176,120 @@ def caption(network, view):
     return text
 
 
-def _telling_gap(found, say):
-    def masks(pictures, targets=None):
-        attributed = found(pictures, targets)
-        gap = 100 * attributed.gap
-        say(
-            f"integrated_gradients: completeness gap {np.mean(gap):.2g} % in the mean, "
-            f"{np.max(gap):.2g} % at most, over {len(pictures)} pictures"
-        )
-        return attributed.values.sum(axis=-1)
+def draw(networks, seen, settings, tile):
+    """Draw pictures in rows, and what every network saw in them in columns.
 
-    return masks
+    Args:
+        networks: list of models.network.Network.
+        seen: for each network a dict file -> View; the files that all have are drawn.
+        settings: saliency.methods.Settings.
+        tile: pixels of a picture.
+
+    Returns:
+        matplotlib Figure.
+    """
+    names = [method.name for method in settings.methods]
+    titles = [
+        network.title + ("" if names == [DEFAULT] else f"\n{name}")
+        for network in networks
+        for name in names
+    ]
+    rows = []
+    everywhere = [file for file in seen[0] if all(file in shown for shown in seen)]
+    for file, picture in read_all(everywhere, tile):
+        masks = [
+            (mask, caption(network, shown[file]))
+            for network, shown in zip(networks, seen, strict=True)
+            for mask in shown[file].masks
+        ]
+        rows.append((file.stem, proportion(file), picture, masks))
+    return figures.saliency_figure(titles, rows, tile)
+
+
+def save_masks(folder, number, view, network, methods):
+    """Write the masks of a View: `<method>/<the network's number>/<the picture's>_<stem>.npy`.
+
+    Args:
+        folder: Path.
+        number: of the network, from 1.
+        view: View.
+        network: models.network.Network.
+        methods: tuple of Method, one for each of the view's masks.
+
+    Returns:
+        list of rows of `table_of_masks`.
+    """
+    rows = []
+    for method, mask in zip(methods, view.masks, strict=True):
+        file = Path(method.name, str(number), f"{view.number:05d}_{view.file.stem}.npy")
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        np.save(folder / file, mask)
+        name = "" if view.predicted is None else network.class_name(view.predicted)
+        seen = (view.predicted, name, view.value, view.shown)
+        rows.append((file.as_posix(), str(view.file), network.spec, method.name, *seen))
+    return rows
+
+
+def table_of_masks(rows):
+    """What was seen in which picture, a DataFrame of COLUMNS with a row for each mask."""
+    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)  # whole numbers beside None stay such
+
+
+def check_methods(network, pictures, settings, seed=0, say=print):
+    """Run the randomisation test, and where there are classes both curves, for every method.
+
+    Args:
+        network: models.network.Network.
+        pictures: (N, size, size, 3), RGB in [0, 255].
+        settings: saliency.methods.Settings; its target is the class of masks and curves.
+        seed: of the new weights and of the random order.
+        say: called with a line for each method begun.
+
+    Returns:
+        Check.
+    """
+    pictures = np.asarray(pictures)
+    targets = _targets(network, pictures, settings)
+    random = np.random.default_rng(seed).random(pictures.shape[:3])
+    randomisations, masks = {}, {}
+    for method in settings.methods:
+        say(f"checking {method.name} of {network.spec} on {len(pictures)} pictures")
+        build = partial(settings.build, method)
+        masks[method.name] = build(network)(pictures, targets)
+        randomisations[method.name] = randomisation(network, build, pictures, targets, seed=seed)
+    orders = {} if network.output is None else {**masks, RANDOM: random}
+    curves = [
+        {
+            name: curve(network, pictures, order, targets, STEPS, settings.batch_size)
+            for name, order in orders.items()
+        }
+        for curve in (deletion, insertion)
+    ]
+    return Check(network.title, network.output, randomisations, *curves)
+
+
+def _targets(network, pictures, settings):
+    """The class of each picture that masks are about; zeros, which nothing reads, without any."""
+    if network.output is None:
+        return np.zeros(len(pictures), np.int32)
+    target = network.class_index(settings.target)
+    if target is None:
+        return passes.outputs(network.model, settings.batch_size)(pictures).argmax(axis=-1)
+    return np.full(len(pictures), target, np.int32)
+
+
+def summary(check):
+    """Yield a line for each method: what is left of its masks at the end, and its areas."""
+    title = check.title.replace("\n", " ")
+    for name, randomised in check.randomisations.items():
+        last = randomised.correlations[-1]
+        left = np.nanmean(last) if np.isfinite(last).any() else np.nan
+        text = f"{title}, {name}: rank correlation {left:.2f} when all layers are random"
+        if name in check.deletions:
+            text += (
+                f"; deletion {check.deletions[name].areas.mean():.3f} "
+                f"(random {check.deletions[RANDOM].areas.mean():.3f}), "
+                f"insertion {check.insertions[name].areas.mean():.3f} "
+                f"(random {check.insertions[RANDOM].areas.mean():.3f})"
+            )
+        yield text

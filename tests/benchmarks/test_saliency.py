@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from benchmarks import saliency
-from visualization.methods import METHODS
+from visualization.saliency.methods import METHODS
 
 layers = keras.layers
 ON_TENSORFLOW = keras.backend.backend() == "tensorflow"

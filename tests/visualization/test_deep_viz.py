@@ -9,76 +9,38 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from PIL import Image
 
-from models import network, released, weights
+import models
+from models import released
+from models.errors import InputError
 from tests.models.test_released_networks import as_keras_2, by_hand
-from transfer.pictures import proportion, read_all
-from visualization import deep_viz, networks, views
-from visualization.methods import METHODS
+from transfer.pictures import read_all
+from visualization import deep_viz, views
+from visualization.saliency.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
 layers = keras.layers
 COLOURS = ["red", "green", "blue"]
 
 
-def save(model, path, classes=None):
-    network.save(network.Network(path.stem, model, classes), path)
-
-
-def colour_network(size, activation="softmax", convolution=True):
-    """Says whether red, green or blue is the strongest in the mean."""
-    pixels = keras.Input((size, size, 3))
-    x = layers.Rescaling(1 / 51)(pixels)
-    if convolution:
-        kernel = keras.initializers.Identity()
-        x = layers.Dense(3, kernel_initializer=kernel)(x)
-        x = layers.Conv2D(3, 1, activation="relu", name="conv")(x)
-    x = layers.GlobalAveragePooling2D()(x)
-    x = layers.Dense(3, kernel_initializer=keras.initializers.Identity())(x)
-    model = keras.Model(pixels, layers.Activation(activation)(x))
-    if convolution:
-        model.get_layer("conv").set_weights([np.eye(3)[None, None], np.zeros(3)])
-    return model
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """Networks in files: two classifiers of 8 and 12 pixels, one without convolution, a trunk."""
-    folder = tmp_path_factory.mktemp("networks")
-    about = {"classes": COLOURS}
-    save(colour_network(8), folder / "small.keras", **about)
-    save(colour_network(12), folder / "large.keras", **about)
-    save(colour_network(8), folder / "nameless.keras")
-    save(colour_network(8, convolution=False), folder / "flat.keras", **about)
-    model = colour_network(8)
-    trunk = keras.Model(model.inputs, model.get_layer("conv").output)
-    save(trunk, folder / "trunk.keras")
-    (folder / "names.txt").write_text("n01440764 tench, Tinca tinca\nn2 odd\nB, c\n")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """A blue picture 40 x 20 with a red spot, a green one, and one that is broken."""
-    folder = tmp_path_factory.mktemp("pictures")
-    blue = Image.new("RGB", (40, 20), (0, 0, 200))
-    blue.paste((255, 0, 0), (0, 0, 10, 5))
-    blue.save(folder / "blue.png")
-    Image.new("RGB", (20, 20), (10, 250, 10)).save(folder / "green.png")
-    (folder / "broken.jpg").write_bytes(b"\xff\xd8 no picture")
-    return folder
-
-
 def run(*words):
     return deep_viz.main([*map(str, words)])
 
 
-def test_networks_of_other_sizes_and_a_broken_picture(files, pictures, tmp_path, capsys):
+def test_networks_of_other_sizes_and_a_broken_picture(
+    network_files, picture_folder, tmp_path, capsys
+):
     out, masks = tmp_path / "new" / "f.png", tmp_path / "masks"
-    specs = [files / "small.keras", files / "large.keras", files / "trunk.keras"]
-    assert run(pictures, "--models", *specs, "--out", out, "--masks", masks, "--tile", 50) == 0
+    specs = [
+        network_files / "small.keras",
+        network_files / "large.keras",
+        network_files / "trunk.keras",
+    ]
+    assert (
+        run(picture_folder, "--models", *specs, "--out", out, "--masks", masks, "--tile", 50) == 0
+    )
     printed = capsys.readouterr().out
     assert printed.count("left out: picture") == 1 and "broken.jpg" in printed
     with Image.open(out) as figure:
@@ -92,8 +54,8 @@ def test_networks_of_other_sizes_and_a_broken_picture(files, pictures, tmp_path,
         (12, 12),
         (12, 12),
     ]
-    model = weights.saved(specs[0])
-    picture = dict(read_all([pictures / "blue.png"], 8))[pictures / "blue.png"]
+    model = models.load(str(specs[0])).model
+    picture = dict(read_all([picture_folder / "blue.png"], 8))[picture_folder / "blue.png"]
     expected = METHODS["visual_backprop"](model)(picture[None])[0]
     assert_allclose(np.load(masks / found[0]["mask"]), expected, atol=1e-6)
     probability = model.predict_on_batch(picture[None]).max()
@@ -101,12 +63,12 @@ def test_networks_of_other_sizes_and_a_broken_picture(files, pictures, tmp_path,
     assert (masks / "manifest.json").exists()
 
 
-def test_several_methods_a_target_and_a_check(files, pictures, tmp_path, capsys):
+def test_several_methods_a_target_and_a_check(network_files, picture_folder, tmp_path, capsys):
     out = tmp_path / "f.svg"
-    words = ["--models", files / "small.keras", "--method", "visual_backprop", "saliency"]
+    words = ["--models", network_files / "small.keras", "--method", "visual_backprop", "saliency"]
     words += ["integrated_gradients", "--samples", 4, "--target", "RED", "--softmax"]
     masks = tmp_path / "masks"
-    assert run(pictures, *words, "--out", out, "--check", 1, "--masks", masks) == 0
+    assert run(picture_folder, *words, "--out", out, "--check", 1, "--masks", masks) == 0
     printed = capsys.readouterr().out
     assert "integrated_gradients: completeness gap" in printed and "over 2 pictures" in printed
     assert "saliency: rank correlation" in printed and "(random" in printed
@@ -116,18 +78,6 @@ def test_several_methods_a_target_and_a_check(files, pictures, tmp_path, capsys)
             ("0", "blue"),
             ("0", "green"),
         }
-
-
-def test_a_view_is_the_methods_mask_of_the_target(files, pictures):
-    (network,) = networks.networks([str(files / "small.keras")])
-    settings = views.Settings(("saliency",), "red", logits=False)
-    (view,) = views.views(network, [pictures / "green.png"], settings)
-    pixels = view.picture[None].astype("float32")
-    expected = METHODS["saliency"](network.model, logits=False)(pixels, 0)[0]
-    assert expected.max() > 0
-    assert_allclose(view.masks[0], expected, rtol=1e-4)
-    assert views.caption(network, view).startswith("green, ")
-    assert views.caption(network, view).endswith("(shown: red)")
 
 
 @pytest.mark.parametrize(
@@ -151,14 +101,18 @@ def test_a_view_is_the_methods_mask_of_the_target(files, pictures):
         (["--out", "{tmp}"], ".png, .pdf, .svg"),
         (["--out", "{pictures}/blue.png/f.png"], "cannot be written"),
         (["--masks", "{pictures}"], "give a new folder"),
-        (["--batch_size", "0"], "--batch_size is 0"),
-        (["--check", "0"], "--check is 0"),
+        (["--batch_size", "0"], "batch_size is 0"),
+        (["--check", "0"], "check is 0"),
     ],
 )
-def test_mistakes_are_one_line_and_leave_nothing(words, said, files, pictures, tmp_path, capsys):
-    words = [word.format(files=files, pictures=pictures, tmp=tmp_path) for word in words]
-    given = words if not words[0].startswith("--") else [pictures, *words]
-    for flag, value in (("--models", files / "small.keras"), ("--out", tmp_path / "f.png")):
+def test_mistakes_are_one_line_and_leave_nothing(
+    words, said, network_files, picture_folder, tmp_path, capsys
+):
+    words = [
+        word.format(files=network_files, pictures=picture_folder, tmp=tmp_path) for word in words
+    ]
+    given = words if not words[0].startswith("--") else [picture_folder, *words]
+    for flag, value in (("--models", network_files / "small.keras"), ("--out", tmp_path / "f.png")):
         if flag not in words:
             given += [flag, value]
     assert run(*given) == 2
@@ -167,50 +121,68 @@ def test_mistakes_are_one_line_and_leave_nothing(words, said, files, pictures, t
     assert [path for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
 
 
-def test_a_folder_that_cannot_be_written_is_told_first(files, pictures, capsys, monkeypatch):
-    monkeypatch.setattr(deep_viz.opened, "networks", None)  # reached, it would raise TypeError
-    assert run(pictures, "--models", files / "small.keras", "--out", "/proc/no/f.png") == 2
+def test_a_folder_that_cannot_be_written_is_told_first(
+    network_files, picture_folder, capsys, monkeypatch
+):
+    monkeypatch.setattr(views, "open_networks", None)  # reached, it would raise TypeError
+    assert (
+        run(picture_folder, "--models", network_files / "small.keras", "--out", "/proc/no/f.png")
+        == 2
+    )
     assert "/proc/no/f.png cannot be written" in capsys.readouterr().err
 
 
-def test_names_of_classes(files):
-    names = networks.read_names(files / "names.txt")
-    assert names == ["tench", "n2 odd", "B, c"]  # only WordNet's lines are cut
-    (named,) = networks.networks([str(files / "nameless.keras")], class_names=names)
-    assert named.class_name(2) == "B, c" and named.class_index("tench") == 0
-    own, named = networks.networks(
-        [str(files / "small.keras"), str(files / "nameless.keras")], class_names=names
+def test_another_ending_is_refused():
+    with pytest.raises(InputError, match=r"\.png, \.pdf, \.svg"):
+        deep_viz.file_format(Path("f.jpeg"))
+    assert deep_viz.file_format(Path("f.PDF")) == "pdf"
+
+
+MISTYPED = [
+    (["--layer", "conv"], "layer conv is for the method grad_cam"),
+    (["--form", "paper", "--method", "saliency"], "form paper is for the method visual_backprop"),
+    (["--method", "smooth_grad", "--samples", "0"], "samples is 0; it must be above 0"),
+    (["--softmax"], "about no class"),
+    (["--tile", "0"], "tile is 0"),
+    (["--models", "VGG99"], "no network"),
+    (["--out", "f.gif"], ".png, .pdf, .svg"),
+    (["none.jpg"], "no picture or folder"),
+]
+
+
+@pytest.mark.parametrize(("words", "said"), MISTYPED)
+def test_flags_are_refused_before_keras_starts(words, said, capsys, monkeypatch):
+    monkeypatch.setattr(deep_viz, "start_keras", None)  # reached, it would raise TypeError
+    assert run(*words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_flags_are_read_without_keras():
+    heavy = "{'keras', 'tensorflow', 'jax', 'matplotlib', 'pandas', 'sklearn'}"
+    code = f"""
+import sys
+from visualization import deep_viz
+deep_viz.read(deep_viz.flags().parse_args([]))
+assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)
+"""
+    shell("-c", code, cwd=ROOT)
+
+
+def test_every_option_of_a_method_is_a_flag():
+    names = {option.name for method in METHODS.values() for option in method.options}
+    known = {string for action in deep_viz.flags()._actions for string in action.option_strings}
+    assert {f"--{name}" for name in names} <= known
+    request = deep_viz.read(
+        deep_viz.flags().parse_args(["--method", "grad_cam", "grad_cam", "--layer", "conv"])
     )
-    assert own.classes == COLOURS and named.classes == names
+    assert [(m.name, m.given) for m in request.settings.methods] == [
+        ("grad_cam", (("layer", "conv"),))
+    ]
 
 
-@pytest.mark.parametrize(
-    ("activation", "output"), [("softmax", "probability"), ("sigmoid", "probability")]
-)
-def test_what_an_output_is(activation, output, files, tmp_path):
-    save(colour_network(8, activation), tmp_path / "a.keras")
-    assert networks.networks([str(tmp_path / "a.keras")])[0].output == output
-    assert networks.networks([str(files / "trunk.keras")])[0].output is None
-
-
-def test_logits_are_scores_and_features_are_no_classes(tmp_path):
-    model = colour_network(8, "linear")
-    save(model, tmp_path / "a.keras")
-    (network,) = networks.networks([str(tmp_path / "a.keras")])
-    assert network.output == "score"
-    view = views.View(Path("p"), 1, None, (), 2, 3.14159, 0)
-    assert views.caption(network, view) == "class 2, score 3.14 (shown: class 0)"
-    save(keras.Model(model.inputs, model.layers[-3].output), tmp_path / "b.keras")
-    assert networks.networks([str(tmp_path / "b.keras")])[0].output is None
-
-
-def test_proportion_and_range_of_pictures(pictures, tmp_path):
-    assert proportion(pictures / "blue.png") == 2
-    white = tmp_path / "white.png"
-    Image.new("RGB", (149, 211), "white").save(white)
-    ((_, array),) = read_all([white], 64)
-    assert array.max() <= 255 and array.min() > 254.99
-    assert_array_equal(array.shape, (64, 64, 3))
+def test_names_of_classes(network_files):
+    names = deep_viz.read_class_names(network_files / "names.txt")
+    assert names == ["tench", "n2 odd", "B, c"]  # only WordNet's lines are cut
 
 
 def shell(*words, cwd):
@@ -237,17 +209,17 @@ def test_without_arguments(words, tmp_path):
 @pytest.mark.parametrize(
     "name", ["VGG19", "ResNet50", "InceptionV3", "Xception", "InceptionV1", "MobileNet"]
 )
-def test_networks_by_name(name, pictures, tmp_path):
-    words = [pictures / "blue.png", "--models", name, "--input_size", 96]
+def test_networks_by_name(name, picture_folder, tmp_path):
+    words = [picture_folder / "blue.png", "--models", name, "--input_size", 96]
     words += ["--method", "visual_backprop", "grad_cam", "guided_backprop"]
     assert run(*words, "--out", tmp_path / "f.pdf") == 0
     assert (tmp_path / "f.pdf").read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.slow
-def test_a_file_as_the_released_rijks_vgg19(pictures, tmp_path, monkeypatch):
+def test_a_file_as_the_released_rijks_vgg19(picture_folder, tmp_path, monkeypatch):
     path = as_keras_2(by_hand("VGG19"), tmp_path / "creator_VGG19_weights.h5")
     monkeypatch.setitem(released.RELEASED, ("creator", "VGG19"), released.blob_id(path))
     monkeypatch.setenv(released.FOLDER, str(tmp_path))
-    words = [pictures / "blue.png", "--models", "RijksVGG19Net:artist", "--check", 1]
+    words = [picture_folder / "blue.png", "--models", "RijksVGG19Net:artist", "--check", 1]
     assert run(*words, "--out", tmp_path / "f.png") == 0

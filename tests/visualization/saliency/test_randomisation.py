@@ -7,9 +7,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import models
 from models.errors import InputError
-from visualization.methods import METHODS
-from visualization.randomisation import randomisation, rank_correlations
-from visualization.saliency import saliency
+from visualization.saliency.gradient import gradient
+from visualization.saliency.methods import METHODS
+from visualization.saliency.randomisation import randomisation, rank_correlations
 
 layers = keras.layers
 
@@ -38,14 +38,14 @@ def test_rank_correlation():
 def test_gradients_lose_their_order_and_the_network_stays():
     model = network()
     before = model.get_weights()
-    found = randomisation(model, saliency, pictures(), stages=3)
+    found = randomisation(model, gradient, pictures(), stages=3)
     assert found.layers == ("", "head", "second", "first")
     assert_allclose(found.correlations[0], 1)
     assert found.correlations.shape == (4, 3)
     assert np.abs(found.correlations[-1]).mean() < 0.4
     for old, new in zip(before, model.get_weights(), strict=True):
         assert_array_equal(old, new)
-    again = randomisation(model, saliency, pictures(), stages=1)
+    again = randomisation(model, gradient, pictures(), stages=1)
     assert again.layers == ("", "first")
     assert_allclose(again.correlations[-1], found.correlations[-1], atol=1e-6)
 
@@ -59,9 +59,9 @@ def test_bad_input():
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, layers.Flatten()(inputs), name="bare")
     with pytest.raises(InputError, match="bare has no weights"):
-        randomisation(model, saliency, pictures())
+        randomisation(model, gradient, pictures())
     with pytest.raises(InputError, match="stages 0"):
-        randomisation(network(), saliency, pictures(), stages=0)
+        randomisation(network(), gradient, pictures(), stages=0)
 
 
 @pytest.mark.slow

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from models import backend
 from models.errors import InputError
 from models.graph import classifier
 from models.network import as_network
-from visualization import batches
+from transfer.inference import collect, in_memory
+from visualization.saliency import passes
 
 STEPS = 32
 # What deleted pixels become: ImageNet's mean RGB, 0 to the networks of the paper
@@ -70,15 +70,14 @@ def insertion(network, pictures, masks, targets=None, steps=STEPS, batch_size=16
 def _curves(network, pictures, altered, masks, targets, sizes, deleting):
     model = classifier(as_network(network).model, logits=False)
     steps, batch_size = sizes
-    batches.checked_size(steps, "steps")
-    pictures = batches.checked(model, pictures).astype(np.float32)
+    passes.check_size(steps, "steps")
+    pictures = passes.check_pictures(model, pictures).astype(np.float32)
     masks = np.asarray(masks)
     if masks.shape != pictures.shape[:3] or not np.isfinite(masks).all():
         raise InputError(f"masks {masks.shape}; accepted: {pictures.shape[:3]}, finite numbers")
-    outputs = backend.forward(model)
-    chosen = batches.checked_targets(targets, len(pictures), model.output_shape[-1])
-    if chosen is None:
-        chosen = batches.predicted(outputs, batch_size)(pictures)
+    outputs = passes.outputs(model, batch_size)
+    chosen = passes.check_targets(targets, len(pictures), model.output_shape[-1])
+    chosen = outputs(pictures).argmax(axis=-1) if targets is None else chosen
     fractions = np.linspace(0, 1, steps + 1)
     changed_at = _ranks(masks) / masks[0].size  # of its picture's pixels, the share changed before
 
@@ -86,11 +85,11 @@ def _curves(network, pictures, altered, masks, targets, sizes, deleting):
         picture, step = np.divmod(i, steps + 1)
         changed = (changed_at[picture] < fractions[step, None, None])[..., None]
         salient, rest = (altered, pictures) if deleting else (pictures, altered)
-        found = outputs(np.where(changed, salient[picture], rest[picture]))
-        return found[np.arange(len(i)), chosen[picture]]
+        scores = outputs(np.where(changed, salient[picture], rest[picture]))
+        return scores[np.arange(len(i)), chosen[picture]]
 
-    found = batches.joined(batch, len(pictures) * (steps + 1), batch_size)
-    probabilities = found.reshape(len(pictures), steps + 1).astype(np.float64)
+    each = collect(batch, in_memory(len(pictures) * (steps + 1), batch_size))
+    probabilities = each.reshape(len(pictures), steps + 1).astype(np.float64)
     between = (probabilities[:, 1:] + probabilities[:, :-1]) / 2
     return Curves(fractions, probabilities, between.mean(axis=1))
 

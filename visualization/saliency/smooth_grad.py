@@ -4,13 +4,11 @@ import numpy as np
 from keras import ops
 
 from models import backend
-from models.backend import standard_normal
 from models.errors import InputError
 from models.graph import classifier
 from models.network import as_network
-from visualization import batches
-from visualization.saliency import CHANNELS
-from visualization.sampling import summed_gradient
+from visualization.saliency import passes
+from visualization.saliency.gradient import CHANNELS
 
 SAMPLES = 50  # section 3.2: more than 50 change little
 NOISE = 0.15  # section 3.2: 10 to 20 % of the picture's range
@@ -22,7 +20,7 @@ def smooth_grad(
     """Build SmoothGrad: the saliency of a picture's mean gradient over copies with noise.
 
     Args:
-        network, logits, channels: as visualization.saliency.saliency.
+        network, logits, channels: as visualization.saliency.gradient.gradient.
         batch_size: noisy copies in one pass, of one picture or several; bounds the memory.
         samples: noisy copies of each picture.
         noise: standard deviation of the Gaussian noise, as a fraction of the picture's greatest
@@ -38,8 +36,8 @@ def smooth_grad(
         InputError: a network without class scores, or settings that make no sense.
     """
     model = classifier(as_network(network).model, logits)
-    batches.checked_choice("channels", channels, CHANNELS)
-    batches.checked_size(samples, "samples")
+    passes.check_choice("channels", channels, CHANNELS)
+    passes.check_size(samples, "samples")
     if not noise >= 0:
         raise InputError(f"noise {noise!r}; accepted: 0 or more, a fraction of the value range")
 
@@ -47,16 +45,16 @@ def smooth_grad(
         axes = (1, 2, 3)
         span = ops.max(pictures, axes, keepdims=True) - ops.min(pictures, axes, keepdims=True)
         shape = (pictures.shape[0], numbers.shape[0], *pictures.shape[1:])
-        return pictures[:, None] + noise * span[:, None] * standard_normal(shape, key)
+        return pictures[:, None] + noise * span[:, None] * backend.standard_normal(shape, key)
 
     numbers = np.arange(samples)
-    mean = summed_gradient(model, noisy, numbers, np.full(samples, 1 / samples), batch_size)
-    predicted = batches.predicted(backend.forward(model), batch_size)
+    mean = passes.summed_gradient(model, noisy, numbers, np.full(samples, 1 / samples), batch_size)
+    outputs = passes.outputs(model, batch_size)
 
     def masks(pictures, targets=None):
-        pictures = batches.checked(model, pictures)
-        chosen = batches.checked_targets(targets, len(pictures), model.output_shape[-1])
-        chosen = predicted(pictures) if chosen is None else chosen
+        pictures = passes.check_pictures(model, pictures)
+        chosen = passes.check_targets(targets, len(pictures), model.output_shape[-1])
+        chosen = outputs(pictures).argmax(axis=-1) if targets is None else chosen
         return CHANNELS[channels](mean(pictures, chosen, seed))
 
     return masks

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models.errors import InputError
-from visualization.deletion import deletion, insertion
+from visualization.saliency.deletion_insertion import deletion, insertion
 
 SIDE = 4
 

@@ -10,8 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 import models
 from models import backend, graph
 from models.errors import InputError
-from visualization.stages import find_stages
-from visualization.visual_backprop import Masks, mask_model, reached_by, scaled_up, visual_backprop
+from visualization.saliency.visual_backprop import (
+    Masks,
+    find_stages,
+    mask_model,
+    reached_by,
+    scaled_up,
+    visual_backprop,
+)
 
 layers = keras.layers
 

@@ -11,9 +11,8 @@ from keras import ops
 
 from models import graph
 from models.errors import InputError
-from models.graph import classifier
 from models.network import as_network
-from visualization.saliency import of_gradient
+from visualization.saliency.gradient import of_gradient
 
 
 @keras.saving.register_keras_serializable("art_transfer")
@@ -39,7 +38,7 @@ def guided_backprop(network, logits=True, batch_size=16, channels="max"):
     """Build guided backpropagation.
 
     Args:
-        network, logits, batch_size, channels: as visualization.saliency.saliency.
+        network, logits, batch_size, channels: as visualization.saliency.gradient.gradient.
 
     Returns:
         Callable (pictures, targets=None) -> masks float32 (N, H, W), at least 0 unless `channels`
@@ -48,13 +47,14 @@ def guided_backprop(network, logits=True, batch_size=16, channels="max"):
     Raises:
         InputError: a network without class scores, or without ReLU.
     """
-    return of_gradient(guided(classifier(as_network(network).model, logits)), batch_size, channels)
+    model = graph.classifier(as_network(network).model, logits)
+    return of_gradient(guided(model), batch_size, channels)
 
 
 def guided(model):
     """The same network, with its own layers, whose ReLUs let only positive gradients back.
 
-    ReLU and ReLU6 count, as layers and as activations of other layers.
+    ReLU and ReLU6 count, as models.graph.relu_limit knows them.
 
     Args:
         model: keras.Model, functional or sequential, one input.

@@ -12,7 +12,9 @@ from scipy import stats
 from models import initializers
 from models.errors import InputError
 from models.network import as_network
-from visualization import batches
+from visualization.saliency import passes
+
+BATCH = 16  # pictures in one pass, for the predicted classes
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ def randomisation(network, method, pictures, targets=None, stages=8, seed=0):
     Args:
         network: keras.Model or models.network.Network; a copy of it is randomised.
         method: function network -> callable (pictures, targets) -> masks, as those in
-            visualization.methods.METHODS. Signed masks are compared with their signs; to compare
-            magnitudes, give a method that returns these.
+            visualization.saliency.methods.METHODS. Signed masks are compared with their signs; to
+            compare magnitudes, give a method that returns these.
         pictures: (N, H, W, 3), RGB in [0, 255].
         targets: class indices, one or (N,), the same at every stage; None for the classes that
             the original network predicts.
@@ -53,10 +55,10 @@ def randomisation(network, method, pictures, targets=None, stages=8, seed=0):
         InputError: a network without weights, or what the method refuses.
     """
     model = as_network(network).model
-    batches.checked_size(stages, "stages")
-    pictures = batches.checked(model, pictures)
+    passes.check_size(stages, "stages")
+    pictures = passes.check_pictures(model, pictures)
     if targets is None and len(model.outputs) == 1:
-        targets = model.predict_on_batch(pictures).argmax(axis=-1)
+        targets = passes.outputs(model, BATCH)(pictures).argmax(axis=-1)
     changing, drawn = _copy(model), _copy(model)
     initializers.draw_he_uniform(drawn, seed)
     changing.set_weights(model.get_weights())

@@ -6,9 +6,9 @@ from keras import ops
 
 from models import backend, graph
 from models.errors import InputError
-from models.graph import classifier, find_layer
 from models.network import as_network
-from visualization import batches
+from transfer.inference import collect, in_memory
+from visualization.saliency import passes
 
 POOLINGS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
 
@@ -20,7 +20,7 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
     to it; map = positive part of the weighted sum; then bilinear to the picture's size.
 
     Args:
-        network, logits: as visualization.saliency.saliency.
+        network, logits: as visualization.saliency.gradient.gradient.
         batch_size: pictures in one pass.
         layer: name of the layer, as models.graph.find_layer takes it; None for the last one with
             maps of more than one pixel that is no pooling.
@@ -31,8 +31,8 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
     Raises:
         InputError: a network without class scores, no such layer, or one without maps.
     """
-    model = classifier(as_network(network).model, logits)
-    batches.checked_size(batch_size)
+    model = graph.classifier(as_network(network).model, logits)
+    passes.check_size(batch_size)
     traced = graph.trace(model)
     feature_map = _named(model, traced, layer) if layer is not None else _last(model, traced)
     features = backend.forward(keras.Model(traced.input, feature_map))
@@ -42,10 +42,8 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
     gradient = backend.input_gradient(head, lambda *inputs: list(inputs))
 
     def masks(pictures, targets=None):
-        pictures = batches.checked(model, pictures)
-        chosen = batches.checked_targets(targets, len(pictures), model.output_shape[-1])
-        if chosen is None:
-            chosen = np.full(len(pictures), backend.PREDICTED)
+        pictures = passes.check_pictures(model, pictures)
+        chosen = passes.check_targets(targets, len(pictures), model.output_shape[-1])
 
         def batch(i):
             maps = features(pictures[i])
@@ -54,7 +52,7 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
             summed = np.einsum("nhwc,nc->nhw", maps.astype(np.float32), weights)
             return _resized(np.maximum(summed, 0), pictures.shape[1:3])
 
-        return batches.joined(batch, len(pictures), batch_size)
+        return collect(batch, in_memory(len(pictures), batch_size))
 
     return masks
 
@@ -77,10 +75,10 @@ def _last(model, traced):
 
 
 def _named(model, traced, name):
-    layer = find_layer(model, name)
-    found = [call.output for call in traced.calls if call.operation is layer]
-    if found and _has_places(found[-1]):
-        return found[-1]
+    layer = graph.find_layer(model, name)
+    feature_map = traced.output_of(layer)
+    if _has_places(feature_map):
+        return feature_map
     raise InputError(
         f"layer {layer.name!r} of {model.name} is a {type(layer).__name__} without maps (N, H, W, "
         "channels) of its own"

@@ -5,10 +5,11 @@ import numpy as np
 from models import backend
 from models.graph import classifier
 from models.network import as_network
-from visualization import batches
+from transfer.inference import collect, in_memory
+from visualization.saliency import passes
 
 
-def saliency(network, logits=True, batch_size=16, channels="max"):
+def gradient(network, logits=True, batch_size=16, channels="max"):
     """Build gradient saliency: how much a class's score changes with each pixel.
 
     Args:
@@ -21,7 +22,7 @@ def saliency(network, logits=True, batch_size=16, channels="max"):
 
     Returns:
         Callable (pictures, targets=None) -> masks float32 (N, H, W), score per unit of pixel value;
-        at least 0 unless `sum`. visualization.methods says what it takes.
+        at least 0 unless `sum`. visualization.saliency.methods says what it takes.
 
     Raises:
         InputError: a network without class scores, or another `channels`.
@@ -31,20 +32,18 @@ def saliency(network, logits=True, batch_size=16, channels="max"):
 
 def of_gradient(model, batch_size, channels):
     """The masks of a model's plain gradient; guided backpropagation's are of another model."""
-    batches.checked_choice("channels", channels, CHANNELS)
-    gradient = backend.input_gradient(model)
-    batches.checked_size(batch_size)
+    passes.check_choice("channels", channels, CHANNELS)
+    slope = backend.input_gradient(model)
+    passes.check_size(batch_size)
 
     def masks(pictures, targets=None):
-        pictures = batches.checked(model, pictures)
-        chosen = batches.checked_targets(targets, len(pictures), model.output_shape[-1])
-        if chosen is None:  # chosen in the same pass
-            chosen = np.full(len(pictures), backend.PREDICTED)
+        pictures = passes.check_pictures(model, pictures)
+        chosen = passes.check_targets(targets, len(pictures), model.output_shape[-1])
 
         def batch(i):
-            return CHANNELS[channels](gradient(pictures[i], chosen[i])[1])
+            return CHANNELS[channels](slope(pictures[i], chosen[i])[1])
 
-        return batches.joined(batch, len(pictures), batch_size)
+        return collect(batch, in_memory(len(pictures), batch_size))
 
     return masks
 

@@ -1,0 +1,45 @@
+"""Grad-CAM against its formula."""
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from models.errors import InputError
+from visualization.saliency.grad_cam import grad_cam
+
+layers = keras.layers
+SIZE = 6
+
+
+def test_grad_cam_is_its_formula(smooth, pictures):
+    """By hand after global average pooling: the channel weights are the kernel's / places."""
+    maps = keras.Model(smooth.inputs, smooth.get_layer("last").output)
+    values = maps.predict_on_batch(pictures.astype("float32"))
+    kernel = smooth.layers[-1].get_weights()[0]
+    small = np.maximum((values * kernel[:, 2] / 9).sum(-1), 0)
+    expected = keras.ops.image.resize(small[..., None], (SIZE, SIZE))[..., 0]
+    assert small.max() > 0
+    assert_allclose(
+        grad_cam(smooth)(pictures, 2), keras.ops.convert_to_numpy(expected), rtol=1e-3, atol=1e-7
+    )
+    named = grad_cam(smooth, layer="last", batch_size=2)(pictures, 2)
+    assert_allclose(named, grad_cam(smooth)(pictures, 2), rtol=1e-5, atol=1e-8)
+
+
+def test_grad_cam_inside_a_branch(pictures):
+    """score = mean of (a + b): a's weights are 1 / places whatever the other branch does."""
+    inputs = keras.Input((SIZE, SIZE, 3))
+    a, b = (layers.Conv2D(2, 3, padding="same", name=name)(inputs) for name in "ab")
+    model = keras.Model(inputs, layers.GlobalAveragePooling2D()(layers.Add(name="sum")([a, b])))
+    values = keras.Model(inputs, a).predict_on_batch(pictures.astype("float32"))
+    expected = np.maximum(values[..., 1] / SIZE**2, 0)
+    found = grad_cam(model, layer="a")(pictures, 1)
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_bad_settings(smooth):
+    with pytest.raises(InputError, match="no layer 'lost'"):
+        grad_cam(smooth, layer="lost")
+    with pytest.raises(InputError, match="without maps"):
+        grad_cam(smooth, layer=-1)

@@ -1,0 +1,105 @@
+"""Every row of METHODS: one signature, options that are those of its function."""
+
+import inspect
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from models.errors import InputError
+from models.network import as_network
+from visualization.saliency.methods import DEFAULT, METHODS, Settings, choose
+
+SIZE = 6
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_one_signature(name, smooth, rectified, pictures):
+    """The predicted class is the default, batches and number types change nothing."""
+    model = smooth if name != "guided_backprop" else rectified
+    chosen = model.predict_on_batch(pictures).argmax(-1)
+    quick = {"smooth_grad": {"noise": 0.0, "samples": 3}, "integrated_gradients": {"samples": 3}}
+    masks = METHODS[name](model, batch_size=2, **quick.get(name, {}))
+    found = masks(pictures)
+    assert found.shape == (3, SIZE, SIZE) and found.dtype == np.float32
+    assert_allclose(masks(pictures.astype(np.float64), chosen), found, rtol=1e-4, atol=1e-7)
+    # pictures alone or among others; 2 and 1 in a pass
+    assert_allclose(masks(pictures[2:])[0], found[2], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_bad_input(name, smooth, rectified, pictures):
+    model = smooth if name != "guided_backprop" else rectified
+    method = METHODS[name]
+    with pytest.raises(InputError, match="batch_size 0"):
+        method(model, batch_size=0)
+    with pytest.raises(InputError, match="pictures"):
+        method(model)(pictures[:, :-1])
+    if method.about_class:
+        last = model.output_shape[-1] - 1
+        with pytest.raises(InputError, match=f"classes .*accepted: 0 to {last}"):
+            method(model)(pictures, last + 1)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_a_rows_options_are_its_functions(method, smooth, rectified):
+    """The table is read without Keras, so it repeats names, words and defaults."""
+    parameters = inspect.signature(method.builder).parameters
+    assert list(parameters)[:3] == ["network", "logits", "batch_size"]
+    assert ("say" in parameters) == method.tells
+    for option in method.options:
+        assert parameters[option.name].default == option.default
+        if isinstance(option.accepted, tuple):
+            for word in option.accepted:
+                method(smooth, **{option.name: word})
+            with pytest.raises(InputError, match=f"accepted: {', '.join(option.accepted)}"):
+                method(smooth, **{option.name: "another"})
+
+
+def test_options_are_those_given(smooth, pictures):
+    (method,) = choose(["smooth_grad"], {"samples": 3})
+    assert method.given == (("samples", 3),) and METHODS["smooth_grad"].given == ()
+    few = METHODS["smooth_grad"](smooth, samples=3)(pictures)
+    assert_allclose(method(smooth)(pictures), few)
+    assert (
+        np.abs(METHODS["smooth_grad"](as_network(smooth))(pictures) - few).max() > 1e-4 * few.max()
+    )
+
+
+def test_only_a_method_that_tells_is_given_say(smooth, pictures):
+    said = []
+    for name in ("saliency", "integrated_gradients"):
+        METHODS[name](smooth, say=said.append)(pictures)
+    assert len(said) == 1 and said[0].startswith("integrated_gradients: ")
+
+
+def test_options_that_no_chosen_method_has():
+    with pytest.raises(InputError, match="^form paper is for the method visual_backprop$"):
+        choose(["saliency"], {"form": "paper"})
+    both = "^samples 3 is for the methods smooth_grad and integrated_gradients$"
+    with pytest.raises(InputError, match=both):
+        choose(["grad_cam"], {"samples": 3})
+    with pytest.raises(InputError, match="samples is 0; it must be above 0"):
+        choose(["smooth_grad"], {"samples": 0})
+    with pytest.raises(InputError, match="form 'keras'; accepted: paper, released"):
+        choose(["visual_backprop"], {"form": "keras"})
+
+
+def test_settings_of_a_method_about_no_class():
+    for wrong in ({"target": 0}, {"logits": False}):
+        with pytest.raises(InputError, match="visual_backprop is about no class"):
+            Settings(**wrong)
+        Settings((METHODS[DEFAULT], METHODS["saliency"]), **wrong)
+
+
+def test_what_a_manifest_says_of_settings():
+    settings = Settings(choose(["smooth_grad", "smooth_grad"], {"samples": 7}), "oil")
+    assert settings.written() == {
+        "methods": ["smooth_grad"],
+        "target": "oil",
+        "logits": True,
+        "form": None,
+        "samples": 7,
+        "layer": None,
+        "batch_size": 16,
+    }
