@@ -1,9 +1,7 @@
 """Metrics over every test picture exactly once, and the tables of predictions."""
 
-import csv
-import io
-
 import numpy as np
+import pandas as pd
 from sklearn.metrics import confusion_matrix, f1_score
 
 from models.errors import InputError
@@ -47,49 +45,35 @@ def metrics(scores, labels, probabilities=True):
     if not np.isfinite(scores).all():
         raise InputError("the network's test scores are not all numbers (NaN or infinite)")
     place = ranks(scores, labels)
-    found = {f"top{k}_accuracy": float(np.mean(place < k)) for k in (1, 3, 5)}
+    values = {f"top{k}_accuracy": float(np.mean(place < k)) for k in (1, 3, 5)}
     predicted = np.argmax(scores, axis=1)
-    found["macro_f1"] = float(f1_score(labels, predicted, average="macro", zero_division=0))
-    found["loss"] = None
+    values["macro_f1"] = float(f1_score(labels, predicted, average="macro", zero_division=0))
+    values["loss"] = None
     if probabilities:
         true = scores[np.arange(len(labels)), labels].astype(np.float64)
-        found["loss"] = float(-np.mean(np.log(np.maximum(true, TINY))))
-    return found
+        values["loss"] = float(-np.mean(np.log(np.maximum(true, TINY))))
+    return values
 
 
-def predict(model, batches, count):
-    """Scores of a model over finite batches of (inputs, labels), in order.
-
-    Returns:
-        (count, classes) float32; RuntimeError when the batches do not hold `count` inputs.
-    """
-    # as NumPy arrays: Keras on JAX takes no TensorFlow tensors here
-    scores = np.concatenate([model.predict_on_batch(np.asarray(x)) for x, _ in batches])
-    if len(scores) != count:
-        raise RuntimeError(f"{len(scores)} of {count} pictures came through the pipeline")
-    return scores
-
-
-def predictions_csv(ids, labels, scores, classes):
-    """CSV text with one row per picture: id, true and predicted class, score, rank, five best."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["id", "true", "predicted", "score", "rank_of_true", "five_best"])
+def predictions(ids, labels, scores, classes):
+    """A DataFrame with one row per picture: true and predicted class, score, rank, five best."""
     best = np.argsort(-scores, axis=1, kind="stable")[:, :5]
-    for row in zip(ids, labels, ranks(scores, labels), best, scores, strict=True):
-        picture, label, rank, first, score = row
-        names = " | ".join(classes[i] for i in first)
-        values = [picture, classes[label], classes[first[0]], f"{score[first[0]]:.6g}"]
-        writer.writerow([*values, int(rank) + 1, names])
-    return text.getvalue()
+    first = best[:, 0]
+    return pd.DataFrame(
+        {
+            "id": ids,
+            "true": [classes[i] for i in labels],
+            "predicted": [classes[i] for i in first],
+            "score": [f"{row[i]:.6g}" for row, i in zip(scores, first, strict=True)],
+            "rank_of_true": ranks(scores, labels) + 1,
+            "five_best": [" | ".join(classes[i] for i in row) for row in best],
+        }
+    )
 
 
-def confusion_csv(labels, scores, classes):
-    """CSV text of the confusion matrix: a row per true class, a column per predicted class."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["true \\ predicted", *classes])
+def confusion(labels, scores, classes):
+    """The confusion matrix as a DataFrame: a row per true class, a column per predicted class."""
     counts = confusion_matrix(labels, np.argmax(scores, axis=1), labels=range(len(classes)))
-    for name, row in zip(classes, counts, strict=True):
-        writer.writerow([name, *row.tolist()])
-    return text.getvalue()
+    frame = pd.DataFrame(counts, columns=classes)
+    frame.insert(0, "true \\ predicted", classes)
+    return frame

@@ -1,28 +1,23 @@
 """Pooled features of every picture of a store, computed in one pass and kept as .npy files."""
 
-import hashlib
-import sys
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from transfer import folders
+from models.weights import fingerprint
+from transfer import inference
+from transfer.progress import Progress
+from transfer.result_folder import result_folder, safe_name
 from transfer.store import SPLITS, epochs
+
+COUNTED = "counted"  # folder for what a pass needs to go on
 
 
 def extractor(model):
     """The part of a classifier that ends at its pooled features (layer `features`)."""
     return keras.Model(model.inputs, model.get_layer("features").output, name="extractor")
-
-
-def fingerprint(model):
-    """SHA-256 of a model's weights, in hexadecimal."""
-    digest = hashlib.sha256()
-    for array in model.get_weights():
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def cached(network, store, batch_size, folder, name):
@@ -40,47 +35,34 @@ def cached(network, store, batch_size, folder, name):
         (dict split -> features, memory-mapped float32 (pictures, feature size) in the store's
         order; seconds that the pass took when it was made).
     """
-    path = Path(folder) / f"{folders.safe_name(name)}-{fingerprint(network)[:16]}"
-    with folders.locked(path):
-        if path.exists():
+    path = Path(folder) / f"{safe_name(name)}-{fingerprint(network)[:16]}"
+    with result_folder(path, worth="*.npy", scratch=COUNTED) as result:
+        if result.finished:
             print(f"features found in {path}", flush=True)
         else:
-            with folders.whole(path) as partial:
-                _make(network, store, batch_size, partial)
-    seconds = folders.read_json(path / "manifest.json")["seconds"]
-    return {split: np.load(path / f"{split}.npy", mmap_mode="r") for split in SPLITS}, seconds
+            (result.path / COUNTED).mkdir(exist_ok=True)
+            seconds = sum(_make(network, store, batch_size, result.path, s) for s in SPLITS)
+            result.about["seconds"] = round(seconds, 3)
+    features = {split: np.load(path / f"{split}.npy", mmap_mode="r") for split in SPLITS}
+    return features, result.about["seconds"]
 
 
-def _make(network, store, batch_size, folder):
-    started = time.monotonic()
-    size = network.input_shape[1]
-    for split in SPLITS:
-        print(f"features of the {split} pictures", flush=True)
-        pictures = store.dataset(split, size, batch_size)
-        write(network, pictures, len(store.labels[split]), folder / f"{split}.npy")
-    seconds = round(time.monotonic() - started, 3)
-    folders.write_json(folder / "manifest.json", folders.manifest(seconds=seconds))
+def _make(network, store, batch_size, folder, split):
+    """Write one split's features, or what is missing of them; seconds that all of it took."""
+    paths = (folder / f"{split}.npy", folder / COUNTED / f"{split}_seconds.npy")
+    collector = inference.OnDisk(paths, folder / COUNTED / f"{split}_numbers.npy")
+    progress = Progress(len(store.labels[split]), f"features of the {split} pictures")
+    before = time.monotonic()
 
+    def compute(pictures):
+        nonlocal before
+        features = network.predict_on_batch(pictures).astype("<f4", copy=False)
+        seconds, before = time.monotonic() - before, time.monotonic()
+        return features, np.full(len(pictures), seconds / len(pictures))
 
-def write(network, pictures, count, path):
-    """Write the outputs of a network over all batches of (inputs, labels) to a .npy file.
-
-    They are written batch by batch, so memory does not grow with the number of pictures; not
-    through a memory map, since a full disk would end the process (SIGBUS) instead of raising.
-    """
-    bar = keras.utils.Progbar(count, verbose=1 if sys.stdout.isatty() else 2, unit_name="picture")
-    shape = (count, network.output_shape[-1])
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    done = 0
-    with open(path, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        for inputs, _ in pictures:
-            values = np.asarray(network.predict_on_batch(np.asarray(inputs)), "<f4")
-            file.write(values.tobytes())
-            done += len(values)
-            bar.update(done)
-    if done != count:
-        raise RuntimeError(f"{done} of {count} pictures came through the pipeline")
+    batches = inference.stored(store, split, network.input_shape[1], batch_size)
+    _, seconds = inference.collect(compute, batches, collector, progress)
+    return float(seconds.sum())
 
 
 def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0):

@@ -26,6 +26,8 @@ UNFINISHED = "identity.json"
 PACKAGES = ("tensorflow", "keras", "jax", "numpy", "h5py", "pillow", "scikit-learn")
 # what a manifest says of every result; the rest is Result.about
 ALWAYS = ("command", "finished", "machine", "versions", "identity")
+# of an identity: what says which weights a network had; the first that both have decides
+WEIGHTS = ("weights_identity", "weights_sha256", "weights")
 TEMPORARY = re.compile(r"\..+\.\d+")  # names of write_bytes
 
 
@@ -40,8 +42,8 @@ def result_folder(path, identity=None, worth=None, scratch=None, say=print):
     Args:
         path: the folder to make or find; an empty one is as good as none.
         identity: everything that decides the numbers, a dict that JSON can hold; None where the
-            folder's name says it all (a digest). Of the keys `weights` and `weights_sha256` the
-            second counts where there is one: a file is its content, however its path is written.
+            folder's name says it all (a digest). Of the keys in WEIGHTS one counts: a file is its
+            content, however its path is written.
         worth: pattern of what is worth keeping of a run that ends early, below the unfinished
             folder. With it, the same run finds there what an interrupted one left; without it,
             every run begins with an empty folder.
@@ -209,10 +211,11 @@ def _locked(path, say):
 
 
 def _difference(old, new):
-    # a weights file is its content, however its path is written
-    keys = [k for k in {**old, **new} if old.get(k) != new.get(k) and k != "weights"]
-    if old.get("weights_sha256") is None and old.get("weights") != new.get("weights"):
-        keys.append("weights")
+    """What differs between two identities, as text; "" for none."""
+    # a weights file is its content, however its path is written and the file was packed
+    deciding = [k for k in WEIGHTS if old.get(k) is not None and new.get(k) is not None][:1]
+    passed_over = set(WEIGHTS).difference(deciding) if deciding else ()
+    keys = [k for k in {**old, **new} if old.get(k) != new.get(k) and k not in passed_over]
     return ", ".join(f"{key} {old.get(key)!r} (now {new.get(key)!r})" for key in keys)
 
 

@@ -1,20 +1,235 @@
-"""fit: the one training loop, early-stopped, that continues after `kill -9` from its last epoch."""
+"""A run carried out: its network is built, trained by its recipe, tested, and the results written.
 
-import csv
-import io
+Training (`fit`, the one loop, early-stopped) continues after `kill -9` from its last epoch.
+"""
+
 import math
 import os
-import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 
+from models import backend, network, zoo
 from models.errors import InputError
-from transfer import folders
+from transfer import classifiers, evaluate, features, inference, plots
+from transfer.progress import Progress
+from transfer.result_folder import (
+    check_writable,
+    result_folder,
+    versions,
+    write_bytes,
+    write_csv,
+    write_json,
+)
+from transfer.run import read_run
 
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training hands on: test scores (pictures, classes) and what they took."""
+
+    scores: np.ndarray
+    history: list  # of dicts, one per epoch; empty for a classifier without epochs
+    seconds: float  # of computing features, training and validating
+    pictures: int  # forward passes through the network in these seconds
+
+
+def train_and_test(run, results_path, tensorboard=None):
+    """Prepare a run's data, train, test, and write its result folder, or find it finished.
+
+    Args:
+        run: transfer.run.Run.
+        results_path: folder of all results; the run's own is run.folder below it.
+        tensorboard: folder for TensorBoard's logs, or None.
+
+    Returns:
+        Path of the result folder: metrics.json, history.csv, predictions.csv,
+        confusion_matrix.csv, learning_curve.png, model.keras, manifest.json; a random forest has
+        no learning curve and no model.keras.
+
+    Raises:
+        InputError: a part of the run that cannot be used, a picture that cannot be decoded, or
+            another run in its folder.
+    """
+    folder = Path(results_path) / run.folder
+    if not folder.exists():
+        check_writable(folder)  # known now, not after the pictures are read
+    store = run.data.open()
+    identity = run.identity(store)
+    with result_folder(folder, identity, "epochs/history.csv", scratch="epochs") as result:
+        if result.finished:
+            print(f"already finished: {folder}")
+            return folder
+        logs = [keras.callbacks.TensorBoard(tensorboard / run.folder)] if tensorboard else []
+        keras.utils.clear_session()  # layers are named as in a process of their own
+        model = build(run, store)
+        trained = _train_decodable(model, run, store, result.path / "epochs", logs)
+        values = metrics(model, run, store, trained)
+        write_results(model, run, store, trained, values, result.path)
+        result.about = {"device": values["device"], "split_sha256": store.split_sha256}
+    print(f"results in {folder}")
+    return folder
+
+
+def build(run, store):
+    """The network of a run, its weights loaded, its layers frozen as the recipe says."""
+    recipe = run.recipe
+    keras.utils.set_random_seed(recipe.seed)
+    model = zoo.build(
+        run.network, len(store.classes), run.size, recipe.pixels, recipe.head, recipe.seed
+    )
+    set_batch_norm(model, recipe.batch_norm, steps(store, recipe))
+    return model
+
+
+def train(model, run, store, folder, callbacks=(), cache=None):
+    """Train a classifier and compute its scores of the test pictures.
+
+    Args:
+        model: from build().
+        run: transfer.run.Run.
+        store: transfer.store.Store.
+        folder: where finished epochs are kept.
+        callbacks: further Keras callbacks.
+        cache: where features are kept; by default beside the store.
+
+    Returns:
+        Trained; the model holds the trained weights, except those of a random forest.
+    """
+    if run.recipe.layers == "all":
+        return _train_all(model, store, run.recipe, folder, callbacks)
+    name = f"{run.network.architecture}-{run.size}-{run.recipe.pixels}-{store.key}"
+    extractor = features.extractor(model)
+    cache = cache or store.folder / "features"
+    pooled, seconds = features.cached(extractor, store, run.recipe.batch_size, cache, name)
+    fit_head = _fit_dense if run.recipe.classifier == "softmax" else _fit_shallow
+    trained = fit_head(model, pooled, store, run.recipe, folder, callbacks)
+    pictures = sum(map(len, store.labels.values()))
+    return replace(trained, seconds=seconds + trained.seconds, pictures=pictures)
+
+
+def _train_decodable(model, run, store, folder, callbacks):
+    """Train; a picture that cannot be decoded is an InputError naming it."""
+    import tensorflow as tf
+
+    try:
+        return train(model, run, store, folder, callbacks)
+    except tf.errors.OpError as error:
+        if damaged := store.damaged():
+            raise InputError(damaged) from error
+        raise
+
+
+def _train_all(model, store, recipe, folder, callbacks):
+    """Train every layer that is not frozen, from the weights that the model has."""
+    size, labels = model.input_shape[1], store.labels
+
+    def shuffled(first_epoch):
+        return store.dataset("train", size, recipe.batch_size, recipe.seed, first_epoch)
+
+    validation = store.dataset("val", size, recipe.batch_size)
+    weights = _class_weights(recipe, labels["train"])
+    epoch = steps(store, recipe)
+    history = fit(model, recipe, shuffled, validation, epoch, folder, weights, callbacks)
+    test = inference.stored(store, "test", size, recipe.batch_size)
+    scores = inference.collect(model.predict_on_batch, test)
+    pictures = len(history) * (len(labels["train"]) + len(labels["val"]))
+    return Trained(scores, history, sum(row["seconds"] for row in history), pictures)
+
+
+def _fit_dense(model, pooled, store, recipe, folder, callbacks):
+    """Train the head by epochs, on features."""
+    labels, size = store.labels, recipe.batch_size
+
+    def shuffled(first_epoch):
+        return features.batches(pooled["train"], labels["train"], size, recipe.seed, first_epoch)
+
+    inputs = keras.Input(model.get_layer("features").output.shape[1:])
+    head = keras.Model(inputs, model.get_layer("head")(inputs))  # shares the weights
+    validation = features.batches(pooled["val"], labels["val"], size)
+    weights = _class_weights(recipe, labels["train"])
+    epoch = steps(store, recipe)
+    history = fit(head, recipe, shuffled, validation, epoch, folder, weights, callbacks)
+    scores = head.predict(pooled["test"], size, verbose=0)
+    return Trained(scores, history, sum(row["seconds"] for row in history), 0)
+
+
+def _fit_shallow(model, pooled, store, recipe, folder, callbacks):
+    """Fit a classifier that is not trained by epochs, on features; an SVM becomes the head."""
+    started, labels = time.monotonic(), store.labels["train"]
+    balanced = recipe.class_weights == "balanced"
+    fitted = classifiers.fit(recipe.classifier, pooled["train"], labels, balanced, recipe.seed)
+    scores = classifiers.scores(fitted, pooled["test"], len(store.classes))
+    if recipe.classifier == "svm":
+        model.get_layer("head").set_weights(classifiers.as_dense(fitted, len(store.classes)))
+    return Trained(scores, [], time.monotonic() - started, 0)
+
+
+def steps(store, recipe):
+    """Batches in an epoch, the last one partial."""
+    return -(-len(store.labels["train"]) // recipe.batch_size)
+
+
+def metrics(model, run, store, trained):
+    """Everything metrics.json holds, as a dict; accuracies and F1 in [0, 1], seconds, nats."""
+    labels, recipe = store.labels, run.recipe
+    losses = [row["val_loss"] for row in trained.history]
+    return {
+        **run.described,
+        "classifier": recipe.classifier,
+        "toy": store.toy,
+        **evaluate.metrics(trained.scores, labels["test"], probabilities=recipe.head == "softmax"),
+        **{f"n_{split}": len(part) for split, part in labels.items()},
+        "n_classes": len(store.classes),
+        "head_parameters": model.get_layer("head").count_params(),
+        "parameters": model.count_params(),
+        "feature_size": model.get_layer("features").output.shape[-1],
+        "epochs_run": len(losses),
+        "best_epoch": int(np.nanargmin(losses)) + 1 if losses else None,
+        "seconds": round(trained.seconds, 3),
+        "images_per_second": round(trained.pictures / max(trained.seconds, 1e-9), 3),
+        "device": backend.device_name(),
+        "backend": keras.backend.backend(),
+        "seed": recipe.seed,
+        "split_sha256": store.split_sha256,
+        "settings": {**run.settings, "split_sha256": store.split_sha256},
+        "versions": versions(),
+    }
+
+
+def write_results(model, run, store, trained, values, folder):
+    """Write everything but the manifest into a run's folder, and print the test in one line.
+
+    Args:
+        model, run, store, trained: as for metrics.
+        values: from metrics.
+        folder: Path.
+    """
+    labels, classes = store.labels["test"], store.classes
+    write_json(folder / "metrics.json", values)
+    predictions = evaluate.predictions(store.ids("test"), labels, trained.scores, classes)
+    write_csv(folder / "predictions.csv", predictions)
+    confusion = evaluate.confusion(labels, trained.scores, classes)
+    write_csv(folder / "confusion_matrix.csv", confusion)
+    if run.recipe.classifier != "random_forest":
+        named = network.Network(run.network.architecture, model, classes, run.recipe.pixels)
+        network.save(named, folder / "model.keras")
+    if trained.history:
+        write_history(trained.history, folder / "history.csv")
+        finished = read_run(folder)
+        title = f"{finished.title}, {finished.network}, {finished.mode}"
+        figure = plots.learning_curves([finished], title)
+        write_bytes(folder / "learning_curve.png", plots.png(figure))
+    print(
+        f"test: top-1 {values['top1_accuracy']:.2%}, top-5 {values['top5_accuracy']:.2%}, "
+        f"macro F1 {values['macro_f1']:.4f} over {values['n_test']} pictures"
+    )
 
 
 def fit(model, recipe, train, validation, steps, folder, class_weight=None, callbacks=()):
@@ -43,7 +258,7 @@ def fit(model, recipe, train, validation, steps, folder, class_weight=None, call
     """
     model.compile(optimizer(recipe), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.optimizer.build(model.trainable_variables)
-    epochs = KeptEpochs(folder, recipe.patience)
+    epochs = KeptEpochs(folder, recipe.patience, Progress(recipe.epochs, steps=steps))
     done = epochs.resume(model)
     if done < recipe.epochs and not epochs.stopped():
         model.fit(
@@ -55,12 +270,12 @@ def fit(model, recipe, train, validation, steps, folder, class_weight=None, call
             class_weight=class_weight,
             callbacks=[epochs, *callbacks],
             shuffle=False,  # the data set is shuffled already
-            verbose=1 if sys.stdout.isatty() else 0,
+            verbose=0,
         )
     if epochs.best() is None:
         raise InputError(
             f"training diverged: no validation loss in {len(epochs.history)} epoch(s) was a "
-            f"number; a --learning_rate below {recipe.learning_rate} may help"
+            f"number; a learning_rate below {recipe.learning_rate} may help"
         )
     _restore(model, epochs.weights(epochs.best()))
     return epochs.history
@@ -98,22 +313,21 @@ def balanced(labels, classes):
     return {i: len(labels) / (classes * count) for i, count in enumerate(counts) if count}
 
 
+def _class_weights(recipe, labels):
+    return balanced(labels, labels.max() + 1) if recipe.class_weights == "balanced" else None
+
+
 def write_history(history, path):
     """Write one row per epoch as CSV with the columns HISTORY."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, HISTORY, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    folders.write_text(path, text.getvalue())
+    write_csv(path, pd.DataFrame(history, columns=HISTORY), missing="nan")
 
 
 def read_history(path):
-    """Read what write_history wrote; no file is no epochs."""
+    """Read what write_history wrote, as list of dicts; no file is no epochs."""
     if not Path(path).exists():
         return []
-    with open(path, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [{k: int(v) if k == "epoch" else float(v) for k, v in row.items()} for row in rows]
+    kinds = {"epoch": int, **dict.fromkeys(HISTORY[1:], float)}  # to the last digit
+    return pd.read_csv(path, converters=kinds).to_dict("records")
 
 
 class KeptEpochs(keras.callbacks.Callback):
@@ -124,11 +338,12 @@ class KeptEpochs(keras.callbacks.Callback):
     Everything else follows from the history.
     """
 
-    def __init__(self, folder, patience):
+    def __init__(self, folder, patience, progress):
         super().__init__()
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.patience = patience
+        self.progress = progress
         self.history = read_history(self.folder / "history.csv")
 
     def weights(self, epoch):
@@ -152,6 +367,13 @@ class KeptEpochs(keras.callbacks.Callback):
             _restore(model, self.weights(len(self.history)))
         return len(self.history)
 
+    def on_train_begin(self, logs=None):
+        self.progress.finished = len(self.history)
+        self.progress.begin(1)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.progress.advance()
+
     def on_epoch_begin(self, epoch, logs=None):
         self.started = time.monotonic()
 
@@ -165,8 +387,8 @@ class KeptEpochs(keras.callbacks.Callback):
         for path in self.folder.glob("epoch-*.npz"):
             if path not in kept:
                 path.unlink()
-        if not sys.stdout.isatty():
-            print(self._line(row), flush=True)
+        self.progress.finished = epoch + 1
+        self.progress.say(self._line(row))
         if self.stopped():
             self.model.stop_training = True
 

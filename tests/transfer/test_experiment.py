@@ -6,14 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from models import network, weights
+from models import network
 from transfer import experiment, train
+from transfer.recipes import RECIPES
 from transfer.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +77,39 @@ def metrics(folder):
     return json.loads((folder / "metrics.json").read_text())
 
 
+def test_flags_of_a_recipe_are_its_fields():
+    needed = ["--dataset_name", "a", "--challenge", "b", "--ANN", "VGG19", "--tl_mode", "random"]
+    needed += ["--results_path", "r", "--datasets_path", "d"]
+    parser = experiment.flags()
+
+    def recipe(*given):
+        arguments = parser.parse_args([*needed, *given])
+        (run,) = experiment.runs_from(arguments, experiment.data_from(arguments))
+        return run.recipe
+
+    assert recipe() == RECIPES["random"]
+    changed = recipe("--learning_rate", "0.1", "--nesterov", "false", "--epochs", "3")
+    assert changed == replace(RECIPES["random"], learning_rate=0.1, nesterov=False, epochs=3)
+    with pytest.raises(SystemExit):
+        parser.parse_args([*needed, "--nesterov", "maybe"])
+
+
+@pytest.mark.parametrize("given", [["--help"], ["--tlmode", "random"], ["--ANN", "VGG91"]])
+def test_help_and_mistyped_words_answer_without_keras(tmp_path, given):
+    """In a process of its own: nothing of the field's large packages may be imported."""
+    whole = command(tmp_path, tmp_path, metadata_path=None, jpg_images_path=None) + given
+    script = (
+        "import sys\nfrom transfer import experiment\n"
+        "try: code = experiment.main(sys.argv[1:])\n"
+        "except SystemExit as end: code = end.code\n"
+        "large = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'pandas', 'scipy'}\n"
+        "print(code, sorted(large & set(sys.modules)))"
+    )
+    started = [sys.executable, "-c", script, *whole]
+    done = subprocess.run(started, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"{0 if given == ['--help'] else 2} []"
+
+
 @pytest.mark.parametrize("mode", ["off_the_shelf", "fine_tuning", "random"])
 def test_each_mode_writes_a_whole_result(collection, tmp_path, mode):
     assert run(collection, tmp_path, mode) == 0
@@ -93,12 +128,45 @@ def test_each_mode_writes_a_whole_result(collection, tmp_path, mode):
     assert found["top1_accuracy"] == pytest.approx(hits)
 
 
+def test_several_networks_and_modes_are_as_in_processes_of_their_own(collection, tmp_path, capsys):
+    modes, networks = ["random", "off_the_shelf"], ["MobileNet(alpha=0.25)", "MobileNet(alpha=0.5)"]
+    several = command(collection, tmp_path, "off_the_shelf", weights="none")
+    more = ["--tl_mode", "random", "--ANN", networks[1]]
+    assert experiment.main(several + more) == 0
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("==")]
+    assert len(printed) == 4 and printed[0].startswith(
+        "== tiny, artist, MobileNet(alpha=0.25), off"
+    )
+    for mode in modes:
+        alone = tmp_path / f"alone_{mode}"
+        job = start(command(collection, alone, mode))
+        assert job.wait(timeout=300) == 0
+        one, other = metrics(result(tmp_path, mode)), metrics(result(alone, mode))
+        for values in (one, other):
+            del values["seconds"], values["images_per_second"]
+        assert one == other
+    folder = result(tmp_path, "random").parents[1] / networks[1]
+    assert {path.name for path in folder.iterdir() if path.name[0] != "."} == set(modes)
+
+
+def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):
+    assert run(collection, tmp_path) == 0
+    weights = result(tmp_path) / "model.keras"
+    assert run(collection, tmp_path / "b", "random", weights=weights) == 2
+    error = capsys.readouterr().err
+    assert "random starts from He-uniform" in error and str(weights) in error
+    both = command(collection, tmp_path / "b", "off_the_shelf", weights=weights)
+    assert experiment.main([*both, "--tl_mode", "random"]) == 0
+    assert metrics(result(tmp_path / "b"))["weights"] == str(weights)
+    assert metrics(result(tmp_path / "b", "random"))["weights"] == "none"
+
+
 def test_saved_model_gives_the_predictions_of_the_table(collection, tmp_path):
     """The file alone, on raw RGB pixels, repeats the test: preprocessing travels with it."""
     assert run(collection, tmp_path, "off_the_shelf", epochs=20) == 0
     folder = result(tmp_path, "off_the_shelf")
-    model = weights.saved(folder / "model.keras")
-    about = network.read_about(folder / "model.keras")
+    opened = network.load(str(folder / "model.keras"))
+    model, about = opened.model, {"classes": opened.classes}
     assert about["classes"] == ["cold", "warm"]
     for row in csv.DictReader((folder / "predictions.csv").open()):
         picture = Image.open(collection / "jpg" / f"{row['id']}.jpg").resize((32, 32))
@@ -236,6 +304,13 @@ def test_from_one_collection_to_another(collection, tmp_path):
     assert metrics(result(tmp_path / "b", "off_the_shelf"))["weights"] == str(weights)
 
 
+def test_weights_that_an_earlier_version_saved(collection, tmp_path):
+    """The shipped network was tuned and saved by the code of 2026's first versions."""
+    weights = next(ROOT.glob("*/**/mobilenet_0.25_64_toy_artist.keras"))
+    assert run(collection, tmp_path, weights=weights) == 0
+    assert metrics(result(tmp_path))["settings"]["weights_sha256"]
+
+
 def test_released_files_without_a_csv(collection, tmp_path):
     assert run(collection, tmp_path) == 0
     made = next(tmp_path.glob("datasets/tiny/artist/*/training_images.hdf5")).parent
@@ -306,7 +381,7 @@ def spoil(collection, how):
         ("split column", "part"),
         ("mode and weights", "random"),
         ("classifier", "svm"),
-        ("batch", "--batch_size"),
+        ("batch", "batch_size"),
         ("size", "MobileNet"),
         ("min pictures", "100"),
         ("dataset name", ".."),

@@ -81,10 +81,23 @@ def test_another_identity_is_refused_and_named(tmp_path):
         make(tmp_path / "out", IDENTITY | {"steps": 4})
     with pytest.raises(InputError, match=r"weights_sha256 '0' \(now '1'\)"):
         make(tmp_path / "out", IDENTITY | {"weights_sha256": "1"})
+    with pytest.raises(InputError, match=r"weights 'a\.h5' \(now 'imagenet'\)"):
+        make(tmp_path / "out", {"steps": 3, "weights": "imagenet", "weights_sha256": None})
     without = {"weights": "imagenet", "weights_sha256": None}
     make(tmp_path / "named", without)
     with pytest.raises(InputError, match=r"weights 'imagenet' \(now 'none'\)"):
         make(tmp_path / "named", without | {"weights": "none"})
+
+
+def test_weights_are_what_is_in_the_file(tmp_path):
+    """Packed anew they have other bytes; a result that says less is compared by what it says."""
+    make(tmp_path / "old")
+    now = IDENTITY | {"weights_identity": "7"}
+    assert make(tmp_path / "old", now).finished
+    make(tmp_path / "new", now)
+    assert make(tmp_path / "new", now | {"weights_sha256": "1", "weights": "b.h5"}).finished
+    with pytest.raises(InputError, match=r"with weights_identity '7' \(now '8'\);"):
+        make(tmp_path / "new", now | {"weights_identity": "8", "weights": "b.h5"})
 
 
 def test_an_identity_is_compared_as_json_holds_it(tmp_path):

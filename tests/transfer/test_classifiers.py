@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from transfer import shallow
+from transfer import classifiers
 
 
 def clouds(classes, seed=0):
@@ -15,8 +15,8 @@ def clouds(classes, seed=0):
 @pytest.mark.parametrize("classifier", ["svm", "random_forest"])
 def test_classifier_learns(classifier, classes):
     features, labels = clouds(classes)
-    fitted = shallow.fit(classifier, features, labels, False, 0)
-    scores = shallow.scores(fitted, features, classes)
+    fitted = classifiers.fit(classifier, features, labels, False, 0)
+    scores = classifiers.scores(fitted, features, classes)
     assert scores.shape == (60, classes)
     assert np.mean(scores.argmax(1) == labels) > 0.95
 
@@ -24,10 +24,10 @@ def test_classifier_learns(classifier, classes):
 @pytest.mark.parametrize("classes", [2, 4])
 def test_svm_as_a_dense_layer(classes):
     features, labels = clouds(classes)
-    fitted = shallow.fit("svm", features, labels, True, 0)
-    kernel, bias = shallow.as_dense(fitted, classes)
+    fitted = classifiers.fit("svm", features, labels, True, 0)
+    kernel, bias = classifiers.as_dense(fitted, classes)
     np.testing.assert_allclose(
-        features @ kernel + bias, shallow.scores(fitted, features, classes), atol=1e-9
+        features @ kernel + bias, classifiers.scores(fitted, features, classes), atol=1e-9
     )
 
 
@@ -35,9 +35,9 @@ def test_svm_as_a_dense_layer(classes):
 def test_class_without_a_training_picture_keeps_its_place(classifier):
     features, labels = clouds(3)
     labels = np.array([0, 2, 4])[labels]
-    fitted = shallow.fit(classifier, features, labels, False, 0)
-    scores = shallow.scores(fitted, features, 5)
+    fitted = classifiers.fit(classifier, features, labels, False, 0)
+    scores = classifiers.scores(fitted, features, 5)
     assert scores.shape == (60, 5) and np.mean(scores.argmax(1) == labels) > 0.95
     if classifier == "svm":
-        kernel, bias = shallow.as_dense(fitted, 5)
+        kernel, bias = classifiers.as_dense(fitted, 5)
         np.testing.assert_allclose(features @ kernel + bias, scores, atol=1e-6)

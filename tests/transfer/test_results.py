@@ -4,12 +4,14 @@ import csv
 import io
 import re
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import InputError
-from transfer import runs, tabulate
+from transfer import results
+from transfer.run import finished_run
 
 # Parameters of keras.applications networks without their top, as count_params() gives them.
 BODIES = {"Xception": 20861480, "InceptionV3": 21802784, "ResNet50": 23587712, "VGG19": 20024384}
@@ -32,12 +34,12 @@ METRICS = {
 
 
 def made(**metrics):
-    return runs.Run("unread", {**METRICS, **metrics}, None)
+    return finished_run("unread", {**METRICS, **metrics})
 
 
 def section(several):
-    (comparison,) = runs.compare(several)
-    return tabulate.section(comparison, None)
+    (comparison,) = results.compare(several)
+    return results.section(comparison, None)
 
 
 def rows_of(markdown):
@@ -69,8 +71,7 @@ def test_repeated_runs_give_mean_and_sample_deviation():
     # 80, 82, 87: mean 83; squared distances 9 + 1 + 16 = 26; sqrt(26 / 2) = 3.6056
     several = [made(seed=s, top1_accuracy=a) for s, a in ((1, 0.80), (2, 0.82), (3, 0.87))]
     assert rows_of(section(several))[1][1] == "**83.00 ± 3.61 (3)**"
-    header, row = tabulate.comparison_rows(runs.compare(several))
-    cells = dict(zip(header, row, strict=True))
+    (cells,) = results.comparison_frame(results.compare(several)).to_dict("records")
     assert (cells["top1_accuracy_percent"], cells["sample_sd_percent"]) == ("83.00", "3.61")
     assert cells["n_runs"] == 3
     assert "same seed" not in section(several)
@@ -123,13 +124,13 @@ def test_one_foreign_start_is_named_and_scratch_has_none():
 
 
 def test_toy_runs_stand_apart_and_say_so():
-    real, toy = runs.compare([made(toy=True), made()])
+    real, toy = results.compare([made(toy=True), made()])
     assert (real.title, toy.title) == ("rijks: dc_type", "rijks: dc_type (toy collection)")
-    assert "## rijks: dc_type (toy collection)" in tabulate.section(toy, None)
+    assert "## rijks: dc_type (toy collection)" in results.section(toy, None)
 
 
 def published(name):
-    with (tabulate.PUBLISHED / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+    with (results.PUBLISHED / f"{name}.csv").open(newline="", encoding="utf-8") as file:
         return {(row["challenge"], row["network"]): row for row in csv.DictReader(file)}
 
 
@@ -175,7 +176,7 @@ def test_table_3_is_whole_and_fine_tuning_from_art_is_best():
 
 
 def test_published_page_marks_one_best_per_challenge_and_lost_cells():
-    page = tabulate.published_page("sabatelli2018_table2")
+    page = results.published_page("sabatelli2018_table2")
     assert page.startswith("# Published figures: Sabatelli et al. 2018 table 2, Rijksmuseum\n")
     assert re.findall(r"\*\*(.+?)\*\*", page) == ["92.95", "91.30", "51.73"]
     assert "| artist | InceptionV3 | lost | **51.73** | 24K | 2048 |" in page
@@ -184,18 +185,26 @@ def test_published_page_marks_one_best_per_challenge_and_lost_cells():
 
 def test_unknown_published_table_names_those_there_are():
     with pytest.raises(InputError, match="sabatelli2018_table2, sabatelli2018_table3"):
-        tabulate.published_page("../../setup")
+        results.published_page("../../setup")
 
 
 @given(st.text())
 def test_escaped_text_is_one_line_that_reads_back(text):
-    escaped = tabulate.escape(text)
+    escaped = results.escape(text)
     assert len(escaped.splitlines()) <= 1
     assert not re.search(r"(?<!\\)(\\\\)*[|*`<\[$]", escaped)
-    assert re.sub(r"\\(\W|_)", r"\1", escaped) == tabulate.one_line(text)
+    assert re.sub(r"\\(\W|_)", r"\1", escaped) == results.one_line(text)
 
 
 @settings(max_examples=30)
 @given(st.lists(st.lists(st.text(alphabet='a,"\n\r|é'), min_size=2, max_size=2)))
 def test_csv_text_reads_back(rows):
-    assert list(csv.reader(io.StringIO(tabulate.csv_text(rows), newline=""))) == rows
+    text = results.csv_text(pd.DataFrame(rows, columns=["a", "b"], dtype=object))
+    assert list(csv.reader(io.StringIO(text, newline=""))) == [["a", "b"], *rows]
+
+
+def test_weights_files_of_one_name_are_told_apart_by_their_folders():
+    columns = [
+        results.Column("fine_tuning", path, "softmax") for path in ("/a/x/m.h5", "/b/x/m.h5")
+    ]
+    assert results.short_weights(columns) == {"/a/x/m.h5": "a/x/m.h5", "/b/x/m.h5": "b/x/m.h5"}

@@ -1,0 +1,129 @@
+"""A run: what decides its numbers, and finished ones read back."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from models import zoo
+from models.errors import InputError
+from transfer import run, tables
+from transfer.dataset import Data
+from transfer.recipes import RECIPES
+from transfer.result_folder import result_folder
+
+ROOT = Path(__file__).parents[2]
+
+METRICS = {
+    "dataset": "rijks",
+    "challenge": "dc_type",
+    "ANN": "VGG19",
+    "tl_mode": "fine_tuning",
+    "classifier": "softmax",
+    "weights": "imagenet",
+    "toy": False,
+    "top1_accuracy": 0.9027,
+    "split_sha256": "ab" * 32,
+}
+HEADER = "epoch,loss,accuracy,val_loss,val_accuracy,seconds"
+
+
+def write(folder, **metrics):
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text(json.dumps({**METRICS, **metrics}))
+    (folder / "history.csv").write_text(f"{HEADER}\n1,1.5,0.3,1.6,0.25,9\n2,1,0.5,1.2,0.5,9\n")
+
+
+def test_a_run_reads_back_as_it_was_written(tmp_path):
+    write(tmp_path / "b/VGG19")
+    write(tmp_path / "a/VGG19", seed=3)
+    first, second = run.read_runs(tmp_path)
+    assert (first.folder, second.folder) == (tmp_path / "a/VGG19", tmp_path / "b/VGG19")
+    assert first.metrics == {**METRICS, "seed": 3}
+    assert first.history["val_accuracy"].tolist() == [0.25, 0.5]
+    assert first.history["epoch"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("mode", list(RECIPES))
+def test_results_of_an_earlier_version_are_found(mode, tmp_path):
+    """As 9785ee5 wrote them: manifest.json and metrics.json of the toy collection's runs."""
+    folder = Path(__file__).parent / "made_before/toy/artist/MobileNet(alpha=0.25)" / mode
+    made = json.loads((folder / "manifest.json").read_text())
+    identity = made["identity"]
+    weights = next(ROOT.glob("*/**/mobilenet_0.25_64_nature.weights.h5"))
+    scratch = mode == "random"
+    spec = zoo.Spec("MobileNet", (("alpha", 0.25),), None if scratch else str(weights))
+    data = Data("toy", "artist", tmp_path)
+    ours = run.Run(data, spec, RECIPES[mode], input_size=64)
+    assert ours.folder.parts == ("toy", "artist", "MobileNet(alpha=0.25)", mode)
+    store = SimpleNamespace(split_sha256=made["split_sha256"], key=identity["data"])
+    copy = shutil.copytree(folder, tmp_path / mode)
+    with result_folder(copy, ours.identity(store)) as result:
+        assert result.finished
+    other = ours.identity(store) | {"seed": 1}
+    with pytest.raises(InputError, match="with seed 42"), result_folder(copy, other):
+        pass
+    read = run.read_run(folder)
+    assert (read.network, read.mode) == ("MobileNet(alpha=0.25)", mode) and read.toy
+    settings = {**ours.settings, "split_sha256": made["split_sha256"]}
+    assert read.metrics["settings"] == settings
+
+
+def test_parts_that_do_not_go_together(tmp_path):
+    data, spec = Data("a", "b", tmp_path), zoo.parse("VGG19:imagenet")
+    with pytest.raises(InputError, match="random starts from He-uniform; weights imagenet"):
+        run.Run(data, spec, RECIPES["random"])
+    with pytest.raises(InputError, match="input_size is 0"):
+        run.Run(data, spec, RECIPES["fine_tuning"], 0)
+    with pytest.raises(InputError, match="no weights file none.h5"):
+        run.Run(data, zoo.parse("VGG19:none.h5"), RECIPES["fine_tuning"])
+    with pytest.raises(InputError, match="is no network to train"):
+        run.Run(data, zoo.parse("RijksVGG19Net:artist"), RECIPES["fine_tuning"])
+
+
+@pytest.mark.parametrize("content", [None, "", HEADER + "\n"])
+def test_an_svm_needs_no_history(tmp_path, content):
+    write(tmp_path / "run", classifier="svm")
+    history = tmp_path / "run/history.csv"
+    history.unlink() if content is None else history.write_text(content)
+    assert run.read_run(tmp_path / "run").history is None
+
+
+def test_a_run_being_written_can_be_read_by_name(tmp_path):
+    write(tmp_path / ".fine_tuning.part")
+    assert run.read_run(tmp_path / ".fine_tuning.part").metrics["ANN"] == "VGG19"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "named"),
+    [
+        ("metrics.json", "{", "metrics.json"),
+        ("metrics.json", "[1]", "list"),
+        ("metrics.json", json.dumps({**METRICS, "tl_mode": "half"}), "tl_mode is 'half'"),
+        ("metrics.json", json.dumps({**METRICS, "top1_accuracy": 90.2}), "top1_accuracy is 90.2"),
+        ("metrics.json", json.dumps({**METRICS, "top1_accuracy": float("nan")}), "top1_accuracy"),
+        ("metrics.json", json.dumps({**METRICS, "dataset": None}), "dataset is None"),
+        ("history.csv", "epoch,loss,accuracy,val_loss\n1,1,1,1\n", "column val_accuracy"),
+        ("history.csv", HEADER + "\n1,x,1,1,1,1\n", "column loss"),
+        ("history.csv", HEADER + "\n", "a softmax run has one"),
+    ],
+)
+def test_a_damaged_run_is_one_line_and_nothing_is_written(tmp_path, capsys, name, content, named):
+    write(tmp_path / "run")
+    (tmp_path / "run" / name).write_text(content)
+    assert tables.main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert str(tmp_path / "run" / name) in error and named in error
+    assert os.listdir(tmp_path) == ["run"]
+
+
+def test_no_run_and_no_folder_say_what_was_looked_for(tmp_path):
+    write(tmp_path / ".unfinished")
+    with pytest.raises(InputError, match="metrics.json"):
+        run.read_runs(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        run.read_runs(tmp_path / "absent")

@@ -1,0 +1,393 @@
+"""Comparison tables of finished runs, and published ones: pandas frames, and their Markdown.
+
+Accuracies are shown in percent with two decimals, as in Sabatelli et al. 2018, tables 2 and 3;
+the table of all runs keeps every value of metrics.json as it was written.
+"""
+
+import itertools
+import json
+import re
+from collections import namedtuple
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePath
+
+import pandas as pd
+
+from models.errors import InputError
+from transfer.recipes import RECIPES
+
+# The paper's own classifier is the softmax layer and goes unnamed; the others are its footnote 7.
+CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest"}
+# The rows of Sabatelli et al. 2018, table 2; other networks follow by name.
+PAPER_NETWORKS = ("Xception", "InceptionV3", "ResNet50", "VGG19")
+PUBLISHED = Path(__file__).parent / "recipes" / "published"
+METRICS = [
+    "dataset",
+    "challenge",
+    "ANN",
+    "tl_mode",
+    "classifier",
+    "weights",
+    "toy",
+    "top1_accuracy",
+    "top3_accuracy",
+    "top5_accuracy",
+    "macro_f1",
+    "loss",
+    "n_train",
+    "n_val",
+    "n_test",
+    "n_classes",
+    "head_parameters",
+    "feature_size",
+    "epochs_run",
+    "best_epoch",
+    "seconds",
+    "images_per_second",
+    "device",
+    "backend",
+    "seed",
+    "split_sha256",
+    "versions",
+]
+COMPARISON_COLUMNS = [
+    "dataset",
+    "challenge",
+    "toy",
+    "network",
+    "tl_mode",
+    "weights",
+    "classifier",
+    "top1_accuracy_percent",
+    "sample_sd_percent",
+    "n_runs",
+    "head_parameters",
+    "feature_size",
+    "split_sha256",
+]
+SHORT_SHA = 12  # digits of a sha256 that are shown: enough to tell a project's splits apart
+NO_RUN = "–"
+
+
+Column = namedtuple("Column", "tl_mode weights classifier")
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One table: the runs of one challenge of one dataset.
+
+    rows: DataFrame with a row per run: `run` (FinishedRun), `network` (its row of the table), and
+    the fields of its Column. Several runs of one row and column are repeats.
+    """
+
+    rows: pd.DataFrame
+
+    @property
+    def title(self):
+        """`dataset: challenge`, marked where the pictures are the built-in toy collection."""
+        return self.rows["run"].iloc[0].title
+
+    @cached_property
+    def cells(self):
+        """(network, Column) -> list of runs; a pair that was never run is absent."""
+        groups = self.rows.groupby(["network", *Column._fields])["run"]
+        return {(network, Column(*column)): list(runs) for (network, *column), runs in groups}
+
+    @cached_property
+    def networks(self):
+        """The table's rows, in order."""
+        return order_networks(self.rows["network"])
+
+    @cached_property
+    def columns(self):
+        """The table's Columns, in order."""
+        return sorted({column for _, column in self.cells}, key=_column_rank)
+
+    @property
+    def runs(self):
+        """Every run of the table, row by row."""
+        order = itertools.product(self.networks, self.columns)
+        return [run for key in order for run in self.cells.get(key, [])]
+
+
+def compare(runs):
+    """Arrange FinishedRuns as a Comparison per (dataset, challenge), toy collections apart."""
+    rows = pd.DataFrame([_row(run) for run in runs], dtype=object)
+    collection = ["dataset", "challenge", "toy"]
+    # runs that differ in more than the seed are no repeats of each other
+    cells = rows.groupby([*collection, "network", *Column._fields])["run"]
+    rows["network"] += cells.transform(_differing_settings)
+    return [Comparison(group) for _, group in rows.groupby(collection)]
+
+
+def _row(run):
+    column = column_of(run)._asdict()
+    collection = {"dataset": run.dataset, "challenge": run.challenge, "toy": run.toy}
+    return {"run": run, **collection, "network": run.network, **column}
+
+
+def _differing_settings(runs):
+    """For each run of a cell the settings in which its runs differ, as a mark; or nothing."""
+    settings = [run.metrics.get("settings") or {} for run in runs]
+    names = sorted({name for of_run in settings for name in of_run})
+    differing = [n for n in names if len({json.dumps(s.get(n)) for s in settings}) > 1]
+    marks = [", ".join(f"{name}={of_run.get(name)}" for name in differing) for of_run in settings]
+    return pd.Series([mark and f" [{mark}]" for mark in marks], runs.index, dtype=object)
+
+
+def column_of(run):
+    """The table column of a run.
+
+    A network started at random has no starting weights whatever was asked for. A path that
+    contains the network's own name has it replaced by "*", so that VGG19 and ResNet50, each
+    started from its own weights of one earlier experiment, share a column as in table 3.
+    """
+    weights = run.weights
+    if _is_scratch(run.mode):
+        weights = "none"
+    elif weights not in ("imagenet", "none"):
+        weights = str(PurePath(weights)).replace(run.network, "*")
+    return Column(run.mode, weights, run.classifier)
+
+
+def short_weights(columns):
+    """Map the starting weights of the columns to short names that still differ.
+
+    The short name is the file's name, with as many parent folders as it takes. A scratch column
+    has no starting weights and is left out.
+    """
+    paths = {c.weights: PurePath(c.weights).parts for c in columns if not _is_scratch(c.tl_mode)}
+    for depth in range(1, 1 + max(map(len, paths.values()), default=0)):
+        short = {name: str(PurePath(*parts[-depth:])) for name, parts in paths.items()}
+        if len(set(short.values())) == len(short):
+            return short
+    return {}
+
+
+def label_column(column, short):
+    """Name a column: the mode, after the starting weights unless all of the table is ImageNet.
+
+    short: what `short_weights` gave for the whole table.
+    """
+    label = RECIPES[column.tl_mode].title
+    if not _is_scratch(column.tl_mode) and list(short) != ["imagenet"]:
+        label = f"{short[column.weights]} + {label}"
+    classifier = CLASSIFIERS[column.classifier]
+    return f"{label}, {classifier}" if classifier else label
+
+
+def _is_scratch(mode):
+    return RECIPES[mode].initial_weights == "he_uniform"
+
+
+def _column_rank(column):
+    # ImageNet first, as theta stands before theta-hat in table 3.
+    return (
+        list(RECIPES).index(column.tl_mode),
+        column.weights != "imagenet",
+        column.weights,
+        list(CLASSIFIERS).index(column.classifier),
+    )
+
+
+def order_networks(names):
+    """The networks of the paper's table 2 that are among the names, then the others by name."""
+    known = [name for name in PAPER_NETWORKS if name in set(names)]
+    return known + sorted(set(names) - set(known))
+
+
+def accuracy(runs):
+    """Mean and sample standard deviation (None for one run) of the top-1 accuracy, in percent."""
+    values = pd.Series([run.accuracy for run in runs], dtype=float)
+    return values.mean(), values.std() if len(values) > 1 else None
+
+
+def splits(runs):
+    """The distinct sha256 of the splits of some runs, sorted."""
+    return sorted({run.split_sha256 for run in runs})
+
+
+def comparison_frame(comparisons):
+    """A row per cell of every comparison, for comparison.csv."""
+    rows = []
+    for table in comparisons:
+        for network, column in itertools.product(table.networks, table.columns):
+            if runs := table.cells.get((network, column)):
+                rows.append(_cell_row(runs, network, column))
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS, dtype=object)
+
+
+def _cell_row(runs, network, column):
+    mean, deviation = accuracy(runs)
+    start = [runs[0].dataset, runs[0].challenge, _text(runs[0].toy), network, *column]
+    numbers = [f"{mean:.2f}", "" if deviation is None else f"{deviation:.2f}", len(runs)]
+    sizes = [_distinct(runs, key) for key in ("head_parameters", "feature_size")]
+    return [*start, *numbers, *sizes, " / ".join(splits(runs))]
+
+
+def runs_frame(runs, results_dir):
+    """A row per run with every key of its metrics.json as text, for runs.csv.
+
+    The first column is the run's folder relative to results_dir; keys we do not know come last.
+    """
+    extra = sorted({key for run in runs for key in run.metrics} - set(METRICS))
+    keys = [*METRICS, *extra]
+    rows = [[_text(run.metrics.get(key)) for key in keys] for run in runs]
+    frame = pd.DataFrame(rows, columns=keys, dtype=object)
+    places = [run.folder.relative_to(results_dir).as_posix() for run in runs]
+    frame.insert(0, "run", places)
+    return frame
+
+
+def page(sections):
+    """Join the sections of all comparisons into one document."""
+    intro = (
+        "# Comparison of runs\n\nTop-1 accuracy on the test pictures in %; the best of a"
+        " challenge is bold. Repeated runs: mean ± sample standard deviation (number of runs).\n"
+    )
+    return "\n".join([intro, *sections])
+
+
+def every_run(runs, results_dir):
+    """Every metric of every run as Markdown: a row per metric, a column per run."""
+    header, *rows = runs_frame(runs, results_dir).T.reset_index().map(escape).values.tolist()
+    intro = "# Every run\n\nAs measured: accuracies and F1 are fractions from 0 to 1.\n"
+    return "\n".join([intro, markdown_table(header, rows)])
+
+
+def section(comparison, figure):
+    """One comparison as Markdown: title, table, notes, figure.
+
+    figure: address of its learning curves as a URL path, or None where no run has any.
+    """
+    short = short_weights(comparison.columns)
+    labels = [label_column(column, short) for column in comparison.columns]
+    header = ["network", *labels, "head parameters", "feature size"]
+    best = _best(comparison)
+    rows = []
+    for network in comparison.networks:
+        cells = [comparison.cells.get((network, column), []) for column in comparison.columns]
+        runs = [run for cell in cells for run in cell]
+        sizes = [_distinct(runs, key) for key in ("head_parameters", "feature_size")]
+        rows.append([escape(network), *(_cell(cell, best) for cell in cells), *sizes])
+    title = escape(comparison.title)
+    parts = [f"## {title}\n", markdown_table([escape(name) for name in header], rows)]
+    parts += _list(_notes(comparison, short))
+    if figure:
+        parts.append(f"![learning curves, {title}]({figure})\n")
+    return "\n".join(parts)
+
+
+def csv_text(frame):
+    """A frame as the text of a CSV file, cells quoted where they need it, lines ended by CR LF."""
+    return frame.to_csv(index=False, lineterminator="\r\n")
+
+
+def published_names():
+    """Names of the published tables that come with the package, sorted."""
+    return sorted(path.stem for path in PUBLISHED.glob("*.csv"))
+
+
+def published_page(name):
+    """One published table as Markdown, with the notes on cells that are lost or doubtful.
+
+    name: one of `published_names()`; anything else raises InputError.
+    """
+    if name not in published_names():
+        raise InputError(f"no published table {name!r}; there is " + ", ".join(published_names()))
+    table = pd.read_csv(PUBLISHED / f"{name}.csv", dtype=str, keep_default_na=False)
+    rows = table.to_dict("records")
+    shown = [key for key in rows[0] if key not in ("source", "dataset", "note")]
+    best = {}
+    for row, key in itertools.product(rows, shown):
+        if key.endswith("(%)") and row[key]:
+            best[row["challenge"]] = max(best.get(row["challenge"], 0), float(row[key]))
+    cells = [[_published_cell(row, key, best) for key in shown] for row in rows]
+    noted = [row for row in rows if row["note"]]
+    notes = [f"{row['challenge']}, {row['network']}: {row['note']}" for row in noted]
+    title = f"# Published figures: {escape(rows[0]['source'])}, {escape(rows[0]['dataset'])}\n"
+    intro = "Typed from the paper, not measured here; the best of a challenge is bold.\n"
+    parts = [title, intro, markdown_table([escape(key) for key in shown], cells)]
+    return "\n".join(parts + _list(notes))
+
+
+def markdown_table(header, rows):
+    """A Markdown table of cells that are Markdown already (see `escape`)."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def escape(text):
+    """Any text as one line of Markdown that shows as itself."""
+    text = re.sub(r"([\\`*|<>\[\]~$&#])", r"\\\1", one_line(text))
+    # An underscore inside a word is plain in Markdown; at its edge it starts emphasis.
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)
+
+
+def one_line(text):
+    """The text with line breaks, control characters and runs of space as single spaces."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _list(notes):
+    text = "".join(f"- Note: {escape(note)}\n" for note in notes)
+    return [text] if text else []
+
+
+def _cell(runs, best):
+    if not runs:
+        return NO_RUN
+    mean, deviation = accuracy(runs)
+    text = f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f} ({len(runs)})"
+    return f"**{text}**" if f"{mean:.2f}" == best else text
+
+
+def _best(comparison):
+    # Equal as shown is equally good. No best among cells tested on different pictures.
+    if len({tuple(splits(runs)) for runs in comparison.cells.values()}) > 1:
+        return None
+    return f"{max(accuracy(runs)[0] for runs in comparison.cells.values()):.2f}"
+
+
+def _notes(comparison, short):
+    cells = {
+        f"{network} {label_column(column, short)}": comparison.cells[network, column]
+        for network, column in itertools.product(comparison.networks, comparison.columns)
+        if (network, column) in comparison.cells
+    }
+    used = splits(comparison.runs)
+    if len(used) > 1:
+        yield "these runs used different splits, so their accuracies cannot be compared as they are"
+    for sha in used if len(used) > 1 else ():
+        names = [name for name, runs in cells.items() if sha in splits(runs)]
+        yield f"split {sha[:SHORT_SHA]}: {'; '.join(names)}"
+    if _best(comparison) is None:
+        yield "no best is marked, because not every cell was tested on the same pictures"
+    for name, runs in cells.items():
+        if len({_text(run.metrics.get("seed")) for run in runs}) < len(runs):
+            yield f"{name}: some of its {len(runs)} runs have the same seed"
+    for weights, name in short.items():
+        if name != weights:
+            yield f"{name} is {weights}" + ", * being the network" * ("*" in weights)
+    if any(run.history is None for run in comparison.runs):
+        yield "SVMs and random forests are not trained by epochs and have no learning curve"
+
+
+def _distinct(runs, key):
+    values = dict.fromkeys(_text(run.metrics.get(key)) for run in runs)
+    return " / ".join(value for value in values if value)
+
+
+def _published_cell(row, key, best):
+    if not row[key]:
+        return "lost" if key.endswith("(%)") else ""
+    if key.endswith("(%)") and float(row[key]) == best[row["challenge"]]:
+        return f"**{row[key]}**"
+    return escape(row[key])
+
+
+def _text(value):
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,232 @@
+"""Run: a network trained by a recipe on data; what decides its numbers; finished ones read back."""
+
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from models import weights
+from models.errors import InputError
+from models.zoo import Spec
+from transfer import pictures
+from transfer.dataset import Data
+from transfer.recipe import CHOICES, SETTINGS, Recipe
+from transfer.recipes import RECIPES
+from transfer.result_folder import read_json, safe_name, sha256
+
+HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+# what is needed of metrics.json, and what each value must be
+REQUIRED = {
+    "dataset": str,
+    "challenge": str,
+    "ANN": str,
+    "tl_mode": tuple(RECIPES),
+    "classifier": CHOICES["classifier"],
+    "weights": str,
+    "toy": bool,
+    "split_sha256": str,
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: of a network, by a recipe, on data.
+
+    network: with the weights that it starts from (`imagenet`, a file's path, or None for
+    He-uniform ones). input_size: side of the pictures in pixels; None for the network's own.
+
+    Raises:
+        InputError: parts that do not go together, or a weights file that is not there.
+    """
+
+    data: Data
+    network: Spec
+    recipe: Recipe
+    input_size: int | None = None
+
+    def __post_init__(self):
+        if not self.network.name or self.network.is_released:
+            raise InputError(f"{self.network.text} is no network to train; give it as weights")
+        if self.input_size is not None and self.input_size < 1:
+            raise InputError(f"input_size is {self.input_size}; it must be above 0")
+        if self.network.weights and self.recipe.initial_weights == "he_uniform":
+            raise InputError(
+                f"{self.recipe.name} starts from He-uniform; weights {self.network.weights} are "
+                "for others"
+            )
+        weights.check_source(self.network.weights)
+
+    @property
+    def size(self):
+        """Side of the pictures in pixels."""
+        return self.input_size or self.network.size
+
+    @property
+    def weights(self):
+        """What the network starts from: `imagenet`, `none`, or a file's path."""
+        return self.network.weights or "none"
+
+    @property
+    def name(self):
+        """Of the run in its network's folder: the recipe, and the classifier unless softmax."""
+        classifier = self.recipe.classifier
+        return self.recipe.name + (f"_{classifier}" if classifier != "softmax" else "")
+
+    @property
+    def folder(self):
+        """Where its results lie below the folder of all results, as a relative Path."""
+        names = (self.data.dataset_name, self.data.challenge, self.network.architecture)
+        return Path(*map(safe_name, names), self.name)
+
+    @property
+    def described(self):
+        """What was run, as metrics.json says it."""
+        return {
+            "dataset": self.data.dataset_name,
+            "challenge": self.data.challenge,
+            "ANN": self.network.architecture,
+            "tl_mode": self.recipe.name,
+            "weights": self.weights,
+        }
+
+    @cached_property
+    def settings(self):
+        """Everything else that decides its numbers, but the data and what repeats may change."""
+        chosen = asdict(self.recipe)
+        told = ("classifier", "seed")
+        source = weights.check_source(self.network.weights)
+        return {
+            "weights_sha256": sha256(source) if isinstance(source, Path) else None,
+            "input_size": self.size,
+            "decoding": pictures.DECODING,
+            **{name: chosen[name] for name in SETTINGS if name not in told},
+        }
+
+    def identity(self, store):
+        """Everything that decides its numbers, for JSON: two runs alike in it are one.
+
+        Args:
+            store: transfer.store.Store of its data.
+        """
+        return {
+            **self.described,
+            "weights_identity": weights.identify(self.network.weights),
+            **self.settings,
+            "classifier": self.recipe.classifier,
+            "seed": self.recipe.seed,
+            "split_sha256": store.split_sha256,
+            "data": store.key,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedRun:
+    """A run that was finished, as its files tell it.
+
+    folder: where it lies. network, mode: the ANN and tl_mode of metrics.json. accuracy: top-1 on
+    the test pictures, in percent. metrics: all of metrics.json. history: pandas DataFrame of
+    HISTORY_COLUMNS, a row per epoch, or None for a classifier that is not trained by epochs.
+    """
+
+    folder: Path
+    dataset: str
+    challenge: str
+    network: str
+    mode: str
+    classifier: str
+    weights: str
+    toy: bool
+    split_sha256: str
+    accuracy: float
+    metrics: dict
+    history: Any = None
+
+    @property
+    def title(self):
+        """`dataset: challenge`, marked where the pictures are the built-in toy collection."""
+        return f"{self.dataset}: {self.challenge}" + (" (toy collection)" if self.toy else "")
+
+
+def finished_run(folder, metrics, history=None):
+    """A FinishedRun of what metrics.json holds, which has what REQUIRED says."""
+    named = {"network": "ANN", "mode": "tl_mode"}
+    fields = ("dataset", "challenge", "network", "mode", "classifier", "weights", "toy")
+    values = {name: metrics[named.get(name, name)] for name in (*fields, "split_sha256")}
+    accuracy = 100 * metrics["top1_accuracy"]
+    return FinishedRun(Path(folder), **values, accuracy=accuracy, metrics=metrics, history=history)
+
+
+def read_run(folder):
+    """Read one run's metrics.json and history.csv; those of earlier versions read too.
+
+    Raises:
+        InputError: naming the file that is damaged, or absent where a softmax run, which is
+            trained by epochs, has one.
+    """
+    folder = Path(folder)
+    metrics = _read_metrics(folder / "metrics.json")
+    history = _read_history(folder / "history.csv")
+    if history is None and metrics["classifier"] == "softmax":
+        raise InputError(f"{folder / 'history.csv'}: absent or empty, a softmax run has one")
+    return finished_run(folder, metrics, history)
+
+
+def read_runs(results_dir):
+    """Read every finished run at or below a folder, sorted by path.
+
+    A run is a folder that holds metrics.json; folders whose name starts with "." are unfinished
+    and skipped.
+
+    Raises:
+        InputError: a run is damaged or none is there.
+    """
+    results_dir = Path(results_dir)
+    if not results_dir.is_dir():
+        raise InputError(f"{results_dir}: no such folder; expected a folder of results")
+    inside = (path.relative_to(results_dir) for path in results_dir.rglob("metrics.json"))
+    finished = sorted(path for path in inside if not any(part[0] == "." for part in path.parts))
+    if not finished:
+        raise InputError(
+            f"{results_dir}: no finished run found; looked for"
+            " <dataset>/<challenge>/<ANN>/<tl_mode>/metrics.json at any depth"
+        )
+    return [read_run((results_dir / path).parent) for path in finished]
+
+
+def _read_metrics(path):
+    metrics = read_json(path)
+    if not isinstance(metrics, dict):
+        raise InputError(f"{path}: holds a {type(metrics).__name__}, expected an object")
+    for key, accepted in REQUIRED.items():
+        value = metrics.get(key)
+        if isinstance(accepted, tuple):
+            sound, expected = value in accepted, " or ".join(accepted)
+        else:
+            sound = isinstance(value, accepted)
+            expected = "text" if accepted is str else "true or false"
+        if not sound:
+            raise InputError(f"{path}: {key} is {value!r}, expected {expected}")
+    top1 = metrics.get("top1_accuracy")
+    if isinstance(top1, bool) or not isinstance(top1, int | float) or not 0 <= top1 <= 1:
+        raise InputError(f"{path}: top1_accuracy is {top1!r}, expected a fraction from 0 to 1")
+    return metrics
+
+
+def _read_history(path):
+    import pandas as pd
+
+    try:
+        text = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+    except (FileNotFoundError, pd.errors.EmptyDataError):
+        return None
+    except ValueError as error:
+        raise InputError(f"{path}: not a CSV file ({error})") from None
+    if text.empty:
+        return None
+    history = {}
+    for column in HISTORY_COLUMNS:
+        try:
+            history[column] = [float(value or "missing") for value in text[column]]
+        except (KeyError, TypeError, ValueError):
+            raise InputError(f"{path}: column {column}: expected a number per epoch") from None
+    return pd.DataFrame(history)
