@@ -15,7 +15,7 @@ from PIL import Image
 import models
 from models import released
 from models.errors import InputError
-from tests.models.test_released_networks import as_keras_2, by_hand
+from tests.models.test_released import as_keras_2, by_hand
 from transfer.pictures import read_all
 from visualization import deep_viz, views
 from visualization.saliency.methods import METHODS

@@ -1,4 +1,4 @@
-"""Compiled forward pass and gradient on either backend, and noise from a seed that is data."""
+"""What keras.ops lacks: passes, gradients, transforms, draws, devices; on every backend alike."""
 
 import keras
 import numpy as np
@@ -105,3 +105,56 @@ def test_another_backend_is_refused(monkeypatch, linear):
     monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
     with pytest.raises(InputError, match="KERAS_BACKEND=torch .*accepted: tensorflow, jax"):
         backend.input_gradient(linear)
+
+
+def uniform(count, seeds):
+    return keras.ops.convert_to_numpy(backend.uniform(count, np.array(seeds, np.int32)))
+
+
+def test_standard_normal():
+    draw = [
+        keras.ops.convert_to_numpy(backend.standard_normal((100, 50), np.array(seed, np.int32)))
+        for seed in ([0, 0], [0, 0], [0, 1], [1, 0])
+    ]
+    assert_array_equal(draw[0], draw[1])
+    for other in draw[2:]:
+        assert abs(np.corrcoef(draw[0].ravel(), other.ravel())[0, 1]) < 0.05
+    assert abs(draw[0].mean()) < 0.05 and abs(draw[0].std() - 1) < 0.05
+    assert draw[0].dtype == np.float32
+
+
+def test_uniform_rows_have_the_distribution_and_are_independent():
+    rows = uniform(5000, [[0, 0], [0, 1], [1, 0], [2**31 - 1, 7]])
+    assert rows.min() >= 0 and rows.max() < 1
+    np.testing.assert_allclose(rows.mean(axis=1), 1 / 2, atol=0.02)
+    np.testing.assert_allclose(rows.var(axis=1), 1 / 12, atol=0.01)
+    apart = np.corrcoef(rows) - np.eye(4)
+    assert abs(apart).max() < 0.06
+
+
+@pytest.mark.parametrize("others", [[], [[9, 9]], [[9, 9], [0, 0], [7, 1]]])
+def test_a_row_depends_on_its_own_seed_only(others):
+    assert_array_equal(uniform(6, [*others, [3, 5]])[-1], uniform(6, [[3, 5]])[0])
+
+
+def test_cores_and_memory():
+    assert backend.cores() >= 1
+    free = backend.free_memory()
+    assert free is None or free > 1e6
+
+
+class ResourceExhaustedError(Exception):
+    """Named as TensorFlow's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (ResourceExhaustedError("anything"), True),
+        (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"), True),
+        (ValueError("shapes differ"), False),
+    ],
+)
+def test_out_of_memory(error, expected):
+    assert backend.is_out_of_memory(error) is expected

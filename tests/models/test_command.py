@@ -1,0 +1,69 @@
+"""What commands share: exit codes of mistakes, and a start of Keras without foreign lines."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from models.command import exit_code
+from models.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InputError("no file a\n  b"), 2, "error: no file a b\n"),
+        (OSError("disk full"), 2, "error: disk full\n"),
+        (KeyboardInterrupt(), 130, "interrupted: the same command goes on from here\n"),
+    ],
+)
+def test_a_users_mistake_is_one_line(error, code, said, capsys):
+    @exit_code
+    def main(argv=None):
+        raise error
+
+    assert main() == code
+    assert capsys.readouterr().err == said
+
+
+def test_our_own_faults_keep_their_traceback():
+    @exit_code
+    def main(argv=None):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        main()
+
+
+def start(code, backend="tensorflow"):
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_keras_starts_without_foreign_lines(backend):
+    done = start(
+        "from models.command import start_keras; start_keras();"
+        "import keras; keras.ops.convert_to_numpy(keras.ops.ones(3) + 1)",
+        backend,
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    device, *warning = done.stdout.splitlines()
+    assert device.startswith("device: ") and device.endswith(f"({backend})")
+    assert all(line.startswith("WARNING: this TensorFlow can use a GPU") for line in warning)
+
+
+def test_lines_held_back_are_shown_where_the_start_fails():
+    done = start(
+        "import os, sys, types; from models import command\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'keras':\n"
+        "            os.write(2, b'why it failed'); raise ImportError('no keras')\n"
+        "sys.meta_path.insert(0, Broken()); command.start_keras()"
+    )
+    assert done.returncode != 0 and "why it failed" in done.stderr and "no keras" in done.stderr
