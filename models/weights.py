@@ -125,9 +125,9 @@ def saved(path):
 def fingerprint(model):
     """Return what a network is, as a SHA-256: its layers, and its weights' names and values.
 
-    The same for a network and for what any file of it opens as, in any process. Numbers that Keras
-    gives to layers without a name count in the order of the layers. Whether and how a network was
-    compiled does not count.
+    The same for a network and for what any `.keras` file of it opens as, in any process. Layers
+    without a name count by their order, not by the numbers that Keras gives them in a process.
+    Whether and how a network was compiled does not count.
 
     Args:
         model: keras.Model.

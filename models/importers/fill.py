@@ -171,7 +171,8 @@ def _expected(place):
 
 
 def _shapes(shapes):
-    return " + ".join(str(tuple(shape)) for shape in shapes)
+    told = [str(tuple(shape)) for shape in shapes[:SHOWN]]
+    return " + ".join(told + ["..."] * (len(shapes) > SHOWN))
 
 
 def _first(names):

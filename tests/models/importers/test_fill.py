@@ -65,6 +65,11 @@ REFUSED = {
         {"a": held(numbered(4)), "b": held(numbered(1))},
         {"a": "norm", "b": "act"},
     ),
+    # a network inside a network, say
+    "not used of the file 1: 'many' (3,) + (3,) + (3,) + (3,) + (3,) + ...": (
+        {"a": held(numbered(4)), "b": held([np.ones((1, 1, 3))]), "many": held(numbered(300))},
+        {"a": "norm", "b": "act"},
+    ),
     # an array too few, and roles that the layer does not have
     "of another shape 2: 'a' (3,) + (3,) + (3,) for norm (3,) + (3,) + (3,) + (3,)": (
         {"a": held(numbered(3)), "b": held([np.ones((1, 1, 3))], ["bias"])},
