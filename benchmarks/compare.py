@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from models import backend
-from transfer import folders
+from transfer.result_folder import versions
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def print_setting():
     """Print what the numbers depend on; keeps decoding off a GPU that another backend uses."""
     backend.keep_pipeline_on_cpu()
     print(f"device: {backend.device_name()}")
-    print("versions:", ", ".join(f"{k} {v}" for k, v in folders.versions().items()), flush=True)
+    print("versions:", ", ".join(f"{k} {v}" for k, v in versions().items()), flush=True)
 
 
 def report(found, check):

@@ -1,7 +1,7 @@
 """Fine tuning from HDF5 files against model.fit on arrays already in memory: steps a second.
 
 One compiled network trains by turns on Store.dataset (1500-pixel JPEG photographs, shuffled, as
-transfer.scenarios.fine_tuning gives it) and on as many ready-made batches in memory. Both are timed
+transfer.train gives it) and on as many ready-made batches in memory. Both are timed
 from the end of the first step to the end of the last: starting the data set, once in a training,
 is left out on both sides. Bound: ours makes at least 0.95 of the steps a second.
 
@@ -20,10 +20,13 @@ import numpy as np
 
 from benchmarks import compare, photographs
 from benchmarks.compare import Compared
+from models import zoo
 from models.command import exit_code
 from models.errors import InputError
-from transfer import scenarios, train
-from transfer.recipes import sabatelli2018
+from transfer import train
+from transfer.dataset import Data
+from transfer.recipes import RECIPES
+from transfer.run import Run
 
 
 class StepClock(keras.callbacks.Callback):
@@ -41,12 +44,11 @@ class StepClock(keras.callbacks.Callback):
         self.seconds = time.monotonic() - self.started
 
 
-def compiled(ann, size, recipe, store):
-    """A network with random weights, ready to train as transfer.train.fit does."""
-    identity = {"ANN": ann, "input_size": size, "weights": "none"}
-    model = scenarios.build(identity, recipe, store)
+def compiled(run, store):
+    """The network of a transfer.run.Run, ready to train as transfer.train.fit does."""
+    model = train.build(run, store)
     loss = "sparse_categorical_crossentropy"
-    model.compile(train.optimizer(recipe), loss, metrics=["accuracy"])
+    model.compile(train.optimizer(run.recipe), loss, metrics=["accuracy"])
     return model
 
 
@@ -93,7 +95,7 @@ def main(argv=None):
     if arguments.steps < 2:
         raise InputError(f"--steps is {arguments.steps}; it must be at least 2")
     compare.print_setting()
-    recipe = sabatelli2018.MODES["fine_tuning"]
+    recipe = RECIPES["fine_tuning"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = photographs.write_files(folder / "files", arguments.distinct)
@@ -101,7 +103,8 @@ def main(argv=None):
         # whole batches only: a partial one would give the two sides different steps
         counts = {"train": arguments.steps * recipe.batch_size, "val": 1, "test": 1}
         store = photographs.write_store(folder / "store", folder / "files", files, counts)
-        model = compiled(arguments.ANN, arguments.size, recipe, store)
+        run = Run(Data("store", "copies", folder), zoo.parse(arguments.ANN), recipe, arguments.size)
+        model = compiled(run, store)
         found = [speed(model, store, recipe, arguments.steps, arguments.rounds)]
     return compare.report(found, arguments.check)
 

@@ -1,7 +1,7 @@
 """Off the shelf: what it costs above one forward pass, and whether the shortcut changes anything.
 
 Time: features of train, val and test pictures computed and kept, then 20 epochs of the head
-(transfer.scenarios.off_the_shelf), by turns with a bare forward pass of the same network. Peers:
+(transfer.train), by turns with a bare forward pass of the same network. Peers:
 
 * predict_on_batch over the same tf.data pipeline, nothing kept: ours takes at most 1.3 times as
   long;
@@ -11,7 +11,7 @@ Time: features of train, val and test pictures computed and kept, then 20 epochs
 Every side starts anew each round (its network traced, its data set opened), as a run does.
 
 Accuracy: the head trained on kept features against the head trained end to end through the frozen
-network (transfer.scenarios.fine_tuning, every other layer not trainable), with the same seed, order
+network (the same recipe for all layers, every other layer not trainable), with the same seed, order
 and optimizer, on toy paintings with the shipped weights. Bound: test accuracies at most half a
 point apart, in the worst seed.
 
@@ -31,16 +31,19 @@ from PIL import Image
 
 from benchmarks import compare, photographs
 from benchmarks.compare import Compared
+from models import zoo
 from models.command import exit_code
 from models.errors import InputError
 from toy import pretrain
 from toy.paintings import paint
-from transfer import features, scenarios
+from transfer import features, train
 from transfer import store as stores
-from transfer.recipes import sabatelli2018
+from transfer.dataset import Data
+from transfer.recipes import RECIPES
+from transfer.run import Run
 
-RECIPE = sabatelli2018.MODES["off_the_shelf"]
-TOY = {"ANN": "MobileNet(alpha=0.25)", "input_size": 64, "weights": str(pretrain.WEIGHTS)}
+RECIPE = RECIPES["off_the_shelf"]
+TOY = f"MobileNet(alpha={pretrain.ALPHA}):{pretrain.WEIGHTS}"
 TEST_SHARE = 0.5  # of the toy paintings: one test picture of 200 is then half a point
 
 
@@ -51,28 +54,27 @@ def forward(model, batches):
         network.predict_on_batch(pictures)
 
 
-def times(store, ann, size, epochs, rounds, folder):
+def times(run, rounds, folder):
     """Two Compared: seconds of off the shelf over a bare pass, from the pipeline and from memory.
 
     Args:
-        store: transfer.store.Store.
-        ann, size: network and its input side in pixels; random weights.
-        epochs: of the head, all of them run.
+        run: transfer.run.Run; all of its epochs are run.
         rounds: how often each side runs.
         folder: to write into.
     """
-    recipe = replace(RECIPE, epochs=epochs, patience=epochs)
-    model = scenarios.build({"ANN": ann, "input_size": size, "weights": "none"}, recipe, store)
+    store, recipe = run.data.open(), run.recipe
+    model = train.build(run, store)
 
     def pipeline():
         for split in stores.SPLITS:
-            for pictures, _ in store.dataset(split, size, recipe.batch_size):
+            for pictures, _ in store.dataset(split, run.size, recipe.batch_size):
                 yield np.asarray(pictures)  # the JAX backend takes no tensor of TensorFlow
 
     def ours():
         # a folder of its own each time: nothing is found from the round before
         with tempfile.TemporaryDirectory(dir=folder) as own, _quiet():
-            scenarios.off_the_shelf(model, store, recipe, Path(own) / "epochs", Path(own).name)
+            cache = store.folder / "features" / Path(own).name
+            train.train(model, run, store, Path(own) / "epochs", cache=cache)
 
     held = [np.asarray(pictures) for pictures in pipeline()]
     sides = {
@@ -83,7 +85,7 @@ def times(store, ann, size, epochs, rounds, folder):
     seconds = compare.by_turns({k: compare.timed(v) for k, v in sides.items()}, rounds)
     for name, taken in seconds.items():
         print(f"{name}: {np.median(taken):.2f} s", flush=True)
-    claim = f"seconds of off the shelf, {epochs} epochs, over one forward pass"
+    claim = f"seconds of off the shelf, {recipe.epochs} epochs, over one forward pass"
     read, held_already = (
         compare.ratios(seconds["ours"], seconds[peer]) for peer in ("pipeline", "memory")
     )
@@ -97,8 +99,8 @@ def _quiet():
     return contextlib.redirect_stdout(io.StringIO())
 
 
-def paint_store(folder, count):
-    """Paint `count` toy paintings and write them as a store labelled by the artist's hand."""
+def paint_data(folder, count):
+    """Paint `count` toy paintings and store them as Data labelled by the artist's hand."""
     pictures = folder / "toy"
     pictures.mkdir()
     first_test = round(count * (1 - TEST_SHARE))
@@ -109,31 +111,32 @@ def paint_store(folder, count):
         Image.fromarray(work.pixels).save(pictures / path, quality=90)
         split = "test" if number >= first_test else "val" if number % 5 == 4 else "train"
         rows.append(dict(id=str(number), label=work.artist, split=split, path=path))
-    (folder / "toy_store").mkdir()
-    stores.write(pandas.DataFrame(rows), pictures, folder / "toy_store")
-    return stores.Store(folder / "toy_store")
+    (folder / "stores" / "toy" / "artist").mkdir(parents=True)
+    stores.write(pandas.DataFrame(rows), pictures, folder / "stores" / "toy" / "artist")
+    return Data("toy", "artist", folder / "stores")
 
 
-def hits(store, identity, seed, epochs, folder):
+def hits(run, folder):
     """How many test pictures are right with kept features, and with training end to end."""
-    recipe = replace(RECIPE, epochs=epochs, patience=epochs, seed=seed)
+    store, seed = run.data.open(), run.recipe.seed
     labels = store.labels["test"]
+    end_to_end = replace(run, recipe=replace(run.recipe, layers="all"))
     with _quiet():
-        model = scenarios.build(identity, recipe, store)
-        kept = scenarios.off_the_shelf(model, store, recipe, folder / f"kept-{seed}", "kept")
-        model = scenarios.build(identity, recipe, store)
+        kept = train.train(train.build(run, store), run, store, folder / f"kept-{seed}")
+        model = train.build(end_to_end, store)
         for layer in model.layers:
             layer.trainable = layer.name == "head"
-        whole = scenarios.fine_tuning(model, store, recipe, folder / f"whole-{seed}")
+        whole = train.train(model, end_to_end, store, folder / f"whole-{seed}")
     return tuple(int((ran.scores.argmax(axis=1) == labels).sum()) for ran in (kept, whole))
 
 
-def accuracy(store, identity, seeds, epochs, folder):
+def accuracy(run, seeds, folder):
     """One Compared: percentage points between the two test accuracies, the most of all seeds."""
-    count = len(store.labels["test"])
+    count = len(run.data.open().labels["test"])
     apart = []
     for seed in range(seeds):
-        kept, whole = hits(store, identity, seed, epochs, folder)
+        seeded = replace(run, recipe=replace(run.recipe, seed=seed))
+        kept, whole = hits(seeded, folder)
         print(f"seed {seed}: {kept} of {count} right, end to end {whole}", flush=True)
         apart.append(100 * abs(kept - whole) / count)
     claim = "test accuracy of off the shelf and of training end to end apart"
@@ -167,11 +170,16 @@ def main(argv=None):
         print("1500 pixels:", photographs.kilobytes(folder / "files"), flush=True)
         tenth = arguments.pictures // 10  # 80/10/10: Sabatelli et al. 2018, section 2.3
         counts = {"train": arguments.pictures - 2 * tenth, "val": tenth, "test": tenth}
-        store = photographs.write_store(folder / "store", folder / "files", files, counts)
-        epochs, rounds = arguments.epochs, arguments.rounds
-        found = times(store, arguments.ANN, arguments.size, epochs, rounds, folder)
-        toy = paint_store(folder, arguments.toy_pictures)
-        found.append(accuracy(toy, TOY, arguments.seeds, epochs, folder))
+        place = folder / "photographs" / "copies"
+        place.parent.mkdir()
+        photographs.write_store(place, folder / "files", files, counts)
+        recipe = replace(RECIPE, epochs=arguments.epochs, patience=arguments.epochs)
+        copies = Data(place.parent.name, place.name, folder)
+        run = Run(copies, zoo.parse(arguments.ANN), recipe, arguments.size)
+        found = times(run, arguments.rounds, folder)
+        toy = paint_data(folder, arguments.toy_pictures)
+        tuned = Run(toy, zoo.parse(TOY), recipe, pretrain.SIZE)
+        found.append(accuracy(tuned, arguments.seeds, folder))
     return compare.report(found, arguments.check)
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -46,6 +47,8 @@ def start_keras(say=print):
             backend.keep_pipeline_on_cpu()
         device = backend.device_name()
         warning = backend.device_warning()
+    # what it says of compiling for several networks in one process is no fault
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for line in filter(None, (f"device: {device}", warning)) if say else ():
         say(line)
 

@@ -16,7 +16,7 @@ COMMANDS = {
     "visualization/render.py",
     "visualization/sheet.py",
 }
-PLOTTING = {"transfer/tables.py", "visualization/figures.py"}
+PLOTTING = {"transfer/plots.py", "visualization/figures.py"}
 
 
 def imported(path):

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from transfer.tables import COLOURS
+from transfer.plots import COLOURS
 
 MOST_TILE = 160  # pixels; the images themselves lie beside the sheet
 MOST_SHEET = 4000  # pixels across

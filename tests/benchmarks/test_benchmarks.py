@@ -2,6 +2,7 @@
 
 import math
 import subprocess
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 
 from benchmarks import compare, fine_tuning, off_the_shelf, photographs, pipeline
 from benchmarks.compare import Compared
+from models import zoo
+from transfer.dataset import Data
 from transfer.recipe import Recipe
+from transfer.run import Run
 
 ANN, SIZE = "MobileNet(alpha=0.25)", 32
 
@@ -20,7 +24,15 @@ def small(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     names = photographs.write_files(folder / "files", 3, 96, (72, 96))
     counts = {"train": 6, "val": 2, "test": 2}
-    return photographs.write_store(folder / "store", folder / "files", names, counts)
+    (folder / "photographs").mkdir()
+    place = folder / "photographs" / "copies"
+    return photographs.write_store(place, folder / "files", names, counts)
+
+
+def run(small, recipe):
+    """A Run of the store `small` from random weights."""
+    data = Data("photographs", "copies", small.folder.parents[1])
+    return Run(data, zoo.parse(ANN), recipe, SIZE)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +194,7 @@ def test_the_step_clock_leaves_the_first_step_out(monkeypatch):
 @pytest.mark.slow  # traces a training step for each side
 def test_fine_tuning_speed(small):
     recipe = Recipe(batch_size=2)
-    model = fine_tuning.compiled(ANN, SIZE, recipe, small)
+    model = fine_tuning.compiled(run(small, recipe), small)
     before = model.get_layer("conv1").get_weights()[0]
     found = fine_tuning.speed(model, small, recipe, steps=3, rounds=2)
     assert found.bound == 0.95 and len(found.values) == 2 and min(found.values) > 0
@@ -191,29 +203,34 @@ def test_fine_tuning_speed(small):
 
 @pytest.mark.slow  # traces three networks a round
 def test_off_the_shelf_times(small, tmp_path):
-    bounded, told = off_the_shelf.times(small, ANN, SIZE, 2, 1, tmp_path)
+    recipe = replace(off_the_shelf.RECIPE, epochs=2, patience=2)
+    bounded, told = off_the_shelf.times(run(small, recipe), 1, tmp_path)
     assert (bounded.bound, bounded.at_least, told.bound) == (1.3, False, None)
     assert min(bounded.values + told.values) > 0
-    assert len(list((small.folder / "features").glob("*/test.npy"))) == 2  # computed anew each time
+    made = list((small.folder / "features").glob("*/*/test.npy"))
+    assert len(made) == 2  # computed anew each time
 
 
 @pytest.mark.slow  # trains end to end
 def test_both_ways_to_train_a_head_agree(tmp_path):
-    store = off_the_shelf.paint_store(tmp_path, 20)
-    assert {split: len(part) for split, part in store.labels.items()} == {
+    data = off_the_shelf.paint_data(tmp_path, 20)
+    assert {split: len(part) for split, part in data.open().labels.items()} == {
         "train": 8,
         "val": 2,
         "test": 10,
     }
-    found = off_the_shelf.accuracy(store, {**off_the_shelf.TOY, "input_size": SIZE}, 1, 2, tmp_path)
+    recipe = replace(off_the_shelf.RECIPE, epochs=2, patience=2)
+    tuned = Run(data, zoo.parse(off_the_shelf.TOY), recipe, SIZE)
+    found = off_the_shelf.accuracy(tuned, 1, tmp_path)
     assert found.bound == 0.5 and found.passed()
 
 
 def test_the_worst_seed_decides(monkeypatch):
     pairs = {0: (120, 120), 1: (119, 121), 2: (120, 119)}
-    monkeypatch.setattr(off_the_shelf, "hits", lambda s, i, seed, e, f: pairs[seed])
-    store = SimpleNamespace(labels={"test": range(200)})
-    found = off_the_shelf.accuracy(store, {}, 3, 20, None)
+    monkeypatch.setattr(off_the_shelf, "hits", lambda run, folder: pairs[run.recipe.seed])
+    monkeypatch.setattr(Data, "open", lambda _: SimpleNamespace(labels={"test": range(200)}))
+    data = Data("toy", "artist", "nowhere")
+    found = off_the_shelf.accuracy(Run(data, zoo.parse(ANN), off_the_shelf.RECIPE), 3, None)
     assert found.values == (0.0, 1.0, 0.5) and not found.passed()
 
 
