@@ -78,7 +78,7 @@ class Data:
 
         A made one is named by a digest of the CSV, the pictures and the settings, so a changed CSV
         never meets a stale split; whoever asks for the same digest shares it. It holds split.csv,
-        report.csv, manifest.json and the six HDF5 files.
+        report.csv, manifest.json and the six HDF5 files. Only making it imports TensorFlow.
 
         Returns:
             transfer.store.Store.
