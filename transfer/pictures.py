@@ -269,29 +269,6 @@ def proportion(file):
         return image.width / image.height
 
 
-def read_batches(files, size, batch_size, say=print):
-    """Read pictures in batches; see read_all.
-
-    Yields:
-        (list of Path, float32 array (n, size, size, 3), RGB in [0, 255]), n at most batch_size.
-
-    Raises:
-        InputError: none of the pictures can be read.
-    """
-    names, arrays, count = [], [], 0
-    for name, array in read_all(files, size, say):
-        names.append(name)
-        arrays.append(array)
-        count += 1
-        if len(names) == batch_size:
-            yield names, np.stack(arrays)
-            names, arrays = [], []
-    if names:
-        yield names, np.stack(arrays)
-    if not count:
-        raise InputError(f"none of {len(files)} pictures can be read, the first is {files[0]}")
-
-
 @contextlib.contextmanager
 def _reasons():
     """Turn whatever Pillow raises on a bad file into an InputError holding a short reason."""
