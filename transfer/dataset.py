@@ -57,11 +57,6 @@ class Data:
             raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
 
     @property
-    def identity(self):
-        """What a run's identity says of its data before they are there; the rest is in Store."""
-        return {"dataset": self.dataset_name, "challenge": self.challenge}
-
-    @property
     def settings(self):
         """Everything but the files that decides the data set's content, for digest and manifest."""
         return {
@@ -78,7 +73,7 @@ class Data:
 
         A made one is named by a digest of the CSV, the pictures and the settings, so a changed CSV
         never meets a stale split; whoever asks for the same digest shares it. It holds split.csv,
-        report.csv, manifest.json and the six HDF5 files.
+        report.csv, manifest.json and the six HDF5 files. Only making it imports TensorFlow.
 
         Returns:
             transfer.store.Store.

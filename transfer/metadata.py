@@ -143,6 +143,8 @@ def join(rows, folder, report=None, left_out=()):
     Raises:
         InputError: no row has a readable picture; two rows of one picture disagree.
     """
+    import pandas
+
     names, unnameable = _nameable(pictures.find_pictures(folder))
     ways = _ways(names)
     rows = rows.sort_values("id", kind="stable", ignore_index=True)
@@ -154,20 +156,21 @@ def join(rows, folder, report=None, left_out=()):
         )
     candidates = _inspected(candidates, folder, report)
     missing = rows[~rows["id"].isin(candidates["id"])]
-    found, remarks = _one_per_row(candidates)
+    joined, remarks = _one_per_row(candidates)
     findings = gather(unnameable, findings_of("row without picture", id=missing["id"]), remarks)
-    if found.empty:
+    if joined.empty:
         problems = candidates.sort_values("path")["problem"]
         problem = next(filter(None, problems), summary(findings))
         raise InputError(f"no row has one readable picture in {folder}; the first: {problem}")
-    _refuse_contradictions(found, "path", folder)
-    again = found[found.duplicated("path")]
+    _refuse_contradictions(joined, "path", folder)
+    again = joined[joined.duplicated("path")]
     doubled = findings_of("duplicate id", id=again["id"], detail=again["label"])
-    found = found.drop_duplicates("path", ignore_index=True)
-    expected = {*candidates["path"], *_candidates(_id_table(left_out), ways)["path"]}
+    joined = joined.drop_duplicates("path", ignore_index=True)
+    left_out = pandas.DataFrame({"id": list(left_out)}, dtype=object)
+    expected = {*candidates["path"], *_candidates(left_out, ways)["path"]}
     unasked = [name for name in names if name not in expected]
     unasked = findings_of("picture without row", picture=unasked)
-    return found, gather(findings, doubled, _copies(found), unasked)
+    return joined, gather(findings, doubled, _copies(joined), unasked)
 
 
 def findings_of(kind, id="", picture="", detail=""):
@@ -304,12 +307,6 @@ def _ways(names):
     return pandas.DataFrame(list(ways), columns=["key", "path"], dtype=object)
 
 
-def _id_table(ids):
-    import pandas
-
-    return pandas.DataFrame({"id": list(ids)}, dtype=object)
-
-
 def _candidates(rows, ways):
     """Rows with the path of every picture that their id may mean, sorted by id and path.
 
@@ -324,11 +321,13 @@ def _candidates(rows, ways):
 
 def _inspected(candidates, folder, report):
     """Candidates with the sha256 of their files, and what is wrong with them or ""."""
+    import pandas
+
     paths = sorted(set(candidates["path"]))
-    inspected = dict(zip(paths, pictures.inspect_all(folder, paths, report), strict=True))
-    sha256 = [inspected[path].sha256 for path in candidates["path"]]
-    problem = [inspected[path].problem or "" for path in candidates["path"]]
-    return candidates.assign(sha256=sha256, problem=problem).astype(object)
+    inspections = pictures.inspect_all(folder, paths, report)
+    columns = pictures.Inspection._fields
+    inspections = pandas.DataFrame(inspections, index=paths, columns=columns, dtype=object)
+    return candidates.join(inspections.fillna({"problem": ""}), on="path")
 
 
 def _one_per_row(candidates):
@@ -368,11 +367,11 @@ def _refuse_contradictions(rows, key, where):
     )
 
 
-def _copies(found):
+def _copies(joined):
     """A finding for every picture whose bytes an earlier picture has."""
-    twins = found.groupby("sha256")[["path", "label"]].transform("first")
-    where = found["path"] != twins["path"]
-    copies, twins = found[where], twins[where]
+    twins = joined.groupby("sha256")[["path", "label"]].transform("first")
+    where = joined["path"] != twins["path"]
+    copies, twins = joined[where], twins[where]
     details = [
         f"same bytes as {path}" + ("" if label == own else f", which is {label}")
         for path, label, own in zip(twins["path"], twins["label"], copies["label"], strict=True)

@@ -239,7 +239,8 @@ def read(path, size):
 
     try:
         with tf.device("CPU"):
-            return decode(encoded(path), size).numpy()
+            # the mean over an area of white comes out as 255.00002
+            return np.clip(decode(encoded(path), size).numpy(), 0, 255)
     except (OSError, tf.errors.InvalidArgumentError) as error:
         raise InputError(f"picture {path}: {error}") from error
 
@@ -257,8 +258,7 @@ def read_all(files, size, say=print):
     """
     for file in files:
         try:
-            # the mean over an area of white comes out as 255.00002
-            yield file, np.clip(read(file, size), 0, 255)
+            yield file, read(file, size)
         except InputError as error:
             say(f"left out: {error}")
 
@@ -267,29 +267,6 @@ def proportion(file):
     """Width over height of a readable picture, as it stands upright."""
     with Image.open(io.BytesIO(encoded(file))) as image:
         return image.width / image.height
-
-
-def read_batches(files, size, batch_size, say=print):
-    """Read pictures in batches; see read_all.
-
-    Yields:
-        (list of Path, float32 array (n, size, size, 3), RGB in [0, 255]), n at most batch_size.
-
-    Raises:
-        InputError: none of the pictures can be read.
-    """
-    names, arrays, count = [], [], 0
-    for name, array in read_all(files, size, say):
-        names.append(name)
-        arrays.append(array)
-        count += 1
-        if len(names) == batch_size:
-            yield names, np.stack(arrays)
-            names, arrays = [], []
-    if names:
-        yield names, np.stack(arrays)
-    if not count:
-        raise InputError(f"none of {len(files)} pictures can be read, the first is {files[0]}")
 
 
 @contextlib.contextmanager

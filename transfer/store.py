@@ -14,7 +14,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from models import backend
 from models.errors import InputError
 from transfer import pictures, result_folder
 
@@ -228,6 +227,8 @@ class Store:
 
     def _epoch(self, order, split, size, batch_size):
         import tensorflow as tf
+
+        from models import backend
 
         images = h5py.File(file_path(self.folder, split, "images"), "r")[f"X_{SPLITS[split][1]}"]
         labels = self.labels[split]

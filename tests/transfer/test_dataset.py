@@ -102,12 +102,21 @@ def test_what_cannot_be_is_an_error_at_once(data, wrong, message):
         replace(data, **wrong)
 
 
-def test_the_checks_import_neither_tensorflow_nor_pandas():
-    code = "import sys; from transfer.dataset import Data; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert not {"tensorflow", "keras", "pandas", "h5py", "sklearn"} & set(done.stdout.split())
+def imported_by(code, *arguments):
+    code = f"import sys; from transfer.dataset import Data; {code}; print(*sys.modules)"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_quick_answers_import_nothing_slow(data):
+    """Checks without pandas; a data set that is there without TensorFlow."""
+    check = "Data('a', 'b', 'c')"
+    assert not {"tensorflow", "keras", "pandas", "h5py", "sklearn"} & imported_by(check)
+    data.open()
+    names = data.dataset_name, data.datasets_path, data.metadata_path, data.jpg_images_path
+    find = "n, *paths = sys.argv[1:]; assert Data(n, 'artist', *paths).open().classes"
+    assert not {"tensorflow", "keras"} & imported_by(find, *names)
 
 
 def test_the_key_changes_with_data_and_settings_and_with_nothing_else(write_file, tmp_path):
