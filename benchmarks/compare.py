@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from models.command import start_keras
-from transfer import folders
+from transfer.result_folder import versions
 
 QUICK = "quick: "  # before every line of a smoke run, whose numbers say nothing
 
@@ -169,4 +169,4 @@ def positive(text):
 def _print_setting():
     """Print what the numbers depend on."""
     start_keras(say)
-    say("versions: " + ", ".join(f"{k} {v}" for k, v in folders.versions().items()))
+    say("versions: " + ", ".join(f"{k} {v}" for k, v in versions().items()))

@@ -11,9 +11,9 @@ Time: features of train, val and test pictures computed and kept, then 20 epochs
 Every side starts anew each round (its network traced, its data set opened), as a run does.
 
 Accuracy: the head trained on kept features against the head trained end to end through the frozen
-network (the same recipe with `layers` = `all`, every other layer not trainable), with the same seed, order
-and optimizer, on toy paintings with the shipped weights. Bound: test accuracies at most half a
-point apart, in the worst seed.
+network (a recipe for all layers, every other one then frozen), with the same seed, order and
+optimizer, on toy paintings with the shipped weights. Bound: test accuracies at most half a point
+apart, in the worst seed.
 
     python -m benchmarks.off_the_shelf [--ANN MobileNet] [--size 224] [--rounds 3]
         [--check | --quick]

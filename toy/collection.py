@@ -7,7 +7,6 @@ The CSV has the columns of the Rijksmuseum file of Sabatelli et al. (2018), faul
 
 import csv
 import io
-import json
 from pathlib import Path
 
 from PIL import Image
@@ -15,7 +14,7 @@ from PIL import Image
 from models.errors import InputError
 from toy.artists import ARTISTS, MATERIALS
 from toy.paintings import paint
-from transfer import folders
+from transfer.result_folder import result_folder, write_bytes
 
 VERSION = 2  # raised whenever the same seed makes other files
 COLUMNS = ("", "ImageId", "dc_creator", "dc_materiaal", "dc_type", "school", "art_transfer_toy")
@@ -45,31 +44,15 @@ def write_metadata(path, rows):
         writer.writerows(rows)
 
 
-def _is_painted(folder, recipe):
-    """Tell whether the folder holds this recipe already; refuse anything else that is there."""
-    if not folder.exists():
-        return False
-    try:
-        there = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(
-            f"{folder} exists and is not a toy collection: name a new folder"
-        ) from None
-    if there != recipe:
-        raise InputError(f"{folder} holds another toy collection, {there}: wanted {recipe}")
-    return True
-
-
-def _paint_into(folder, recipe):
+def _paint_into(folder, count, seed):
     (folder / "jpg").mkdir()
     rows = []
-    for index in range(recipe["count"]):
-        work = paint(index, recipe["seed"])
+    for index in range(count):
+        work = paint(index, seed)
         picture = Image.fromarray(work.pixels)
         picture.save(folder / "jpg" / f"{name_picture(index)}.jpg", quality=QUALITY)
         rows.append(make_row(index, work))
     write_metadata(folder / "metadata.csv", rows)
-    (folder / "manifest.json").write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
 
 
 def paint_collection(folder, count=720, seed=0):
@@ -86,17 +69,15 @@ def paint_collection(folder, count=720, seed=0):
     Raises:
         InputError: another count or seed than these; a folder that holds something else.
     """
-    folder = Path(folder)
     if not 1 <= count <= MAXIMUM:
         raise InputError(f"count {count}: a toy collection has 1 to {MAXIMUM} pictures")
     if seed < 0:
         raise InputError(f"seed {seed}: a seed is 0 or more")
-    recipe = {"collection": "toy", "version": VERSION, "seed": seed, "count": count}
-    with folders.locked(folder):
-        if _is_painted(folder, recipe):
+    identity = {"collection": "toy", "version": VERSION, "seed": seed, "count": count}
+    with result_folder(folder, identity) as result:
+        if result.finished:
             return False
-        with folders.whole(folder) as part:
-            _paint_into(part, recipe)
+        _paint_into(result.path, count, seed)
     return True
 
 
@@ -141,4 +122,4 @@ def save_picture(picture, path):
         raise InputError(f"{path}: the name of a picture must end in .png or the like")
     encoded = io.BytesIO()
     picture.save(encoded, kind)
-    folders.write_bytes(path, encoded.getvalue())
+    write_bytes(path, encoded.getvalue())

@@ -12,7 +12,7 @@ import numpy as np
 
 from models.errors import InputError
 from toy.nature import CLASSES, SIZE, render_pictures
-from transfer import folders
+from transfer.result_folder import write_bytes
 
 ALPHA = 0.25  # the narrowest MobileNet of keras.applications: 0.2 million weights, under 1 MB
 WEIGHTS = Path(__file__).with_name("mobilenet_0.25_64_nature.weights.h5")
@@ -101,4 +101,4 @@ def save_trunk(body, path):
     with tempfile.TemporaryDirectory() as folder:
         part = Path(folder) / path.name
         body.save_weights(part)
-        folders.write_bytes(path, part.read_bytes())
+        write_bytes(path, part.read_bytes())
