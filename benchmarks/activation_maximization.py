@@ -20,13 +20,15 @@ PyPI into environments of their own, kept for the next run, and skipped with a l
 where that fails. On TensorFlow they borrow the running one. lucent needs PyTorch (some 3 GB): only
 with --with_torch.
 
-    python -m benchmarks.activation_maximization [--rounds 5] [--no_peers] [--with_torch] [--check]
+    python -m benchmarks.activation_maximization [--rounds 5] [--no_peers] [--with_torch]
+        [--check | --quick]
 """
 
 import contextlib
 import os
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -35,7 +37,7 @@ import numpy as np
 import models
 from benchmarks import channel_by_channel, compare
 from benchmarks.bare_network import bare
-from benchmarks.compare import Compared
+from benchmarks.compare import Compared, option
 from benchmarks.peer_process import Driver, Peer, install
 from benchmarks.peers.serving import LAYER, NETWORK
 from models import backend
@@ -63,6 +65,35 @@ PEERS = (
     Peer("lucent", ("torch-lucent==0.1.8", "torch", "torchvision", "setuptools"), 10, whole=True),
 )
 FULL_SIZE, FULL_STEPS = 224, 2048  # Gonthier et al. 2020
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured: ours at one size and batch, the peers, the time of many channels."""
+
+    size: int = option(128, "pixels")
+    batch: int = option(8, "images of ours at a time")
+    steps: int = option(256, "of ours a round, 16 of them with redirected ReLUs")
+    peer_steps: int = option(32, "image-steps of each peer a round")
+    scaling_channels: int = option(channel_by_channel.MANY, "a multiple of 8")
+    scaling_steps: int = option(32, "for the time of so many channels")
+    scaling_rounds: int = option(3, "of that")
+    rounds: int = option(5, "of each side")
+    peers: str = option(str(Path(tempfile.gettempdir()) / "art-peers"), "environments")
+    no_peers: bool = option(False, "only the bare network")
+    with_torch: bool = option(False, "install PyTorch for lucent")
+
+
+QUICK = {
+    "size": 64,
+    "batch": 2,
+    "steps": 2,
+    "scaling_channels": 16,
+    "scaling_steps": 1,
+    "scaling_rounds": 1,
+    "rounds": 1,
+    "no_peers": True,  # installing them takes minutes
+}
 
 
 def has_bfloat16():
@@ -105,7 +136,7 @@ def own_sides(model, size, batch, steps):
     sides = {}
     for dtype in BOUNDS:
         if dtype == "bfloat16" and not has_bfloat16():
-            print("bfloat16: not measured, this processor has no instructions for it", flush=True)
+            compare.say("bfloat16: not measured, this processor has no instructions for it")
             continue
         network = cut(model, [LAYER], (size, size), dtype)
         sides[f"ours {dtype}"] = speed(ours(model, size, batch, steps, dtype), batch, steps)
@@ -125,15 +156,16 @@ def peer_sides(peer, folder, size, steps, running):
         python = install(peer, folder)
         for batch in peer.batches:
             command = [str(python), "-m", f"benchmarks.peers.{peer.name}", str(size), str(batch)]
+            compare.say(f"{peer.name} x {batch}: starting, its first step compiles")
             driver = Driver(command, folder / f"{peer.name}_{batch}.log")
             running.callback(driver.close)
-            print(f"{peer.name} x {batch}: ready", flush=True)
+            compare.say(f"{peer.name} x {batch}: ready")
             count = max(1, steps // batch)
             sides[f"{peer.name} x {batch}"] = lambda driver=driver, count=count, batch=batch: (
                 batch * count / driver.seconds(count)
             )
     except OSError as error:  # also ChildProcessError
-        print(f"{peer.name}: skipped, {error}", flush=True)
+        compare.say(f"{peer.name}: skipped, {error}")
         return {}
     return sides
 
@@ -181,62 +213,55 @@ def print_hours(model, batch, steps, measured, size):
         channels = all_channels(model)
         hours = channels * FULL_STEPS / rate / 3600
         device = backend.device_name()
-        print(
+        compare.say(
             f"{device}, {dtype}, {FULL_SIZE} pixels, batch {batch}, {how}: {rate:.0f} "
             f"image-steps/s to {LAYER}; at that rate all {channels} channels of {NETWORK}'s "
-            f"convolutions at {FULL_STEPS} steps take {hours:.2f} hours",
-            flush=True,
+            f"convolutions at {FULL_STEPS} steps take {hours:.2f} hours"
         )
 
 
-def parsed(argv):
-    """Read the flags."""
-    parser = compare.flags(__doc__, rounds=5)
-    for name, default, what in (
-        ("--size", 128, "pixels"),
-        ("--batch", 8, "images of ours at a time"),
-        ("--steps", 256, "steps of ours a round, 16 of them with redirected ReLUs"),
-        ("--peer_steps", 32, "image-steps of each peer a round"),
-        ("--scaling_steps", 32, "steps for the time of 200 channels"),
-        ("--scaling_rounds", 3, "of that"),
-    ):
-        text = f"{what}; default {default}"
-        parser.add_argument(name, type=compare.positive, default=default, help=text)
-    kept = Path(tempfile.gettempdir()) / "art-peers"
-    parser.add_argument("--peers", type=Path, default=kept, help=f"environments; default {kept}")
-    parser.add_argument("--no_peers", action="store_true", help="only the bare network")
-    parser.add_argument("--with_torch", action="store_true", help="install PyTorch for lucent")
-    return parser.parse_args(argv)
+def wanted_peers(settings):
+    """Yield the peers to run, saying which are left out."""
+    for peer in () if settings.no_peers else PEERS:
+        if peer.whole and not settings.with_torch:
+            compare.say(f"{peer.name}: skipped, give --with_torch to install PyTorch")
+        else:
+            yield peer
+
+
+def measure(settings):
+    """Measure ours, bare network and peers by turns, then many channels: yields Compared."""
+    size, batch, steps = settings.size, settings.batch, settings.steps
+    model = models.load(NETWORK, size).model
+    sides, ran = own_sides(model, size, batch, steps), []
+    with contextlib.ExitStack() as running:
+        for peer in wanted_peers(settings):
+            folder = Path(settings.peers)
+            folder.mkdir(parents=True, exist_ok=True)
+            of_peer = peer_sides(peer, folder, size, settings.peer_steps, running)
+            ran += [peer] if of_peer else []
+            sides |= of_peer
+        rates = compare.by_turns(sides, settings.rounds)
+    for name, measured in rates.items():
+        compare.say(f"{name}: {np.median(measured):.1f} image-steps/s")
+    yield from speed_claims(rates, ran, batch)
+    own = {name[5:]: np.median(values) for name, values in rates.items() if name[:5] == "ours "}
+    print_hours(model, batch, steps, own, size)
+    yield from channel_by_channel.claims(
+        model,
+        LAYER,
+        settings.scaling_steps,
+        size,
+        settings.scaling_rounds,
+        settings.scaling_channels,
+    )
 
 
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
-    arguments = parsed(argv)
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # the peers use the same GPU
-    size, batch, steps = arguments.size, arguments.batch, arguments.steps
-    compare.print_setting()
-    model = models.load(NETWORK, size).model
-    sides, ran = own_sides(model, size, batch, steps), []
-    with contextlib.ExitStack() as running:
-        for peer in () if arguments.no_peers else PEERS:
-            if peer.whole and not arguments.with_torch:
-                print(f"{peer.name}: skipped, give --with_torch to install PyTorch", flush=True)
-                continue
-            arguments.peers.mkdir(parents=True, exist_ok=True)
-            of_peer = peer_sides(peer, arguments.peers, size, arguments.peer_steps, running)
-            ran += [peer] if of_peer else []
-            sides |= of_peer
-        found = compare.by_turns(sides, arguments.rounds)
-    for name, rates in found.items():
-        print(f"{name}: {np.median(rates):.1f} image-steps/s", flush=True)
-    claims = list(speed_claims(found, ran, batch))
-    own = {name[5:]: np.median(rates) for name, rates in found.items() if name[:5] == "ours "}
-    print_hours(model, batch, steps, own, size)
-    claims += channel_by_channel.claims(
-        model, LAYER, arguments.scaling_steps, size, arguments.scaling_rounds
-    )
-    return compare.report(claims, arguments.check)
+    return compare.run_benchmark(measure, Settings, QUICK, __doc__, argv)
 
 
 if __name__ == "__main__":

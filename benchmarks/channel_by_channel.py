@@ -5,12 +5,12 @@ import time
 
 import psutil
 
-from benchmarks.compare import Compared
+from benchmarks.compare import Compared, say
 from visualization.optvis import transform
 from visualization.optvis.render import render_channels
 
 MANY, FEW = 200, 8  # channels
-TIMES = MANY // FEW
+SAID = 5  # batches between two lines that say how far it is
 
 
 def after_first(model, layer, channels, steps, size, batch):
@@ -38,31 +38,33 @@ def after_first(model, layer, channels, steps, size, batch):
     process, before = psutil.Process(), len(traces)
     start = peak = process.memory_info().rss
     started = time.monotonic()
-    for _ in rendered:
+    for number, _ in enumerate(rendered, 1):
         peak = max(peak, process.memory_info().rss)
+        if number % (SAID * batch) == 0:
+            say(f"{number} of {channels} channels, {time.monotonic() - started:.1f} s")
     return time.monotonic() - started, (peak - start) / 1e6, len(traces) - before
 
 
-def claims(model, layer, steps, size, rounds):
-    """Three Compared: time and memory of MANY channels against FEW, traces after the first batch.
+def claims(model, layer, steps, size, rounds, many=MANY):
+    """Three Compared: time and memory of many channels against FEW, traces after the first batch.
 
     In batches of FEW, each by a compiled step of its own. Few are measured before and after many,
     and their mean is taken: a machine that slows down or speeds up meanwhile is not the claim.
     """
     apart, grown, traces = [], [], []
-    for _ in range(rounds):
+    times = many // FEW
+    for number in range(1, rounds + 1):
+        say(f"round {number} of {rounds}: {FEW} channels, {many}, {FEW} again; each compiles first")
         before, _, _ = after_first(model, layer, FEW, steps, size, FEW)
-        many, more, again = after_first(model, layer, MANY, steps, size, FEW)
+        taken, more, again = after_first(model, layer, many, steps, size, FEW)
         after, _, _ = after_first(model, layer, FEW, steps, size, FEW)
         few = (before + after) / 2
-        print(
-            f"{FEW} channels: {few:.2f} s, {MANY}: {many:.2f} s, {many / few:.2f} times", flush=True
-        )
-        apart.append(100 * abs(many / few / TIMES - 1))
+        say(f"{FEW} channels: {few:.2f} s, {many}: {taken:.2f} s, {taken / few:.2f} times")
+        apart.append(100 * abs(taken / few / times - 1))
         grown.append(more)
         traces.append(again)
     return [
-        Compared(f"{MANY} channels, apart from {TIMES} times {FEW}", tuple(apart), 10, False, " %"),
-        Compared(f"memory grown over {MANY} channels", tuple(grown), 200, False, " MB"),
+        Compared(f"{many} channels, apart from {times} times {FEW}", tuple(apart), 10, False, " %"),
+        Compared(f"memory grown over {many} channels", tuple(grown), 200, False, " MB"),
         Compared("traces of the step after a layer's first batch", tuple(traces), 0, False),
     ]

@@ -1,13 +1,20 @@
-"""Two or more ways of doing one thing, run by turns, and their ratios against a bound."""
+"""Two or more ways of doing one thing, run by turns, their ratios against a bound; the command.
+
+A benchmark is a frozen dataclass of what it is asked for, and a function that measures: from these
+`run_benchmark` makes the command, with its flags, `--quick`, `--check` and its lines.
+"""
 
 import argparse
+import dataclasses
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from models import backend
+from models.command import start_keras
 from transfer.result_folder import versions
+
+QUICK = "quick: "  # before every line of a smoke run, whose numbers say nothing
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,11 @@ class Compared:
         return f"{text}, bound {'>=' if self.at_least else '<='} {self.bound:g}{self.unit}"
 
 
+def say(text):
+    """Print at once what is being done, or what was measured."""
+    print(text, flush=True)
+
+
 def timed(call):
     """Turn call() into a side of `by_turns`: the seconds that it takes."""
 
@@ -55,20 +67,22 @@ def by_turns(sides, rounds, warm_up=True):
 
     Args:
         sides: dict name -> callable that returns the number it measured.
-        rounds: how often each is run.
+        rounds: how often each is run; what it gave is printed each time.
         warm_up: run each once before, unmeasured (files into the page cache, graphs traced).
 
     Returns:
         dict name -> list of `rounds` numbers.
     """
     if warm_up:
-        for measure in sides.values():
-            measure()
-    found = {name: [] for name in sides}
-    for _ in range(rounds):
         for name, measure in sides.items():
-            found[name].append(measure())
-    return found
+            say(f"warming up: {name}")
+            measure()
+    measured = {name: [] for name in sides}
+    for number in range(1, rounds + 1):
+        for name, measure in sides.items():
+            measured[name].append(measure())
+            say(f"round {number} of {rounds}, {name}: {measured[name][-1]:.4g}")
+    return measured
 
 
 def ratios(numerators, denominators):
@@ -76,14 +90,72 @@ def ratios(numerators, denominators):
     return tuple(a / b for a, b in zip(numerators, denominators, strict=True))
 
 
-def flags(description, rounds):
-    """A parser with the flags that every benchmark has; rounds: the default of --rounds."""
+def option(default, help):
+    """Describe a field of a benchmark's settings: its default and what it is."""
+    return field(default=default, metadata={"help": help})
+
+
+def run_benchmark(measure, settings, quick, description, argv=None):
+    """Run a benchmark as a command.
+
+    Args:
+        measure: function (settings) -> iterable of Compared; each is printed as it comes.
+        settings: frozen dataclass. A field without a default is a positional argument, any other
+            a flag: a whole number above 0, text, a switch where the default is False, or several
+            numbers where it is a tuple.
+        quick: dict field -> value in place of the default, for `--quick`.
+        description: of the command.
+        argv: its arguments; None for the process's own.
+
+    Returns:
+        The exit code: 1 where a bound is missed and `--check` was given.
+    """
+    given = vars(_parser(settings, description).parse_args(argv))
+    smoke, check = given.pop("quick"), given.pop("check")
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+    asked = settings(**((quick if smoke else {}) | given))
+    mark = QUICK if smoke else ""
+    _print_setting()
+    if smoke:
+        say("quick: a smoke run; its numbers say nothing")
+    kept = True
+    for compared in measure(asked):
+        say(mark + compared.line())
+        kept = kept and compared.passed()
+    return int(check and not kept)
+
+
+def _parser(settings, description):
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=positive, default=rounds, help=f"default {rounds}")
-    parser.add_argument("--check", action="store_true", help="exit code 1 where a bound is missed")
+    for each in dataclasses.fields(settings):
+        if each.default is dataclasses.MISSING:
+            parser.add_argument(each.name)
+        else:
+            _add_flag(parser, each)
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--check", action="store_true", help="exit code 1 where a bound is missed")
+    ways.add_argument(
+        "--quick", action="store_true", help="a smoke run of seconds: the same lines, small"
+    )
     return parser
+
+
+def _add_flag(parser, each):
+    """Add the flag of a dataclass field; one that is not given leaves no trace."""
+    default, what = each.default, each.metadata.get("help", "")
+    how = {"default": argparse.SUPPRESS, "help": what}
+    if default is False:
+        how["action"] = "store_true"
+    elif isinstance(default, tuple):
+        how |= {"type": positive, "nargs": len(default)}
+    else:
+        how["type"] = positive if isinstance(default, int) else type(default)
+    if default is not False:
+        text = " ".join(map(str, default)) if isinstance(default, tuple) else default
+        how["help"] = f"{what}; default {text}".removeprefix("; ")
+    parser.add_argument(f"--{each.name}", **how)
 
 
 def positive(text):
@@ -94,15 +166,7 @@ def positive(text):
     return number
 
 
-def print_setting():
-    """Print what the numbers depend on; keeps decoding off a GPU that another backend uses."""
-    backend.keep_pipeline_on_cpu()
-    print(f"device: {backend.device_name()}")
-    print("versions:", ", ".join(f"{k} {v}" for k, v in versions().items()), flush=True)
-
-
-def report(found, check):
-    """Print every Compared; returns the exit code: 1 where one is missed and `check` is set."""
-    for compared in found:
-        print(compared.line(), flush=True)
-    return int(check and not all(compared.passed() for compared in found))
+def _print_setting():
+    """Print what the numbers depend on."""
+    start_keras(say)
+    say("versions: " + ", ".join(f"{k} {v}" for k, v in versions().items()))

@@ -1,11 +1,12 @@
 """Fine tuning from HDF5 files against model.fit on arrays already in memory: steps a second.
 
 One compiled network trains by turns on Store.dataset (1500-pixel JPEG photographs, shuffled, as
-transfer.train gives it) and on as many ready-made batches in memory. Both are timed
+transfer.train.train gives it) and on as many ready-made batches in memory. Both are timed
 from the end of the first step to the end of the last: starting the data set, once in a training,
 is left out on both sides. Bound: ours makes at least 0.95 of the steps a second.
 
-    python -m benchmarks.fine_tuning [--ANN ResNet50] [--size 224] [--steps 3] [--check]
+    python -m benchmarks.fine_tuning [--ANN ResNet50] [--size 224] [--steps 3]
+        [--check | --quick]
 
 A step of ResNet50 takes about ten seconds on two CPU cores; on a GPU give --steps 100 or more.
 """
@@ -13,13 +14,14 @@ A step of ResNet50 takes about ten seconds on two CPU cores; on a GPU give --ste
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from benchmarks import compare, photographs
-from benchmarks.compare import Compared
+from benchmarks.compare import Compared, option
 from models import zoo
 from models.command import exit_code
 from models.errors import InputError
@@ -27,6 +29,24 @@ from transfer import train
 from transfer.dataset import Data
 from transfer.recipes import RECIPES
 from transfer.run import Run
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured: a network at so many pixels, `steps` an epoch, from `distinct` files."""
+
+    ANN: str = option("ResNet50", "network")
+    size: int = option(224, "pixels")
+    steps: int = option(3, "in an epoch, at least 2")
+    distinct: int = option(96, "picture files")
+    rounds: int = option(3, "of each side")
+
+    def __post_init__(self):
+        if self.steps < 2:
+            raise InputError(f"steps is {self.steps}; it must be at least 2")
+
+
+QUICK = {"ANN": "MobileNet(alpha=0.25)", "size": 32, "steps": 2, "distinct": 2, "rounds": 1}
 
 
 class StepClock(keras.callbacks.Callback):
@@ -45,7 +65,7 @@ class StepClock(keras.callbacks.Callback):
 
 
 def compiled(run, store):
-    """The network of a transfer.run.Run, ready to train as transfer.train.fit does."""
+    """The network of a run, ready to train as transfer.train.fit does."""
     model = train.build(run, store)
     loss = "sparse_categorical_crossentropy"
     model.compile(train.optimizer(run.recipe), loss, metrics=["accuracy"])
@@ -76,37 +96,32 @@ def speed(model, store, recipe, steps, rounds):
     }
     seconds = compare.by_turns(sides, rounds)
     for name, taken in seconds.items():
-        print(f"{name}: {(steps - 1) / np.median(taken):.3f} steps/s", flush=True)
+        compare.say(f"{name}: {(steps - 1) / np.median(taken):.3f} steps/s")
     claim = f"steps/s of ours over model.fit on arrays in memory, {model.name} at {size}"
     return Compared(claim, compare.ratios(seconds["memory"], seconds["ours"]), 0.95)
+
+
+def measure(settings):
+    """Measure one training: yields its Compared."""
+    recipe = RECIPES["fine_tuning"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = photographs.write_files(folder / "files", settings.distinct)
+        compare.say(f"1500 pixels: {photographs.kilobytes(folder / 'files')}")
+        # whole batches only: a partial one would give the two sides different steps
+        counts = {"train": settings.steps * recipe.batch_size, "val": 1, "test": 1}
+        data = Data("photographs", "class", folder)
+        written = folder / data.dataset_name / data.challenge
+        store = photographs.write_store(written, folder / "files", files, counts)
+        run = Run(data, zoo.parse(settings.ANN), recipe, settings.size)
+        model = compiled(run, store)
+        yield speed(model, store, recipe, settings.steps, settings.rounds)
 
 
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
-    parser = compare.flags(__doc__, rounds=3)
-    parser.add_argument("--ANN", default="ResNet50")
-    parser.add_argument("--size", type=compare.positive, default=224, help="pixels; default 224")
-    parser.add_argument("--steps", type=int, default=3, help="in an epoch, at least 2; default 3")
-    parser.add_argument(
-        "--distinct", type=compare.positive, default=96, help="picture files; default 96"
-    )
-    arguments = parser.parse_args(argv)
-    if arguments.steps < 2:
-        raise InputError(f"--steps is {arguments.steps}; it must be at least 2")
-    compare.print_setting()
-    recipe = RECIPES["fine_tuning"]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        files = photographs.write_files(folder / "files", arguments.distinct)
-        print("1500 pixels:", photographs.kilobytes(folder / "files"), flush=True)
-        # whole batches only: a partial one would give the two sides different steps
-        counts = {"train": arguments.steps * recipe.batch_size, "val": 1, "test": 1}
-        store = photographs.write_store(folder / "store", folder / "files", files, counts)
-        run = Run(Data("store", "copies", folder), zoo.parse(arguments.ANN), recipe, arguments.size)
-        model = compiled(run, store)
-        found = [speed(model, store, recipe, arguments.steps, arguments.rounds)]
-    return compare.report(found, arguments.check)
+    return compare.run_benchmark(measure, Settings, QUICK, __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -6,20 +6,41 @@ must give the same probabilities. They run by turns, as a tf.function and throug
 (which compiles with XLA where Keras thinks it can). Bound: ours makes at least 0.95 of the peer's
 pictures a second.
 
-    python -m benchmarks.googlenet [--size 224] [--batch 32] [--rounds 7] [--check]
+    python -m benchmarks.googlenet [--size 224] [--batch 32] [--rounds 7]
+        [--check | --quick]
 """
 
 import sys
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from benchmarks import compare
-from benchmarks.compare import Compared
+from benchmarks.compare import Compared, option
 from models.command import exit_code
 from models.errors import InputError
 from models.inception_v1 import BVLC_LRN, BVLC_WIDTHS, POOLED_BEFORE, GoogLeNet
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured: a batch of so many pictures of so many pixels."""
+
+    size: int = option(224, "pixels, a multiple of 32")
+    batch: int = option(32, "pictures in a batch")
+    rounds: int = option(7, "of each side")
+
+    def __post_init__(self):
+        if keras.backend.backend() != "tensorflow" or self.size % 32:
+            raise InputError(
+                f"size {self.size} on {keras.backend.backend()}; accepted: a multiple of 32, "
+                "KERAS_BACKEND=tensorflow"
+            )
+
+
+QUICK = {"size": 32, "batch": 2, "rounds": 1}
 
 
 class TensorFlowNormalization(keras.layers.Layer):
@@ -68,33 +89,29 @@ def speeds(ours, peer, pictures, rounds):
             sides[name] = compare.timed(lambda run=run: run(pictures))
         seconds = compare.by_turns(sides, rounds)
         for name, taken in seconds.items():
-            print(f"{way}, {name}: {len(pictures) / np.median(taken):.1f} pictures/s", flush=True)
+            compare.say(f"{way}, {name}: {len(pictures) / np.median(taken):.1f} pictures/s")
         claim = f"pictures/s of ours over bare Keras layers, {way}, {pictures.shape[1]} pixels"
         yield Compared(claim, compare.ratios(seconds["peer"], seconds["ours"]), 0.95)
+
+
+def measure(settings):
+    """Measure both ways: yields a Compared for each."""
+    keras.utils.set_random_seed(0)
+    size = settings.size
+    ours, peer = GoogLeNet(input_shape=(size, size, 3)), bare(size)
+    peer.set_weights(ours.get_weights())  # both are built in one order
+    drawn = np.random.default_rng(0).normal(scale=60, size=(settings.batch, size, size, 3))
+    pictures = drawn.astype(np.float32)
+    few = pictures[:2]
+    compare.say("comparing the probabilities of both networks")
+    np.testing.assert_allclose(ours.predict_on_batch(few), peer.predict_on_batch(few), rtol=1e-3)
+    yield from speeds(ours, peer, pictures, settings.rounds)
 
 
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
-    parser = compare.flags(__doc__, rounds=7)
-    parser.add_argument("--size", type=int, default=224, help="pixels, a multiple of 32")
-    parser.add_argument("--batch", type=int, default=32, help="pictures in a batch; default 32")
-    arguments = parser.parse_args(argv)
-    size = arguments.size
-    if keras.backend.backend() != "tensorflow" or size % 32 or min(size, arguments.batch) < 1:
-        raise InputError(
-            f"--size {size} --batch {arguments.batch} on {keras.backend.backend()}; accepted: a "
-            "multiple of 32, at least 1 picture, KERAS_BACKEND=tensorflow"
-        )
-    compare.print_setting()
-    keras.utils.set_random_seed(0)
-    ours, peer = GoogLeNet(input_shape=(size, size, 3)), bare(size)
-    peer.set_weights(ours.get_weights())  # both are built in one order
-    drawn = np.random.default_rng(0).normal(scale=60, size=(arguments.batch, size, size, 3))
-    pictures = drawn.astype(np.float32)
-    few = pictures[:2]
-    np.testing.assert_allclose(ours.predict_on_batch(few), peer.predict_on_batch(few), rtol=1e-3)
-    return compare.report(speeds(ours, peer, pictures, arguments.rounds), arguments.check)
+    return compare.run_benchmark(measure, Settings, QUICK, __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Off the shelf: what it costs above one forward pass, and whether the shortcut changes anything.
 
 Time: features of train, val and test pictures computed and kept, then 20 epochs of the head
-(transfer.train), by turns with a bare forward pass of the same network. Peers:
+(transfer.train.train of the recipe), by turns with a bare forward pass of the same network. Peers:
 
 * predict_on_batch over the same tf.data pipeline, nothing kept: ours takes at most 1.3 times as
   long;
@@ -11,40 +11,72 @@ Time: features of train, val and test pictures computed and kept, then 20 epochs
 Every side starts anew each round (its network traced, its data set opened), as a run does.
 
 Accuracy: the head trained on kept features against the head trained end to end through the frozen
-network (the same recipe for all layers, every other layer not trainable), with the same seed, order
-and optimizer, on toy paintings with the shipped weights. Bound: test accuracies at most half a
-point apart, in the worst seed.
+network (a recipe for all layers, every other one then frozen), with the same seed, order and
+optimizer, on toy paintings with the shipped weights. Bound: test accuracies at most half a point
+apart, in the worst seed.
 
-    python -m benchmarks.off_the_shelf [--ANN MobileNet] [--size 224] [--rounds 3] [--check]
+    python -m benchmarks.off_the_shelf [--ANN MobileNet] [--size 224] [--rounds 3]
+        [--check | --quick]
 """
 
 import contextlib
 import io
+import subprocess
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas
-from PIL import Image
 
 from benchmarks import compare, photographs
-from benchmarks.compare import Compared
+from benchmarks.compare import Compared, option
 from models import zoo
 from models.command import exit_code
 from models.errors import InputError
-from toy import pretrain
-from toy.paintings import paint
 from transfer import features, train
 from transfer import store as stores
 from transfer.dataset import Data
 from transfer.recipes import RECIPES
 from transfer.run import Run
 
+ROOT = Path(__file__).resolve().parents[1]
 RECIPE = RECIPES["off_the_shelf"]
-TOY = f"MobileNet(alpha={pretrain.ALPHA}):{pretrain.WEIGHTS}"
+WEIGHTS = ROOT / "toy" / "mobilenet_0.25_64_nature.weights.h5"
+TOY = zoo.parse(f"MobileNet(alpha=0.25):{WEIGHTS}")
+TOY_SIZE = 64  # pixels
 TEST_SHARE = 0.5  # of the toy paintings: one test picture of 200 is then half a point
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured: `pictures` for the time, `toy_pictures` for the accuracy."""
+
+    ANN: str = option("MobileNet", "network")
+    size: int = option(224, "pixels")
+    pictures: int = option(600, "in all splits, at least 10")
+    distinct: int = option(60, "files they are copies of")
+    epochs: int = option(20, "of the head")
+    toy_pictures: int = option(400, "half of them for testing")
+    seeds: int = option(2, "for the accuracy")
+    rounds: int = option(3, "of each side")
+
+    def __post_init__(self):
+        if self.pictures < 10:
+            raise InputError(f"pictures is {self.pictures}; it must be at least 10")
+
+
+QUICK = {
+    "ANN": "MobileNet(alpha=0.25)",
+    "size": 32,
+    "pictures": 10,
+    "distinct": 2,
+    "epochs": 1,
+    "toy_pictures": 20,
+    "seeds": 1,
+    "rounds": 1,
+}
 
 
 def forward(model, batches):
@@ -54,26 +86,30 @@ def forward(model, batches):
         network.predict_on_batch(pictures)
 
 
-def times(run, rounds, folder):
+def times(store, data, network, size, epochs, rounds, folder):
     """Two Compared: seconds of off the shelf over a bare pass, from the pipeline and from memory.
 
     Args:
-        run: transfer.run.Run; all of its epochs are run.
+        store: transfer.store.Store of `data`.
+        data: transfer.dataset.Data.
+        network: models.zoo.Spec.
+        size: its input side in pixels.
+        epochs: of the head, all of them run.
         rounds: how often each side runs.
         folder: to write into.
     """
-    store, recipe = run.data.open(), run.recipe
+    run = Run(data, network, replace(RECIPE, epochs=epochs, patience=epochs), size)
     model = train.build(run, store)
 
     def pipeline():
         for split in stores.SPLITS:
-            for pictures, _ in store.dataset(split, run.size, recipe.batch_size):
+            for pictures, _ in store.dataset(split, size, RECIPE.batch_size):
                 yield np.asarray(pictures)  # the JAX backend takes no tensor of TensorFlow
 
     def ours():
         # a folder of its own each time: nothing is found from the round before
         with tempfile.TemporaryDirectory(dir=folder) as own, _quiet():
-            cache = store.folder / "features" / Path(own).name
+            cache = folder / "features" / Path(own).name
             train.train(model, run, store, Path(own) / "epochs", cache=cache)
 
     held = [np.asarray(pictures) for pictures in pipeline()]
@@ -84,8 +120,8 @@ def times(run, rounds, folder):
     }
     seconds = compare.by_turns({k: compare.timed(v) for k, v in sides.items()}, rounds)
     for name, taken in seconds.items():
-        print(f"{name}: {np.median(taken):.2f} s", flush=True)
-    claim = f"seconds of off the shelf, {recipe.epochs} epochs, over one forward pass"
+        compare.say(f"{name}: {np.median(taken):.2f} s")
+    claim = f"seconds of off the shelf, {epochs} epochs, over one forward pass"
     read, held_already = (
         compare.ratios(seconds["ours"], seconds[peer]) for peer in ("pipeline", "memory")
     )
@@ -99,88 +135,80 @@ def _quiet():
     return contextlib.redirect_stdout(io.StringIO())
 
 
-def paint_data(folder, count):
-    """Paint `count` toy paintings and store them as Data labelled by the artist's hand."""
-    pictures = folder / "toy"
-    pictures.mkdir()
+def paint_store(data, count):
+    """Have `count` toy paintings painted and written as the store of `data`, a Data."""
+    compare.say(f"painting {count} toy pictures")
+    painted = data.datasets_path / "paintings"
+    command = [sys.executable, "-m", "toy", "paint", str(painted), "--count", str(count)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    paintings = pandas.read_csv(painted / "metadata.csv", skipinitialspace=True)
     first_test = round(count * (1 - TEST_SHARE))
-    rows = []
-    for number in range(count):
-        work = paint(number, seed=0)
-        path = f"{number}.jpg"
-        Image.fromarray(work.pixels).save(pictures / path, quality=90)
-        split = "test" if number >= first_test else "val" if number % 5 == 4 else "train"
-        rows.append(dict(id=str(number), label=work.artist, split=split, path=path))
-    (folder / "stores" / "toy" / "artist").mkdir(parents=True)
-    stores.write(pandas.DataFrame(rows), pictures, folder / "stores" / "toy" / "artist")
-    return Data("toy", "artist", folder / "stores")
+    rows = pandas.DataFrame(
+        {
+            "id": paintings.ImageId,
+            "label": paintings.dc_creator,
+            "split": ["val" if n % 5 == 4 else "train" for n in range(first_test)]
+            + ["test"] * (count - first_test),
+            "path": paintings.ImageId + ".jpg",
+        }
+    )
+    folder = data.datasets_path / data.dataset_name / data.challenge
+    folder.mkdir(parents=True)
+    stores.write(rows, painted / "jpg", folder)
+    return data.open()
 
 
-def hits(run, folder):
+def hits(store, data, size, seed, epochs, folder):
     """How many test pictures are right with kept features, and with training end to end."""
     store, seed = run.data.open(), run.recipe.seed
     labels = store.labels["test"]
     end_to_end = replace(run, recipe=replace(run.recipe, layers="all"))
     with _quiet():
+        run = Run(data, TOY, recipe, size)
         kept = train.train(train.build(run, store), run, store, folder / f"kept-{seed}")
-        model = train.build(end_to_end, store)
+        run = Run(data, TOY, replace(recipe, layers="all"), size)
+        model = train.build(run, store)
         for layer in model.layers:
             layer.trainable = layer.name == "head"
-        whole = train.train(model, end_to_end, store, folder / f"whole-{seed}")
-    return tuple(int((ran.scores.argmax(axis=1) == labels).sum()) for ran in (kept, whole))
+        whole = train.train(model, run, store, folder / f"whole-{seed}")
+    return tuple(int((made.scores.argmax(axis=1) == labels).sum()) for made in (kept, whole))
 
 
-def accuracy(run, seeds, folder):
+def accuracy(store, data, size, seeds, epochs, folder):
     """One Compared: percentage points between the two test accuracies, the most of all seeds."""
     count = len(run.data.open().labels["test"])
     apart = []
     for seed in range(seeds):
-        seeded = replace(run, recipe=replace(run.recipe, seed=seed))
-        kept, whole = hits(seeded, folder)
-        print(f"seed {seed}: {kept} of {count} right, end to end {whole}", flush=True)
+        compare.say(f"training the head twice, seed {seed}")
+        kept, whole = hits(store, data, size, seed, epochs, folder)
+        compare.say(f"seed {seed}: {kept} of {count} right, end to end {whole}")
         apart.append(100 * abs(kept - whole) / count)
     claim = "test accuracy of off the shelf and of training end to end apart"
     return Compared(claim, tuple(apart), 0.5, at_least=False, unit=" points", summary=max)
 
 
+def measure(settings):
+    """Measure times, then accuracies: yields Compared."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = photographs.write_files(folder / "files", settings.distinct)
+        compare.say(f"1500 pixels: {photographs.kilobytes(folder / 'files')}")
+        tenth = settings.pictures // 10  # 80/10/10: Sabatelli et al. 2018, section 2.3
+        counts = {"train": settings.pictures - 2 * tenth, "val": tenth, "test": tenth}
+        data = Data("photographs", "class", folder)
+        written = folder / data.dataset_name / data.challenge
+        store = photographs.write_store(written, folder / "files", files, counts)
+        network, epochs = zoo.parse(settings.ANN), settings.epochs
+        yield from times(store, data, network, settings.size, epochs, settings.rounds, folder)
+        toy = Data("toy", "artist", folder)
+        store = paint_store(toy, settings.toy_pictures)
+        yield accuracy(store, toy, TOY_SIZE, settings.seeds, epochs, folder)
+
+
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
-    parser = compare.flags(__doc__, rounds=3)
-    parser.add_argument("--ANN", default="MobileNet")
-    parser.add_argument("--size", type=compare.positive, default=224, help="pixels; default 224")
-    parser.add_argument("--pictures", type=int, default=600, help="in all splits; default 600")
-    parser.add_argument(
-        "--distinct", type=compare.positive, default=60, help="files they are copies of"
-    )
-    parser.add_argument(
-        "--epochs", type=compare.positive, default=20, help="of the head; default 20"
-    )
-    parser.add_argument("--toy_pictures", type=int, default=400, help="half of them for testing")
-    parser.add_argument(
-        "--seeds", type=compare.positive, default=2, help="for the accuracy; default 2"
-    )
-    arguments = parser.parse_args(argv)
-    if arguments.pictures < 10:
-        raise InputError(f"--pictures is {arguments.pictures}; it must be at least 10")
-    compare.print_setting()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        files = photographs.write_files(folder / "files", arguments.distinct)
-        print("1500 pixels:", photographs.kilobytes(folder / "files"), flush=True)
-        tenth = arguments.pictures // 10  # 80/10/10: Sabatelli et al. 2018, section 2.3
-        counts = {"train": arguments.pictures - 2 * tenth, "val": tenth, "test": tenth}
-        place = folder / "photographs" / "copies"
-        place.parent.mkdir()
-        photographs.write_store(place, folder / "files", files, counts)
-        recipe = replace(RECIPE, epochs=arguments.epochs, patience=arguments.epochs)
-        copies = Data(place.parent.name, place.name, folder)
-        run = Run(copies, zoo.parse(arguments.ANN), recipe, arguments.size)
-        found = times(run, arguments.rounds, folder)
-        toy = paint_data(folder, arguments.toy_pictures)
-        tuned = Run(toy, zoo.parse(TOY), recipe, pretrain.SIZE)
-        found.append(accuracy(tuned, arguments.seeds, folder))
-    return compare.report(found, arguments.check)
+    return compare.run_benchmark(measure, Settings, QUICK, __doc__, argv)
 
 
 if __name__ == "__main__":

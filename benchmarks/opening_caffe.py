@@ -8,17 +8,31 @@ By turns, in one process:
   network (opencv-python-headless 4; version 5 has no Caffe reader). Without a bound, as is the
   time of building the network and filling it.
 
-    python -m benchmarks.opening_caffe NET.caffemodel NET.prototxt [--rounds 5] [--check]
+    python -m benchmarks.opening_caffe NET.caffemodel NET.prototxt [--rounds 5]
+        [--check | --quick]
 """
 
 import sys
+from dataclasses import dataclass
 
 from benchmarks import compare
-from benchmarks.compare import Compared
+from benchmarks.compare import Compared, option
 from models.command import exit_code
 from models.importers import caffe
 
 BOUND = 1.5  # seconds, of BVLC's GoogLeNet
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is opened: a Caffe file of GoogLeNet and its text description."""
+
+    caffemodel: str
+    prototxt: str
+    rounds: int = option(5, "of each side")
+
+
+QUICK = {"rounds": 1}
 
 
 def opened(path, prototxt, rounds):
@@ -61,23 +75,23 @@ def _opencv():
     try:
         import cv2
     except ImportError:
-        print("no OpenCV here: pip install 'opencv-python-headless<5'")
+        compare.say("no OpenCV here: pip install 'opencv-python-headless<5'")
         return None
     reader = getattr(cv2.dnn, "readNetFromCaffe", None)
-    print(f"OpenCV {cv2.__version__}" + ("" if reader else " has no Caffe reader; version 4 has"))
+    lacks = "" if reader else " has no Caffe reader; version 4 has"
+    compare.say(f"OpenCV {cv2.__version__}{lacks}")
     return reader
+
+
+def measure(settings):
+    """Measure one file: yields Compared."""
+    yield from opened(settings.caffemodel, settings.prototxt, settings.rounds)
 
 
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
-    parser = compare.flags(__doc__, rounds=5)
-    parser.add_argument("caffemodel")
-    parser.add_argument("prototxt")
-    arguments = parser.parse_args(argv)
-    compare.print_setting()
-    found = opened(arguments.caffemodel, arguments.prototxt, arguments.rounds)
-    return compare.report(found, arguments.check)
+    return compare.run_benchmark(measure, Settings, QUICK, __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.compare import say
+
 ROOT = Path(__file__).resolve().parents[1]
 INSTALLING = 3600  # seconds that an installation may take
 ANSWERING = 900  # seconds that an answer may take; the first is after compilation
@@ -16,19 +18,15 @@ ANSWERING = 900  # seconds that an answer may take; the first is after compilati
 
 @dataclass(frozen=True)
 class Peer:
-    """A package to measure against.
+    """A package to measure against."""
 
-    name: of its driver benchmarks/peers/NAME.py. requirements: for pip, itself first, with the
-    version. bound: of ours over it. batches: sizes to run it at. told: those that are printed, but
-    do not count for the bound. whole: to install with all that the requirements depend on; else
-    only themselves, on top of the running Python's packages (its TensorFlow, its NumPy).
-    """
-
-    name: str
-    requirements: tuple
-    bound: float
-    batches: tuple = (1, 8)
-    told: tuple = ()
+    name: str  # of its driver benchmarks/peers/NAME.py
+    requirements: tuple  # for pip, itself first, with the version
+    bound: float  # of ours over it
+    batches: tuple = (1, 8)  # sizes to run it at
+    told: tuple = ()  # batches that are printed, but do not count for the bound
+    # to install with all that the requirements depend on; else only themselves, on top of the
+    # running Python's packages (its TensorFlow, its NumPy)
     whole: bool = False
 
 
@@ -50,7 +48,7 @@ def install(peer, folder):
     stamp, wanted = home / "installed.txt", "\n".join((sys.prefix, *peer.requirements))
     if stamp.is_file() and stamp.read_text() == wanted:
         return python
-    print(f"{peer.name}: installing into {home}", flush=True)
+    say(f"{peer.name}: installing into {home}")
     venv.create(home, clear=True, symlinks=True)
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
     command += [*([] if peer.whole else ["--no-deps"]), *peer.requirements]

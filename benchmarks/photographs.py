@@ -4,6 +4,7 @@ import numpy as np
 import pandas
 from PIL import Image, ImageDraw
 
+from benchmarks import compare
 from transfer import store as stores
 
 LONG = 1500  # pixels: the side that the pipeline's bounds are stated for
@@ -34,6 +35,7 @@ def photograph(seed, width, height):
 
 def write_files(folder, count, long=LONG, short=SHORT):
     """Save `count` JPEG pictures `long` pixels wide; returns their names."""
+    compare.say(f"drawing {count} pictures {long} pixels wide")
     folder.mkdir()
     names = []
     for number in range(count):
@@ -66,7 +68,8 @@ def write_store(folder, pictures, names, counts):
         for split, count in counts.items()
         for i in range(count)
     ]
-    folder.mkdir()
+    compare.say(f"writing a store of {len(rows)} pictures")
+    folder.mkdir(parents=True)
     stores.write(pandas.DataFrame(rows), pictures, folder)
     return stores.Store(folder)
 

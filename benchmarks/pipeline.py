@@ -14,7 +14,7 @@ of 32; all sides by turns in one process. Peers and bounds:
   in a fresh process. These pictures are 400 pixels wide; all of them held even as files would be
   800 MB, so keeping the collection in memory in any form breaks the bound.
 
-    python -m benchmarks.pipeline [--rounds 5] [--check]
+    python -m benchmarks.pipeline [--rounds 5] [--check | --quick]
 """
 
 import io
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -31,7 +32,7 @@ import psutil
 import tensorflow as tf
 
 from benchmarks import compare, photographs
-from benchmarks.compare import Compared
+from benchmarks.compare import Compared, option
 from models import backend
 from models.command import exit_code
 from transfer.store import untuned
@@ -51,6 +52,26 @@ steps = -(-len(store.labels["train"]) // batch)
 pictures = sum(len(y) for _, y in store.dataset("train", size, batch, shuffle_seed=0).take(steps))
 assert pictures == len(store.labels["train"]), pictures
 """
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured: `pictures` a pass for speed, two collections' sizes for memory."""
+
+    pictures: int = option(512, "in a pass")
+    distinct: int = option(128, "files they are copies of")
+    memory_pictures: tuple = option((2000, 20000), "few and many, for memory")
+    memory_rounds: int = option(2, "for memory")
+    rounds: int = option(5, "of each side")
+
+
+QUICK = {
+    "pictures": 8,
+    "distinct": 2,
+    "memory_pictures": (20, 40),
+    "memory_rounds": 1,
+    "rounds": 1,
+}
 
 
 def released(store, size, batch):
@@ -101,7 +122,7 @@ def speeds(store, size, batch, ratio, rounds):
     seconds = compare.by_turns({k: compare.timed(v) for k, v in sides.items()}, rounds)
     pictures = len(store.labels["train"])
     for name, taken in seconds.items():
-        print(f"{name}: {pictures / np.median(taken):.1f} pictures/s", flush=True)
+        compare.say(f"{name}: {pictures / np.median(taken):.1f} pictures/s")
     faster = compare.ratios(seconds["released"], seconds["ours, scaled"])
     kept = compare.ratios(seconds["bare"], seconds["ours"])
     limit = compare.ratios(seconds["released"], seconds["bare"])
@@ -140,47 +161,40 @@ def memory(few, many, size, batch, rounds):
     }
     peaks = compare.by_turns(sides, rounds, warm_up=False)
     for store, found in zip((few, many), peaks.values(), strict=True):
-        print(f"{len(store.labels['train'])} pictures: {np.median(found):.0f} MB", flush=True)
+        compare.say(f"{len(store.labels['train'])} pictures: {np.median(found):.0f} MB")
     more = tuple(b - a for a, b in zip(peaks["few"], peaks["many"], strict=True))
     claim = f"memory of {len(many.labels['train'])} pictures above {len(few.labels['train'])}"
     return Compared(claim, more, 300, at_least=False, unit=" MB")
 
 
-@exit_code
-def main(argv=None):
-    """Run the command; returns its exit code."""
-    parser = compare.flags(__doc__, rounds=5)
-    parser.add_argument(
-        "--pictures", type=compare.positive, default=512, help="in a pass; default 512"
-    )
-    parser.add_argument(
-        "--distinct", type=compare.positive, default=128, help="files they are copies of"
-    )
-    parser.add_argument("--memory_pictures", type=compare.positive, nargs=2, default=(2000, 20000))
-    parser.add_argument("--memory_rounds", type=compare.positive, default=2, help="default 2")
-    arguments = parser.parse_args(argv)
-    compare.print_setting()
+def measure(settings):
+    """Measure speeds, then memory: yields Compared."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        large = photographs.write_files(folder / "large", arguments.distinct)
-        small = photographs.write_files(folder / "small", arguments.distinct, *SMALL)
-        print("1500 pixels:", photographs.kilobytes(folder / "large"))
-        print("for memory:", photographs.kilobytes(folder / "small"), flush=True)
+        large = photographs.write_files(folder / "large", settings.distinct)
+        small = photographs.write_files(folder / "small", settings.distinct, *SMALL)
+        compare.say(f"1500 pixels: {photographs.kilobytes(folder / 'large')}")
+        compare.say(f"for memory: {photographs.kilobytes(folder / 'small')}")
         store = photographs.write_store(
-            folder / "store", folder / "large", large, train_only(arguments.pictures)
+            folder / "store", folder / "large", large, train_only(settings.pictures)
         )
-        found = speeds(store, SIZE, BATCH, RATIO, arguments.rounds)
+        yield from speeds(store, SIZE, BATCH, RATIO, settings.rounds)
         few, many = (
             photographs.write_store(folder / str(n), folder / "small", small, train_only(n))
-            for n in arguments.memory_pictures
+            for n in settings.memory_pictures
         )
-        found.append(memory(few, many, SIZE, BATCH, arguments.memory_rounds))
-    return compare.report(found, arguments.check)
+        yield memory(few, many, SIZE, BATCH, settings.memory_rounds)
 
 
 def train_only(pictures):
     """Counts for photographs.write_store: `pictures` for training, the other splits tiny."""
     return {"train": pictures, "val": 1, "test": 1}
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    return compare.run_benchmark(measure, Settings, QUICK, __doc__, argv)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """VisualBackProp against the released code's way, and every method against its bare passes.
 
 VisualBackProp, in pictures a second:
-- the released code's form against its way, written after shared/FACTS.md: one picture at a time
+- the released code's form against its way, written anew: one picture at a time
   through a model that gives every Conv2D layer's output; each map averaged and scaled to [0, 1];
   where sizes differ, a new Keras model of one Conv2DTranspose (3x3, stride 2, all ones) is made
   and run. Both must give the same masks. Bound: at least 10 times as many.
@@ -10,20 +10,22 @@ VisualBackProp, in pictures a second:
 Gradient methods, in gradients (samples of a picture) a second, against one bare gradient of the
 predicted logits to the pixels, tf.function and tf.GradientTape. Bound: at least 0.9.
 
-    python -m benchmarks.saliency [--ANN VGG19] [--size 224] [--batch 16] [--rounds 5] [--check]
+    python -m benchmarks.saliency [--ANN VGG19] [--size 224] [--batch 16] [--rounds 5]
+        [--check | --quick]
 
 On a CPU the forward pass outweighs what the released way adds: the bare forward pass over the
 released way, told too, is what any VisualBackProp could reach.
 """
 
 import sys
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from benchmarks import compare
-from benchmarks.compare import Compared
+from benchmarks.compare import Compared, option
 from models import initializers, zoo
 from models.command import exit_code
 from models.errors import InputError
@@ -31,6 +33,32 @@ from models.graph import classifier
 from visualization.saliency.methods import METHODS
 
 OVER_RELEASED, OF_BARE = 10, 0.9
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured: two networks and a batch of so many pictures of so many pixels."""
+
+    ANN: str = option("VGG19", "for VisualBackProp")
+    gradient_ANN: str = option("GoogLeNet", "for the gradient methods")  # noqa: N815
+    size: int = option(224, "pixels")
+    batch: int = option(16, "pictures")
+    samples: int = option(64, "of the methods that take some")
+    rounds: int = option(5, "of each side")
+
+    def __post_init__(self):
+        if keras.backend.backend() != "tensorflow":
+            raise InputError(f"KERAS_BACKEND is {keras.backend.backend()}; accepted: tensorflow")
+
+
+QUICK = {
+    "ANN": "VGG16",
+    "gradient_ANN": "MobileNet(alpha=0.25)",
+    "size": 32,
+    "batch": 2,
+    "samples": 4,
+    "rounds": 1,
+}
 
 
 def network(ann, size, top):
@@ -105,6 +133,7 @@ def visual_backprop_speeds(model, pictures, rounds):
         "bare forward": bare_forward(model),
     }
     few = pictures[:2]
+    compare.say("comparing the masks of both ways")
     ours, theirs = runs["released form"](few), runs["released way"](few)
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
     seconds = timed(runs, pictures, rounds)
@@ -151,31 +180,25 @@ def timed(runs, pictures, rounds):
     sides = {name: compare.timed(lambda run=run: run(pictures)) for name, run in runs.items()}
     seconds = compare.by_turns(sides, rounds)
     for name, taken in seconds.items():
-        print(f"{name}: {np.median(taken):.3f} s", flush=True)
+        compare.say(f"{name}: {np.median(taken):.3f} s")
     return seconds
+
+
+def measure(settings):
+    """Measure VisualBackProp, then the gradient methods: yields Compared."""
+    size = settings.size
+    drawn = np.random.default_rng(0).uniform(0, 255, (settings.batch, size, size, 3))
+    pictures = drawn.astype(np.float32)
+    trunk = network(settings.ANN, size, top=False)
+    yield from visual_backprop_speeds(trunk, pictures, settings.rounds)
+    model = network(settings.gradient_ANN, size, top=True)
+    yield from gradient_speeds(model, pictures, settings.samples, settings.rounds)
 
 
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
-    parser = compare.flags(__doc__, rounds=5)
-    parser.add_argument("--ANN", default="VGG19", help="for VisualBackProp; default VGG19")
-    parser.add_argument("--gradient_ANN", default="GoogLeNet", help="default GoogLeNet")
-    parser.add_argument("--size", type=compare.positive, default=224, help="pixels; default 224")
-    parser.add_argument("--batch", type=compare.positive, default=16, help="pictures; default 16")
-    parser.add_argument("--samples", type=compare.positive, default=64, help="default 64")
-    arguments = parser.parse_args(argv)
-    if keras.backend.backend() != "tensorflow":
-        raise InputError(f"KERAS_BACKEND is {keras.backend.backend()}; accepted: tensorflow")
-    compare.print_setting()
-    size = arguments.size
-    drawn = np.random.default_rng(0).uniform(0, 255, (arguments.batch, size, size, 3))
-    pictures = drawn.astype(np.float32)
-    trunk = network(arguments.ANN, size, top=False)
-    found = list(visual_backprop_speeds(trunk, pictures, arguments.rounds))
-    model = network(arguments.gradient_ANN, size, top=True)
-    found += gradient_speeds(model, pictures, arguments.samples, arguments.rounds)
-    return compare.report(found, arguments.check)
+    return compare.run_benchmark(measure, Settings, QUICK, __doc__, argv)
 
 
 if __name__ == "__main__":

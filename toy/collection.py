@@ -69,13 +69,10 @@ def paint_collection(folder, count=720, seed=0):
     Raises:
         InputError: another count or seed than these; a folder that holds something else.
     """
-    folder = Path(folder)
     if not 1 <= count <= MAXIMUM:
         raise InputError(f"count {count}: a toy collection has 1 to {MAXIMUM} pictures")
     if seed < 0:
         raise InputError(f"seed {seed}: a seed is 0 or more")
-    if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} exists and is not a toy collection: name a new folder")
     identity = {"collection": "toy", "version": VERSION, "seed": seed, "count": count}
     with result_folder(folder, identity) as result:
         if result.finished:

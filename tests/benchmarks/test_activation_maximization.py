@@ -1,85 +1,29 @@
-"""The benchmark of optimized images on tiny networks, and peers made of a few lines of Python."""
+"""The benchmark of optimized images on tiny networks."""
 
 import contextlib
 import sys
 from types import SimpleNamespace
 
-import keras
-import numpy as np
 import pytest
 
-from benchmarks import activation_maximization, channel_by_channel, compare, peer_process
-from benchmarks.bare_network import bare
+from benchmarks import activation_maximization, channel_by_channel, compare
 from benchmarks.compare import Compared
-from benchmarks.peer_process import Driver, Peer
-from models.errors import InputError
-from models.graph import cut
+from benchmarks.peer_process import Peer
 
 SIZE, LAYER = 16, "maps"
-FAKE = """
-import sys, time
-from benchmarks.peers import serving
-def prepare(size, batch):
-    print("not an answer", size)
-    if batch == 13:
-        raise ValueError("thirteen is refused")
-    return lambda steps: time.sleep(0.01 * steps * batch)
-serving.serve(prepare)
-"""
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    """A network of one convolution, 4 channels."""
-    keras.utils.set_random_seed(0)
-    inputs = keras.Input((SIZE, SIZE, 3))
-    maps = keras.layers.Conv2D(4, 3, name=LAYER)(inputs)
-    return keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(maps))
 
 
 @pytest.fixture
-def fake(tmp_path, monkeypatch):
-    """A peer whose driver is FAKE, 10 ms an image-step, and which needs no installation."""
+def fake(tmp_path, monkeypatch, driver_code):
+    """A peer of 10 ms an image-step that needs no installation."""
     python = tmp_path / "python"
     python.write_text(
         f'#!/bin/sh\nshift 2\nexec {sys.executable} -c "$FAKE" "$@"\n', encoding="utf-8"
     )
     python.chmod(0o755)
-    monkeypatch.setenv("FAKE", FAKE)
+    monkeypatch.setenv("FAKE", driver_code)
     monkeypatch.setattr(activation_maximization, "install", lambda peer, folder: python)
     return Peer("fake", ("fake==1",), 4, batches=(1, 2), told=(2,))
-
-
-def driver(tmp_path, batch):
-    return Driver([sys.executable, "-c", FAKE, "128", str(batch)], tmp_path / "log.txt")
-
-
-def test_a_driver_makes_the_steps_asked_for(tmp_path):
-    process = driver(tmp_path, 2)
-    try:
-        assert 0.02 <= process.seconds(1) < process.seconds(15) < 3
-        assert "not an answer 128" in (tmp_path / "log.txt").read_text()
-    finally:
-        process.close()
-    assert process.process.poll() is not None
-
-
-def test_a_driver_that_fails_says_why(tmp_path):
-    with pytest.raises(ChildProcessError, match="ValueError: thirteen is refused"):
-        driver(tmp_path, 13)
-
-
-def test_a_driver_that_ended_between_two_requests_is_an_error(tmp_path):
-    process = driver(tmp_path, 1)
-    process.close()
-    with pytest.raises((ChildProcessError, ValueError)):
-        process.seconds(1)
-
-
-def test_a_driver_that_never_answers_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr(peer_process, "ANSWERING", 0.3)
-    with pytest.raises(ChildProcessError, match="ended without a word"):
-        Driver([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log.txt")
 
 
 def test_the_sides_of_a_peer_are_image_steps_a_second(fake, tmp_path):
@@ -105,32 +49,7 @@ def test_a_peer_that_cannot_be_had_is_skipped_with_its_reason(
     with contextlib.ExitStack() as running:
         assert activation_maximization.peer_sides(fake, tmp_path, SIZE, 1, running) == {}
     why = {"install": "no such version", "run": "ValueError: thirteen is refused"}[broken]
-    assert capsys.readouterr().out == f"fake: skipped, {why}\n"
-
-
-def test_installing_is_done_once_and_borrows_the_running_packages(tmp_path, monkeypatch, capsys):
-    peer, calls = Peer("fake", ("fake==1", "other"), 4), []
-    monkeypatch.setattr(
-        peer_process.subprocess, "run", lambda command, **_: calls.append(command[5:])
-    )
-    python = peer_process.install(peer, tmp_path)
-    assert peer_process.install(peer, tmp_path) == python and python.is_file()
-    assert calls == [["install", "--quiet", "--no-deps", "fake==1", "other"]]
-    (borrowed,) = tmp_path.glob("fake/lib/*/site-packages/running.pth")
-    assert borrowed.read_text().strip() in [str(path) for path in sys.path]
-    assert capsys.readouterr().out == f"fake: installing into {tmp_path / 'fake'}\n"
-    peer_process.install(Peer("fake", ("fake==2",), 4), tmp_path)  # another version: made anew
-    assert calls[1:] == [["install", "--quiet", "--no-deps", "fake==2"]]
-
-
-def test_an_installation_that_fails_says_why_and_is_tried_again(tmp_path, monkeypatch):
-    def run(command, **_):
-        raise peer_process.subprocess.CalledProcessError(1, command, stderr="a\nno version\n\n")
-
-    monkeypatch.setattr(peer_process.subprocess, "run", run)
-    for _ in range(2):
-        with pytest.raises(ChildProcessError, match="^no version$"):
-            peer_process.install(Peer("fake", ("fake==1",), 4), tmp_path)
+    assert capsys.readouterr().out.endswith(f"fake: skipped, {why}\n")
 
 
 def test_claims_are_over_the_better_batch_and_the_own_precision():
@@ -158,37 +77,6 @@ def test_claims_are_over_the_better_batch_and_the_own_precision():
     ]
 
 
-def test_the_bare_network_gives_the_gradient_to_the_pixels(tiny):
-    """Of a convolution's mean, by hand: its summed kernel where every place sees the pixel."""
-    gradient = bare(cut(tiny, [LAYER], (SIZE, SIZE)), LAYER, 2)(1)
-    kernel, places = tiny.get_layer(LAYER).get_weights()[0], (SIZE - 2) ** 2
-    for channel in range(2):
-        expected = kernel[..., channel].sum((0, 1)) / places
-        np.testing.assert_allclose(gradient[channel, 8, 8], expected, rtol=1e-4, atol=1e-7)
-
-
-def test_a_backend_that_is_not_known_is_refused(tiny, monkeypatch):
-    network = cut(tiny, [LAYER], (SIZE, SIZE))
-    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
-    with pytest.raises(InputError, match="backend torch; accepted: tensorflow, jax"):
-        bare(network, LAYER, 2)
-
-
-def test_memory_and_traces_of_many_channels(tiny):
-    seconds, grown, traces = channel_by_channel.after_first(tiny, LAYER, 4, 2, SIZE, 2)
-    assert 0 < seconds < 60 and 0 <= grown < 200 and traces == 0
-
-
-def test_many_channels_are_held_against_25_times_a_few(monkeypatch, capsys):
-    measured = {8: (2.0, 1.0, 0), 200: (55.0, 30.0, 1)}
-    monkeypatch.setattr(channel_by_channel, "after_first", lambda m, la, n, *_: measured[n])
-    time, memory, traces = channel_by_channel.claims(None, LAYER, 1, SIZE, rounds=2)
-    np.testing.assert_allclose(time.values, [10, 10])
-    assert (memory.values, memory.passed()) == ((30.0, 30.0), True)
-    assert (traces.values, traces.passed()) == ((1, 1), False)
-    assert "27.50 times" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize(
     ("device", "cpuinfo", "has"),
     [
@@ -199,13 +87,15 @@ def test_many_channels_are_held_against_25_times_a_few(monkeypatch, capsys):
 )
 def test_bfloat16_is_measured_where_the_device_has_it(monkeypatch, tmp_path, device, cpuinfo, has):
     (tmp_path / "cpuinfo").write_text(cpuinfo)
-    monkeypatch.setattr(activation_maximization.device, "name", lambda: device)
+    monkeypatch.setattr(activation_maximization.backend, "device_name", lambda: device)
     monkeypatch.setattr(activation_maximization, "Path", lambda _: tmp_path / "cpuinfo")
     assert activation_maximization.has_bfloat16() is has
 
 
 def test_hours_on_paper(tiny, monkeypatch, capsys):
-    monkeypatch.setattr(activation_maximization.device, "name", lambda: "CPU, 2 cores (jax)")
+    monkeypatch.setattr(
+        activation_maximization.backend, "device_name", lambda: "CPU, 2 cores (jax)"
+    )
     activation_maximization.print_hours(tiny, 8, 1, {"float32": 4096.0}, 112)
     line = capsys.readouterr().out  # a quarter of the pixels; 4 * 2048 / 1024 s
     assert "on paper, from 112 pixels: 1024 image-steps/s" in line
@@ -218,7 +108,7 @@ def test_the_whole_run_without_peers(tiny, monkeypatch, capsys):
     )
     monkeypatch.setattr(activation_maximization, "LAYER", LAYER)
     monkeypatch.setattr(activation_maximization, "BOUNDS", {"float32": 0.85})
-    monkeypatch.setattr(compare, "print_setting", lambda: None)
+    monkeypatch.setattr(compare, "_print_setting", lambda: None)
     many = Compared("many channels", (3.0,), 10, at_least=False)
     monkeypatch.setattr(channel_by_channel, "claims", lambda *_: [many])
     flags = "--no_peers --batch 2 --steps 2 --rounds 2"
@@ -226,3 +116,10 @@ def test_the_whole_run_without_peers(tiny, monkeypatch, capsys):
     printed = capsys.readouterr().out
     for text in ("ours float32:", "bare float32:", "over the bare network", "PASS many"):
         assert text in printed
+
+
+@pytest.mark.slow
+def test_a_smoke_run_prints_every_claim(capsys):
+    assert activation_maximization.main(["--quick"]) == 0
+    claims = 4 + activation_maximization.has_bfloat16()
+    assert capsys.readouterr().out.count("\nquick: ") == 1 + claims

@@ -71,7 +71,7 @@ def test_impossible_collections_are_refused(tmp_path, count, seed):
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="not a toy collection"):
+    with pytest.raises(InputError, match="holds files but no finished run"):
         paint_collection(tmp_path, 1)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
