@@ -16,7 +16,7 @@ tl_mode="off_the_shelf fine_tuning random"   # one or several of these
 challenges=("artist")                  # material, type, artist, or any column; several: ("artist" "type")
 ANNs=("MobileNet(alpha=0.25)")         # e.g. ("VGG19" "ResNet50" "InceptionV3" "Xception")
 input_size="64"                        # pixels; empty for each network's own
-weights="toy/mobilenet_0.25_64_nature.weights.h5"   # imagenet, none, or a file
+weights="toy/mobilenet_0.25_64_nature.weights.h5"   # imagenet, none, a file; "" for random alone
 options=()                             # e.g. (--id_column "my id" --min_pictures 20 --tensorboard logs)
 # ---- Nothing below needs to be edited.
 
@@ -27,20 +27,14 @@ if [ -x .venv/bin/python ]; then PATH="$PWD/.venv/bin:$PATH"; fi   # what the RE
 if [ "$dataset_name" = "toy" ]; then
     python -m toy paint collections/toy
 fi
+# without the two paths, the authors' own HDF5 files are expected in $datasets_path
+if [ -n "$metadata_path" ]; then options+=(--metadata_path "$metadata_path"); fi
+if [ -n "$jpg_images_path" ]; then options+=(--jpg_images_path "$jpg_images_path"); fi
+if [ -n "$input_size" ]; then options+=(--input_size "$input_size"); fi
+if [ -n "$weights" ]; then options+=(--weights "$weights"); fi
 for challenge in "${challenges[@]}"; do
-    for ANN in "${ANNs[@]}"; do
-        for mode in $tl_mode; do
-            echo "== $dataset_name, $challenge, $ANN, $mode"
-            given=("${options[@]}")
-            # without the two paths, the authors' own HDF5 files are expected in $datasets_path
-            if [ -n "$metadata_path" ]; then given+=(--metadata_path "$metadata_path"); fi
-            if [ -n "$jpg_images_path" ]; then given+=(--jpg_images_path "$jpg_images_path"); fi
-            if [ -n "$input_size" ]; then given+=(--input_size "$input_size"); fi
-            if [ "$mode" != "random" ]; then given+=(--weights "$weights"); fi
-            python -m transfer.experiment --dataset_name "$dataset_name" --ANN "$ANN" \
-                --results_path "$results_path" --datasets_path "$datasets_path" \
-                --challenge "$challenge" --tl_mode "$mode" "${given[@]}"
-        done
-    done
+    python -m transfer.experiment --dataset_name "$dataset_name" --challenge "$challenge" \
+        --results_path "$results_path" --datasets_path "$datasets_path" \
+        --ANN "${ANNs[@]}" --tl_mode $tl_mode "${options[@]}"
 done
 python -m transfer.tables "$results_path"
