@@ -1,5 +1,6 @@
 """Scores of pictures at a layer's channels, from the one pass, and each channel's best picture."""
 
+import functools
 from dataclasses import dataclass
 
 import keras
@@ -70,11 +71,8 @@ def best_pictures(model, layer, channels, files, size, dtype="float32", say=prin
     if not files:
         raise InputError(f"no pictures to score at {layer}")
 
-    def read(path):
-        # the mean over an area of white comes out as 255.00002
-        return np.clip(pictures.read(path, size), 0, 255)
-
     collected = inference.InMemory()
+    read = functools.partial(pictures.read, size=size)
     batches = inference.files(files, read, AT_A_TIME, say)
     scores = inference.collect(channel_scorer(model, layer, size, dtype), batches, collected)
     scores = scores[:, channels]

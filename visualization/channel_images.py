@@ -239,7 +239,7 @@ def open_job(settings):
     Raises:
         InputError: a model, layer, channel, size or spectrum that cannot be used.
     """
-    from models import network, weights
+    from models import network
     from models.graph import cut
     from visualization.optvis import maco, render
 
