@@ -20,12 +20,13 @@ class Progress:
         count: things to make.
         what: their name, e.g. `pictures stored`; None for those announced with `done`.
         steps: of each.
+        unit: name of those announced with `done`, e.g. `epochs`.
         out: text stream; the standard output by default.
         clock: () -> seconds.
     """
 
-    def __init__(self, count, what=None, steps=1, out=None, clock=time.monotonic):
-        self.count, self.what, self.steps = count, what, steps
+    def __init__(self, count, what=None, steps=1, unit="", out=None, clock=time.monotonic):
+        self.count, self.what, self.steps, self.unit = count, what, steps, unit
         self.out = out or sys.stdout
         self.clock = clock
         self.finished = 0
@@ -98,7 +99,8 @@ class Progress:
 
     def _text(self):
         if not self.what:
-            return f"{self.finished} of {self.count} done, step {self.step} of {self.steps}"
+            many = f"{self.count} {self.unit}".strip()
+            return f"{self.finished} of {many} done, step {self.step} of {self.steps}"
         if not self.out.isatty():
             return f"{self.what}: {self.made} of {self.count}"
         full = BAR * self.made // self.count

@@ -66,7 +66,7 @@ def train_and_test(run, results_path, tensorboard=None):
         if result.finished:
             print(f"already finished: {folder}")
             return folder
-        logs = [keras.callbacks.TensorBoard(tensorboard / run.folder)] if tensorboard else []
+        logs = [keras.callbacks.TensorBoard(Path(tensorboard) / run.folder)] if tensorboard else []
         keras.utils.clear_session()  # layers are named as in a process of their own
         model = build(run, store)
         trained = _train_decodable(model, run, store, result.path / "epochs", logs)
@@ -258,7 +258,9 @@ def fit(model, recipe, train, validation, steps, folder, class_weight=None, call
     """
     model.compile(optimizer(recipe), "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.optimizer.build(model.trainable_variables)
-    epochs = KeptEpochs(folder, recipe.patience, Progress(recipe.epochs, steps=steps))
+    epochs = KeptEpochs(
+        folder, recipe.patience, Progress(recipe.epochs, steps=steps, unit="epochs")
+    )
     done = epochs.resume(model)
     if done < recipe.epochs and not epochs.stopped():
         model.fit(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from transfer import features, train
+from transfer import features, progress, train
 from transfer.recipe import Recipe
 
 RNG = np.random.default_rng(0)
@@ -92,6 +92,17 @@ def test_finished_training_is_not_trained_again(tmp_path):
     again = network(seed=9)
     assert fit(again, tmp_path, callbacks=[StopAfter(0)]) == history
     np.testing.assert_array_equal(weights(again), weights(model))
+
+
+def test_a_terminal_shows_steps_and_a_line_for_each_epoch(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    history = fit(network(), tmp_path)
+    looks = capsys.readouterr().out.split("\r")
+    assert looks[1].startswith("0 of 6 epochs done, step 1 of 5")
+    lines = [look for look in looks if "validation loss" in look]
+    assert len(lines) == len(history) and lines[0].startswith("\x1b[Kepoch 1 of 6: loss ")
+    assert any(look.startswith("1 of 6 epochs done, step 2 of 5, about 0:00:") for look in looks)
 
 
 def test_only_last_and_best_epoch_stay_on_disk(tmp_path):
