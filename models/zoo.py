@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from models import released
 from models.errors import InputError
+from models.weights import IMAGENET, NONE
 
 # How preprocess_input of keras.applications scales pixels, value * scale + offset per channel,
 # after reversing RGB to BGR where the weights expect it.
@@ -160,7 +161,7 @@ class Spec:
         try:
             with initializers.undrawn_kernels():
                 model = getattr(module, self.name)(**dict(self.arguments), **extra)
-                if re.fullmatch(r"EfficientNetB\d", self.name) and extra["weights"] != "imagenet":
+                if re.fullmatch(r"EfficientNetB\d", self.name) and extra["weights"] != IMAGENET:
                     model = _with_deviation(model)
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.architecture} cannot be built: {error}") from error
@@ -188,8 +189,8 @@ def parse(text):
             raise InputError(f"{text!r} needs a challenge: {challenges}")
         return Spec(name, (), weights)
     if name in NETWORKS:
-        random = weights == "none"
-        return Spec(name, _arguments(name, arguments or "()", text), None if random else weights)
+        weights = None if weights == NONE else weights
+        return Spec(name, _arguments(name, arguments or "()", text), weights)
     if text.endswith(".keras"):
         return Spec("", (), text)
     raise InputError(f"no network {text!r}; accepted: {FORMS}; NAME is {', '.join(NETWORKS)}")

@@ -6,12 +6,13 @@ python -m transfer.experiment --dataset_name N --metadata_path CSV --jpg_images_
 
 import argparse
 import sys
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 from models import zoo
 from models.command import exit_code, start_keras
 from models.errors import InputError
+from models.weights import IMAGENET, NONE
 from transfer import metadata, recipe, splits
 from transfer.dataset import Data
 from transfer.recipe import Recipe
@@ -128,11 +129,11 @@ def runs_from(arguments, data):
 def _run(data, network, chosen, arguments):
     changes = {name: getattr(arguments, name) for name in recipe.SETTINGS}
     changes = {name: value for name, value in changes.items() if value is not None}
-    weights = arguments.weights or "imagenet"
+    weights = arguments.weights or IMAGENET
     if chosen.initial_weights == "he_uniform":
         # of several modes, those that start anew have no use for weights
-        weights = "none" if len(set(arguments.tl_mode)) > 1 else arguments.weights or "none"
-    network = replace(network, weights=None if weights == "none" else weights)
+        weights = NONE if len(set(arguments.tl_mode)) > 1 else arguments.weights or NONE
+    network = zoo.parse(f"{network.architecture}:{weights}")
     chosen = chosen.adapted(bool(network.weights), **changes)
     return Run(data, network, chosen, arguments.input_size)
 

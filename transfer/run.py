@@ -64,7 +64,7 @@ class Run:
     @property
     def weights(self):
         """What the network starts from: `imagenet`, `none`, or a file's path."""
-        return self.network.weights or "none"
+        return self.network.weights or weights.NONE
 
     @property
     def name(self):

@@ -7,6 +7,7 @@ without it.
 """
 
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ class Settings:
     def weights_file(self):
         """The path of the file that holds the network's weights, or None where none was named."""
         spec = zoo.parse(self.model)
-        named = spec.weights not in (None, weights.IMAGENET) and not spec.is_released
+        named = not spec.is_released and isinstance(weights.check_source(spec.weights), Path)
         return spec.weights if named else None
 
 
