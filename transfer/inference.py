@@ -160,14 +160,15 @@ class OnDisk:
         self._files = [*map(Path, tree.flatten(paths)), self._numbers]
         rows = min(map(_count_rows, self._files))
         for path in self._files if rows else ():
-            os.truncate(path, _rows_begin(path) + rows * _row_bytes(path))
+            begin, size, _, _ = _layout(path)
+            os.truncate(path, begin + rows * size)
         self._rows = rows
         self.next = int(self.numbers[-1]) + 1 if rows else 0
 
     @property
     def numbers(self):
         """Places of the pictures in their source, int64 (pictures,)."""
-        return np.fromfile(self._numbers, "<i8", offset=_rows_begin(self._numbers))
+        return np.fromfile(self._numbers, "<i8", offset=_layout(self._numbers)[0])
 
     def add(self, numbers, outputs):
         """Append the outputs of one batch."""
@@ -184,7 +185,7 @@ class OnDisk:
     def result(self):
         """The outputs of all pictures as memory-mapped arrays, nested as those of a batch."""
         for path in self._files:
-            _, _, dtype, shape = _header(path)
+            _, _, dtype, shape = _layout(path)
             with open(path, "r+b") as file:
                 _write_header(file, dtype, (self._rows, *shape[1:]))
         return tree.map_structure(lambda path: np.load(path, mmap_mode="r"), self.paths)
@@ -196,26 +197,18 @@ def _write_header(file, dtype, shape):
     np.lib.format.write_array_header_1_0(file, header)
 
 
-def _header(path):
-    """(where the rows of a .npy file begin, whether in Fortran's order, dtype, shape)."""
+def _layout(path):
+    """(where the rows of a .npy file begin, bytes of a row, dtype, shape that its header says)."""
     with open(path, "rb") as file:
         np.lib.format.read_magic(file)
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-        return file.tell(), fortran, dtype, shape
-
-
-def _rows_begin(path):
-    return _header(path)[0]
-
-
-def _row_bytes(path):
-    _, _, dtype, shape = _header(path)
-    return dtype.itemsize * int(np.prod(shape[1:]))
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        return file.tell(), dtype.itemsize * int(np.prod(shape[1:])), dtype, shape
 
 
 def _count_rows(path):
     """Rows that were written to a .npy file, whatever its header says; 0 without a whole header."""
     try:
-        return (path.stat().st_size - _rows_begin(path)) // _row_bytes(path)
+        begin, size, _, _ = _layout(path)
     except (FileNotFoundError, ValueError):
         return 0
+    return (path.stat().st_size - begin) // size

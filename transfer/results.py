@@ -22,6 +22,7 @@ CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest"}
 # The rows of Sabatelli et al. 2018, table 2; other networks follow by name.
 PAPER_NETWORKS = ("Xception", "InceptionV3", "ResNet50", "VGG19")
 PUBLISHED = Path(__file__).parent / "recipes" / "published"
+# the columns of runs.csv, in order
 METRICS = [
     "dataset",
     "challenge",
@@ -50,21 +51,6 @@ METRICS = [
     "seed",
     "split_sha256",
     "versions",
-]
-COMPARISON_COLUMNS = [
-    "dataset",
-    "challenge",
-    "toy",
-    "network",
-    "tl_mode",
-    "weights",
-    "classifier",
-    "top1_accuracy_percent",
-    "sample_sd_percent",
-    "n_runs",
-    "head_parameters",
-    "feature_size",
-    "split_sha256",
 ]
 SHORT_SHA = 12  # digits of a sha256 that are shown: enough to tell a project's splits apart
 NO_RUN = "–"
@@ -215,15 +201,23 @@ def comparison_frame(comparisons):
         for network, column in itertools.product(table.networks, table.columns):
             if runs := table.cells.get((network, column)):
                 rows.append(_cell_row(runs, network, column))
-    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS, dtype=object)
+    return pd.DataFrame(rows, dtype=object)
 
 
 def _cell_row(runs, network, column):
     mean, deviation = accuracy(runs)
-    start = [runs[0].dataset, runs[0].challenge, _text(runs[0].toy), network, *column]
-    numbers = [f"{mean:.2f}", "" if deviation is None else f"{deviation:.2f}", len(runs)]
-    sizes = [_distinct(runs, key) for key in ("head_parameters", "feature_size")]
-    return [*start, *numbers, *sizes, " / ".join(splits(runs))]
+    return {
+        "dataset": runs[0].dataset,
+        "challenge": runs[0].challenge,
+        "toy": _text(runs[0].toy),
+        "network": network,
+        **column._asdict(),
+        "top1_accuracy_percent": f"{mean:.2f}",
+        "sample_sd_percent": "" if deviation is None else f"{deviation:.2f}",
+        "n_runs": len(runs),
+        **{key: _distinct(runs, key) for key in ("head_parameters", "feature_size")},
+        "split_sha256": " / ".join(splits(runs)),
+    }
 
 
 def runs_frame(runs, results_dir):
