@@ -1,9 +1,6 @@
 """A network ready to use: opened by the one string that names it, saved as one file, described."""
 
-import json
-import os
 import re
-import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +11,6 @@ import keras
 from models import graph, initializers, released, weights, zoo
 from models.errors import InputError
 from models.importers.fill import Report
-
-ABOUT = "art_transfer.json"  # the zip member beside Keras's own; Keras passes over it
-MOST = 10_000_000  # bytes of that member: the names of 100,000 classes
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +99,13 @@ def load(text, size=None):
     """
     spec = zoo.parse(text)
     if spec.is_released:
-        model = released.NETWORKS[spec.name].load(spec.weights)
+        model = released.load(spec.name, spec.weights)
         return Network(spec.text, model, None, spec.pixels, _side(model))
     if not spec.name:
-        model, about = weights.saved(spec.weights), read_about(spec.weights)
-        pixels = scaling_of(spec.weights)
-        return Network(spec.text, model, about.get("classes"), pixels, _side(model) or size)
+        model = weights.saved(spec.weights)
+        classes = weights.read_about(spec.weights).get("classes")
+        pixels = zoo.scaling_of(spec.weights)
+        return Network(spec.text, model, classes, pixels, _side(model) or size)
     if spec.weights is None:
         model, report = zoo.with_top(spec, size), None
         initializers.draw_he_uniform(model, seed=0)
@@ -131,44 +126,8 @@ def save(network, path):
         network: Network; its `spec` and `pixels` (a name in zoo.PIXELS, or `own`) are kept.
         path: ends in `.keras`.
     """
-    path = Path(path)
     about = {"classes": network.classes, "network": network.spec, "pixels": network.pixels}
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        network.model.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(ABOUT, json.dumps(about, ensure_ascii=False, indent=2))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def read_about(path):
-    """Read what save() wrote beside a model.
-
-    Returns:
-        dict with classes, network and pixels; {} for a file of another origin.
-
-    Raises:
-        InputError: no such file, or not a `.keras` model.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if ABOUT not in archive.namelist():
-                return {}
-            if archive.getinfo(ABOUT).file_size > MOST:
-                raise ValueError(f"its member {ABOUT} claims more than {MOST} bytes")
-            return json.loads(archive.read(ABOUT))
-    except (OSError, ValueError, RecursionError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a readable .keras model: {error}") from error
-
-
-def scaling_of(path):
-    """How a saved network scales pixels, a name in zoo.PIXELS; None where it is not known."""
-    about = read_about(path)
-    if about.get("pixels") == "own":  # a classifier that was trained here
-        return zoo.parse(about["network"]).pixels
-    return about.get("pixels")
+    weights.save(network.model, path, about)
 
 
 def describe(network):

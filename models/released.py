@@ -6,10 +6,11 @@ downloaded, and in any case compared with the id under which the authors' reposi
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from models import zoo
 from models.errors import InputError
+from models.importers import keras_hdf5
 
 REPOSITORY = (
     "https://raw.githubusercontent.com/paintception/"
@@ -36,33 +37,24 @@ RELEASED = {
 CHALLENGES = {"artist": "creator", "creator": "creator", "material": "material", "type": "type"}
 
 
-@dataclass(frozen=True)
-class Released:
-    """A network that was released: its name in zoo.NETWORKS, and in the names of its files."""
-
-    architecture: str
-    files: str
-
-    def load(self, challenge, folder=None):
-        """Build the network and fill it with its released file; see RijksVGG19Net."""
-        from models import zoo
-        from models.importers import keras_hdf5
-
-        path = find(challenge, self.files, folder)
-        # The released code prepared pixels with each network's own preprocess_input, as build()
-        # does, and its head is build()'s: global average pooling, one softmax layer.
-        model = zoo.build(self.architecture, keras_hdf5.classes(path))
-        model = keras_hdf5.as_built(path, model)
-        keras_hdf5.load(path, model)
-        return model
+# network in zoo.NETWORKS -> its name in the names of the files
+FILES = {"VGG19": "VGG19", "ResNet50": "ResNet", "InceptionV3": "V3", "Xception": "Xception"}
 
 
-NETWORKS = {
-    "RijksVGG19Net": Released("VGG19", "VGG19"),
-    "RijksResNet50": Released("ResNet50", "ResNet"),
-    "RijksInceptionV3": Released("InceptionV3", "V3"),
-    "RijksXception": Released("Xception", "Xception"),
-}
+def load(name, challenge, folder=None):
+    """Build a released network and fill it with its file; see RijksVGG19Net.
+
+    Args:
+        name: a key of zoo.RIJKS.
+    """
+    architecture = zoo.RIJKS[name]
+    path = find(challenge, FILES[architecture], folder)
+    # The released code prepared pixels with each network's own preprocess_input, as build() does,
+    # and its head is build()'s: global average pooling, one softmax layer.
+    model = zoo.build(architecture, keras_hdf5.classes(path))
+    model = keras_hdf5.as_built(path, model)
+    keras_hdf5.load(path, model)
+    return model
 
 
 def RijksVGG19Net(challenge, folder=None):  # noqa: N802 - named as in the paper
@@ -82,7 +74,7 @@ def RijksVGG19Net(challenge, folder=None):  # noqa: N802 - named as in the paper
         models.errors.InputError: unknown challenge, no such file and no network, or a file that
             is not the released one.
     """
-    return NETWORKS["RijksVGG19Net"].load(challenge, folder)
+    return load("RijksVGG19Net", challenge, folder)
 
 
 def RijksResNet50(challenge, folder=None):  # noqa: N802
@@ -90,7 +82,7 @@ def RijksResNet50(challenge, folder=None):  # noqa: N802
 
     challenge may be `artist` (`creator`), `material` or `type`; input (N, 224, 224, 3).
     """
-    return NETWORKS["RijksResNet50"].load(challenge, folder)
+    return load("RijksResNet50", challenge, folder)
 
 
 def RijksInceptionV3(challenge, folder=None):  # noqa: N802
@@ -98,7 +90,7 @@ def RijksInceptionV3(challenge, folder=None):  # noqa: N802
 
     challenge may be `artist` (`creator`), `material` or `type`; input (N, 299, 299, 3).
     """
-    return NETWORKS["RijksInceptionV3"].load(challenge, folder)
+    return load("RijksInceptionV3", challenge, folder)
 
 
 def RijksXception(challenge, folder=None):  # noqa: N802
@@ -106,7 +98,7 @@ def RijksXception(challenge, folder=None):  # noqa: N802
 
     challenge may be `artist` (`creator`), `material` or `type`; input (N, 299, 299, 3).
     """
-    return NETWORKS["RijksXception"].load(challenge, folder)
+    return load("RijksXception", challenge, folder)
 
 
 def find(challenge, net, folder=None):

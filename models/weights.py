@@ -5,8 +5,10 @@ And what a network or a file of weights is, whatever file it came in: fingerprin
 
 import hashlib
 import json
+import os
 import re
 import warnings
+import zipfile
 from pathlib import Path
 
 from models.errors import InputError
@@ -21,6 +23,8 @@ IMAGENET_CLASSES = 1000
 # its classes in the code to another, or with its training
 PASSING = {"shared_object_id", "build_config", "compile_config", "module"}
 BLOCK = 1 << 20  # bytes read at once
+ABOUT = "art_transfer.json"  # the member of a `.keras` zip beside Keras's own, which it passes over
+MOST_ABOUT = 10_000_000  # bytes of that member: the names of 100,000 classes
 
 
 def check_source(source):
@@ -119,6 +123,48 @@ def saved(path):
         return keras.models.load_model(path, compile=False, safe_mode=True)
     # whatever Keras, or a layer that it builds, finds wrong in a file made by others
     except Exception as error:
+        raise InputError(f"{path} is not a readable .keras model: {error}") from error
+
+
+def save(model, path, about):
+    """Write a `.keras` file with what is known of the network beside it, whole or absent.
+
+    Args:
+        model: keras.Model.
+        path: of the file; it opens with keras.models.load_model too.
+        about: dict that JSON can hold.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        model.save(temporary)
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(ABOUT, json.dumps(about, ensure_ascii=False, indent=2))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_about(path):
+    """Read what save() wrote beside a model.
+
+    Returns:
+        dict; {} for a file of another origin.
+
+    Raises:
+        InputError: no such file, or not a `.keras` model.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if ABOUT not in archive.namelist():
+                return {}
+            if archive.getinfo(ABOUT).file_size > MOST_ABOUT:
+                raise ValueError(f"its member {ABOUT} claims more than {MOST_ABOUT} bytes")
+            about = json.loads(archive.read(ABOUT))
+            if not isinstance(about, dict):
+                raise ValueError(f"its member {ABOUT} holds no object")
+            return about
+    except (OSError, ValueError, RecursionError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is not a readable .keras model: {error}") from error
 
 

@@ -12,9 +12,8 @@ import math
 import re
 from dataclasses import dataclass
 
-from models import released
 from models.errors import InputError
-from models.weights import IMAGENET, NONE
+from models.weights import IMAGENET, NONE, read_about
 
 # How preprocess_input of keras.applications scales pixels, value * scale + offset per channel,
 # after reversing RGB to BGR where the weights expect it.
@@ -95,6 +94,14 @@ NETWORKS = {
     "ConvNeXtXLarge": (224, "none"),
 }
 
+# networks of Sabatelli et al. 2018 whose weights were released (models.released) -> what they are
+RIJKS = {
+    "RijksVGG19Net": "VGG19",
+    "RijksResNet50": "ResNet50",
+    "RijksInceptionV3": "InceptionV3",
+    "RijksXception": "Xception",
+}
+
 # build() decides these itself
 RESERVED = {"include_top", "weights", "input_tensor", "input_shape", "pooling", "classes", "name"}
 RESERVED |= {"classifier_activation", "include_preprocessing"}
@@ -110,7 +117,7 @@ FORMS = (
 class Spec:
     """What a string that names a network says; nothing is opened yet.
 
-    name: a row of NETWORKS, a network of models.released, or "" for a `.keras` file of its own.
+    name: a row of NETWORKS or of RIJKS, or "" for a `.keras` file of its own.
     arguments: of the constructor, tuple of (keyword, literal). weights: `imagenet`, the path of a
     file, the challenge of a released network, or None for random ones.
     """
@@ -133,7 +140,7 @@ class Spec:
     @property
     def is_released(self):
         """Whether it is a network that Sabatelli et al. 2018 released."""
-        return self.name in released.NETWORKS
+        return self.name in RIJKS
 
     @property
     def size(self):
@@ -147,8 +154,7 @@ class Spec:
 
     @property
     def _row(self):
-        name = released.NETWORKS[self.name].architecture if self.is_released else self.name
-        return NETWORKS.get(name, (None, None))
+        return NETWORKS.get(RIJKS.get(self.name, self.name), (None, None))
 
     def construct(self, **extra):
         """Call the constructor, ours or Keras's; what it refuses becomes an InputError.
@@ -183,8 +189,8 @@ def parse(text):
     """
     parts = re.fullmatch(r"\s*(\w+)\s*(\(.*?\))?\s*(?::(.+))?", text, flags=re.DOTALL)
     name, arguments, weights = parts.groups() if parts else (None, None, None)
-    if name in released.NETWORKS and not arguments:
-        if weights not in released.CHALLENGES:
+    if name in RIJKS and not arguments:
+        if weights is None:
             challenges = " or ".join(f"{name}:{word}" for word in ("artist", "material", "type"))
             raise InputError(f"{text!r} needs a challenge: {challenges}")
         return Spec(name, (), weights)
@@ -270,13 +276,19 @@ def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0):
     return model
 
 
+def scaling_of(path):
+    """How a saved network scales pixels, a name in PIXELS; None where it is not known."""
+    about = read_about(path)
+    if about.get("pixels") == "own":  # a classifier that was trained here
+        return parse(about["network"]).pixels
+    return about.get("pixels")
+
+
 def _refuse_other_pixels(path, scaling):
     """Refuse to feed a trained classifier pixels that are scaled in another way than its own."""
-    from models import network
-
     if not str(path).endswith(".keras"):
         return
-    trained = network.scaling_of(path)
+    trained = scaling_of(path)
     if trained not in (None, scaling):
         raise InputError(f"{path} was trained with pixels {trained}; asked for are {scaling}")
 

@@ -119,7 +119,7 @@ def test_saved_keeps_classes_beside_the_model(tmp_path):
     names = ["Boëtius", 'a "b"\n']
     network.save(Network(SMALL, model, names, "own"), tmp_path / "model.keras")
     opened = weights.saved(tmp_path / "model.keras")
-    assert network.read_about(tmp_path / "model.keras") == {
+    assert weights.read_about(tmp_path / "model.keras") == {
         "classes": names,
         "network": SMALL,
         "pixels": "own",
