@@ -269,6 +269,7 @@ LOSSLESS = {
     "TIFF, turned": (fine(rgb(), "TIFF", exif=exif(6)), np.rot90(QUARTERS, -1)),
     "PNG, turned": (fine(rgb(), "PNG", exif=exif(3)), np.rot90(QUARTERS, 2)),
     "PNG without its end": (fine(rgb(), "PNG")[:-12], QUARTERS),
+    "PNG with a long end": (fine(rgb(), "PNG")[:-12] + b"\1\0\0\0IEND\xaeB`\x82", QUARTERS),
 }
 
 
