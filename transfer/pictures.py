@@ -33,6 +33,7 @@ _TIFF_SUBFILE = 254  # TIFF 6.0, NewSubfileType: bit 0 marks a smaller copy of a
 # PNG specification, 11.2.5: the last chunk, its length of 0, name and checksum; Pillow asks for the
 # name alone
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+_MAX_SIDE = 1_000_000  # pixels: libpng's PNG_USER_WIDTH_MAX; TensorFlow decodes no longer a PNG
 _JPEG_SCALE = 8  # the smallest scale libjpeg decodes at; all of the file is read all the same
 _WORD_STEP = 257  # 65535 / 255
 _MAX_THREADS = 16  # each may hold a decoded picture of Pillow's limit, half a gigabyte
@@ -294,6 +295,10 @@ def _opened(file):
     file.seek(0)
     with _reasons():
         image = Image.open(file, formats=_FORMATS)
+        if max(image.size) > _MAX_SIDE:
+            raise InputError(
+                f"too large: a side of {max(image.size)} pixels, of {_MAX_SIDE} at most"
+            )
         frames = _frames(image)
         if frames > 1:
             raise InputError(f"animated or several pages ({frames} frames)")
