@@ -30,7 +30,10 @@ _JPEG = ("JPEG", "MPO")  # MPO: a JPEG followed by previews, which JPEG decoders
 # EXIF 2.3: how to turn the stored picture to stand upright; 1 is upright, 2 to 8 are turns
 _ORIENTATION = 0x0112
 _TIFF_SUBFILE = 254  # TIFF 6.0, NewSubfileType: bit 0 marks a smaller copy of another page
-_PNG_END = b"IEND\xaeB`\x82"  # the last chunk's name and checksum, which Pillow does not ask for
+# PNG specification, 11.2.5: the last chunk, its length of 0, name and checksum; Pillow asks for the
+# name alone
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+_MAX_SIDE = 1_000_000  # pixels: libpng's PNG_USER_WIDTH_MAX; TensorFlow decodes no longer a PNG
 _JPEG_SCALE = 8  # the smallest scale libjpeg decodes at; all of the file is read all the same
 _WORD_STEP = 257  # 65535 / 255
 _MAX_THREADS = 16  # each may hold a decoded picture of Pillow's limit, half a gigabyte
@@ -292,6 +295,10 @@ def _opened(file):
     file.seek(0)
     with _reasons():
         image = Image.open(file, formats=_FORMATS)
+        if max(image.size) > _MAX_SIDE:
+            raise InputError(
+                f"too large: a side of {max(image.size)} pixels, of {_MAX_SIDE} at most"
+            )
         frames = _frames(image)
         if frames > 1:
             raise InputError(f"animated or several pages ({frames} frames)")

@@ -102,6 +102,7 @@ BAD = {
     "animated PNG": (saved(noise(), "PNG", save_all=True, append_images=[noise(1)]), "2 frames"),
     "two pages": (saved(noise(), "TIFF", save_all=True, append_images=[noise()]), "2 frames"),
     "100000x100000 pixels": (huge_png(100_000), "too large.*10000000000 pixels"),
+    "a million and one": (saved(Image.new("L", (1, 1_000_001)), "PNG"), "too large: .*1000001"),
     "float": (saved(Image.new("F", (9, 9), 0.5), "TIFF"), "floating-point"),
     "32 bits": (saved(Image.new("I", (9, 9), 70_000), "TIFF"), "32-bit"),
     "PostScript": (saved(noise(), "EPS"), "not a picture"),
@@ -269,6 +270,7 @@ LOSSLESS = {
     "TIFF, turned": (fine(rgb(), "TIFF", exif=exif(6)), np.rot90(QUARTERS, -1)),
     "PNG, turned": (fine(rgb(), "PNG", exif=exif(3)), np.rot90(QUARTERS, 2)),
     "PNG without its end": (fine(rgb(), "PNG")[:-12], QUARTERS),
+    "PNG with a long end": (fine(rgb(), "PNG")[:-12] + b"\1\0\0\0IEND\xaeB`\x82", QUARTERS),
 }
 
 
