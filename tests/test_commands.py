@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,12 @@ import pytest
 from toy.collection import paint_collection
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "toy" / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 def shell(command, cwd):
@@ -113,6 +119,17 @@ def test_saliency_of_the_docs(shared, tmp_path):
 
 
 @pytest.mark.slow
+def test_shipped_network_of_the_toys_page(tmp_path):
+    """How the fine-tuned network was made: as written, but for one epoch."""
+    weights = "toy/mobilenet_0.25_64_nature.weights.h5"
+    (tmp_path / "toy").mkdir()
+    shutil.copy(ROOT / weights, tmp_path / weights)
+    _, paint, experiment, convert = blocks(ROOT / "toy" / "README.md")
+    shell(f"{paint} && {experiment} --epochs 1 && {convert}", tmp_path)
+    assert (tmp_path / "toy" / "mobilenet_0.25_64_toy_artist.keras").exists()
+
+
+@pytest.mark.slow
 def test_job_sh_edited_as_a_user_would(tmp_path):
     """The three modes of the toy collection; one epoch each to save time."""
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
@@ -144,7 +161,7 @@ def test_flags_named_in_the_pages_exist(page):
 
     actions = [a for c in (experiment, render, deep_viz, sheet) for a in c.flags()._actions]
     known = {option for action in actions for option in action.option_strings}
-    known |= {"--mode", "--count", "--help"}
+    known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
 
@@ -166,6 +183,10 @@ def test_every_command_of_the_pages_is_known_here():
         "python3 -m venv",  # .ci/run
         "python visualization/deep_viz.py",  # test_saliency_of_the_docs
         "for mode in off_the_shelf",  # test_real_paintings_of_the_readme
+        "python -m toy paint",  # test_shipped_network_of_the_toys_page
+        "python -m transfer.experiment --dataset_name toy",  # the same
+        "python -m models convert",  # the same
+        "python -m toy pretrain",  # tests/toy/test_main.py, smaller
     )
     for page in PAGES:
         for command in blocks(page):

@@ -3,7 +3,6 @@ import numpy as np
 import pytest
 
 import models
-from models import __main__ as command
 from models import network, weights, zoo
 from models.errors import InputError
 from models.network import Network
@@ -78,21 +77,6 @@ def test_missing_file_is_an_error():
 def test_describe_lists_layers_and_preprocessing():
     text = models.describe(SMALL, size=32)
     assert "conv_pw_13" in text and "preprocessing: tf" in text and "N×1000" in text
-
-
-def test_command_describes_and_converts(tmp_path, capsys):
-    out = tmp_path / "out.keras"
-    assert command.main([SMALL, "--input_size", "32"]) == 0
-    assert "conv1" in capsys.readouterr().out
-    assert command.main(["convert", SMALL, str(out), "--input_size", "32"]) == 0
-    x = pixels(32)
-    expected = models.load(SMALL, size=32).model.predict(x, verbose=0)
-    np.testing.assert_allclose(
-        models.load(str(out)).model.predict(x, verbose=0), expected, rtol=1e-5
-    )
-    assert command.main(["convert", SMALL, str(tmp_path / "out.h5")]) == 2
-    assert command.main(["VGG91"]) == 2
-    assert "VGG91" in capsys.readouterr().err
 
 
 def test_real_googlenet_from_rgb_pixels(shared):

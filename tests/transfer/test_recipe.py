@@ -5,7 +5,7 @@ import pytest
 from models.errors import InputError
 from transfer import recipe
 from transfer.recipe import Recipe
-from transfer.recipes import RECIPES
+from transfer.recipes import RECIPES, sabatelli2018
 
 
 def test_settings_are_the_papers():
@@ -15,7 +15,7 @@ def test_settings_are_the_papers():
     assert (off_the_shelf.rho, off_the_shelf.epsilon) == (0.9, 1e-8)
     assert (fine_tuning.optimizer, fine_tuning.learning_rate) == ("sgd", 0.001)
     assert (fine_tuning.momentum, fine_tuning.nesterov) == (0.9, True)
-    for mode in RECIPES.values():
+    for mode in sabatelli2018.RECIPES:
         assert (mode.batch_size, mode.patience, mode.epochs) == (32, 7, 100)
 
 
@@ -30,11 +30,11 @@ def test_values_out_of_range_name_the_field(wrong):
 
 
 def test_what_a_mode_means_are_fields():
-    assert [r.initial_weights for r in RECIPES.values()] == ["given", "given", "he_uniform"]
-    assert [r.layers for r in RECIPES.values()] == ["head", "all", "all"]
-    assert [r.batch_norm for r in RECIPES.values()] == ["frozen", "frozen", "train"]
+    assert [r.initial_weights for r in sabatelli2018.RECIPES] == ["given", "given", "he_uniform"]
+    assert [r.layers for r in sabatelli2018.RECIPES] == ["head", "all", "all"]
+    assert [r.batch_norm for r in sabatelli2018.RECIPES] == ["frozen", "frozen", "train"]
     assert RECIPES["off_the_shelf"].adapted(True, classifier="svm").head == "linear"
-    assert {recipe.head for recipe in RECIPES.values()} == {"softmax"}
+    assert {recipe.head for recipe in sabatelli2018.RECIPES} == {"softmax"}
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,8 @@ def test_settings_of_a_method_about_no_class():
 
 def test_what_a_manifest_says_of_settings():
     settings = Settings(choose(["smooth_grad", "smooth_grad"], {"samples": 7}), "oil")
-    assert settings.written() == {
+    options = {option.name: None for method in METHODS.values() for option in method.options}
+    assert settings.written() == options | {
         "methods": ["smooth_grad"],
         "target": "oil",
         "logits": True,
