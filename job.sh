@@ -31,7 +31,8 @@ fi
 if [ -n "$metadata_path" ]; then options+=(--metadata_path "$metadata_path"); fi
 if [ -n "$jpg_images_path" ]; then options+=(--jpg_images_path "$jpg_images_path"); fi
 if [ -n "$input_size" ]; then options+=(--input_size "$input_size"); fi
-if [ -n "$weights" ]; then options+=(--weights "$weights"); fi
+# random alone has no use for weights; beside other modes it leaves them to these
+if [ -n "$weights" ] && [ "$tl_mode" != "random" ]; then options+=(--weights "$weights"); fi
 for challenge in "${challenges[@]}"; do
     python -m transfer.experiment --dataset_name "$dataset_name" --challenge "$challenge" \
         --results_path "$results_path" --datasets_path "$datasets_path" \

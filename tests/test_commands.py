@@ -145,6 +145,14 @@ def test_job_sh_edited_as_a_user_would(tmp_path):
     assert "already finished" in shell("bash job.sh", tmp_path)
 
 
+@pytest.mark.slow
+def test_job_sh_from_scratch_alone(tmp_path):
+    script = (ROOT / "job.sh").read_text(encoding="utf-8")
+    script = re.sub("^tl_mode=.*", 'tl_mode="random"', script, flags=re.M)
+    (tmp_path / "job.sh").write_text(script.replace("options=()", "options=(--epochs 1)"))
+    assert "random (scratch)" in shell("bash job.sh", tmp_path)
+
+
 def test_job_sh_keeps_the_released_variables_and_slurm_lines():
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
     released = "dataset_name metadata_path jpg_images_path results_path datasets_path tl_mode"
