@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import vulture
 
-from models import released, zoo
+from models import zoo
 from visualization.saliency.methods import METHODS
 
 ROOT = Path(__file__).parents[1]
@@ -68,6 +68,23 @@ def wrong_arrows(root):
             package = name.split(".")[0]
             if package in PACKAGES and package != own and package not in below:
                 yield f"{named(root, path)} imports {name}"
+
+
+def circles(root):
+    """Modules of a package that import one another in a circle, also within functions."""
+    modules = {
+        named(root, path).removesuffix(".py").replace("/", "."): path for path in sources(root)
+    }
+    graph = {}
+    for module, path in modules.items():
+        names = [*imported(root, path)]
+        # `from a import b` is a.b: the module b of a, or something in the module a
+        reached = {name if name in modules else name.rpartition(".")[0] for name in names}
+        graph[module] = (reached & modules.keys()) - {module}
+    while leaves := [module for module, reached in graph.items() if not reached & graph.keys()]:
+        for module in leaves:
+            del graph[module]
+    yield from (f"{module} in a circle or above one" for module in graph)
 
 
 def imported_commands(root):
@@ -267,6 +284,7 @@ def is_driver(root, path):
 
 RULES = [
     wrong_arrows,
+    circles,
     imported_commands,
     flags_below_commands,
     plots_elsewhere,
@@ -289,7 +307,7 @@ ALLOWED = {
 }
 NEVER_NAMED = [name for names in ALLOWED.values() for name in names.split()]
 # what tables name by a string
-BY_NAME = [*zoo.OWN, *released.NETWORKS, *(method.file for method in METHODS.values())]
+BY_NAME = [*zoo.OWN, *zoo.RIJKS, *(method.file for method in METHODS.values())]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -344,6 +362,20 @@ def test_arrows(tree):
         "visualization/deep/inner.py imports papers.e",
         "benchmarks/f.py imports toy.d",
     ]
+
+
+def test_circles(tree):
+    root = tree(
+        {
+            "models/a": "from models import b\n",
+            "models/b": "def f():\n    from models.c import thing\n",
+            "models/c": "import models.a\n",
+            "models/d": "import models.e\n",
+            "models/e": "import numpy\n",
+        }
+    )
+    expected = [f"models.{name} in a circle or above one" for name in "abc"]
+    assert list(circles(root)) == expected
 
 
 def test_commands_are_not_imported(tree):
