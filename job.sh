@@ -16,7 +16,7 @@ tl_mode="off_the_shelf fine_tuning random"   # one or several of these
 challenges=("artist")                  # material, type, artist, or any column; several: ("artist" "type")
 ANNs=("MobileNet(alpha=0.25)")         # e.g. ("VGG19" "ResNet50" "InceptionV3" "Xception")
 input_size="64"                        # pixels; empty for each network's own
-weights="toy/mobilenet_0.25_64_nature.weights.h5"   # imagenet, none, a file; "" for random alone
+weights="toy/mobilenet_0.25_64_nature.weights.h5"   # imagenet, none, or a file
 options=()                             # e.g. (--id_column "my id" --min_pictures 20 --tensorboard logs)
 # ---- Nothing below needs to be edited.
 
@@ -31,8 +31,8 @@ fi
 if [ -n "$metadata_path" ]; then options+=(--metadata_path "$metadata_path"); fi
 if [ -n "$jpg_images_path" ]; then options+=(--jpg_images_path "$jpg_images_path"); fi
 if [ -n "$input_size" ]; then options+=(--input_size "$input_size"); fi
-# random alone has no use for weights; beside other modes it leaves them to these
-if [ -n "$weights" ] && [ "$tl_mode" != "random" ]; then options+=(--weights "$weights"); fi
+# NAME:WEIGHTS is a network with what it starts from; a mode that starts from scratch leaves that
+if [ -n "$weights" ]; then ANNs=("${ANNs[@]/%/:"$weights"}"); fi
 for challenge in "${challenges[@]}"; do
     python -m transfer.experiment --dataset_name "$dataset_name" --challenge "$challenge" \
         --results_path "$results_path" --datasets_path "$datasets_path" \

@@ -33,7 +33,8 @@ def flags():
         required=True,
         nargs="+",
         action="extend",
-        help="one or several, e.g. VGG19 or 'MobileNet(alpha=0.25)'",
+        help="one or several, e.g. VGG19 or 'MobileNet(alpha=0.25)'; also with the weights that it "
+        "starts from, as VGG19:FILE",
     )
     needed.add_argument(
         "--tl_mode",
@@ -119,8 +120,8 @@ def runs_from(arguments, data):
     runs = []
     for ann in dict.fromkeys(arguments.ANN):
         network = zoo.parse(ann)
-        if network.weights:
-            raise InputError(f"ANN is {ann!r}; its weights are a flag of their own")
+        if network.weights and arguments.weights:
+            raise InputError(f"ANN is {ann!r} and weights are {arguments.weights}; one of them")
         for mode in dict.fromkeys(arguments.tl_mode):
             runs.append(_run(data, network, RECIPES[mode], arguments))
     return runs
@@ -129,9 +130,9 @@ def runs_from(arguments, data):
 def _run(data, network, chosen, arguments):
     changes = {name: getattr(arguments, name) for name in recipe.SETTINGS}
     changes = {name: value for name, value in changes.items() if value is not None}
-    weights = arguments.weights or IMAGENET
+    weights = arguments.weights or network.weights or IMAGENET
     if chosen.initial_weights == "he_uniform":
-        # of several modes, those that start anew have no use for weights
+        # no use for the weights that ANN names, nor for those given for several modes
         weights = NONE if len(set(arguments.tl_mode)) > 1 else arguments.weights or NONE
     network = zoo.parse(f"{network.architecture}:{weights}")
     chosen = chosen.adapted(bool(network.weights), **changes)

@@ -159,6 +159,12 @@ def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):
     assert experiment.main([*both, "--tl_mode", "random"]) == 0
     assert metrics(result(tmp_path / "b"))["weights"] == str(weights)
     assert metrics(result(tmp_path / "b", "random"))["weights"] == "none"
+    named = f"MobileNet(alpha=0.25):{weights}"
+    for mode, started in (("off_the_shelf", str(weights)), ("random", "none")):
+        assert run(collection, tmp_path / "c", mode, weights=None, ANN=named) == 0
+        assert metrics(result(tmp_path / "c", mode))["weights"] == started
+    assert run(collection, tmp_path / "d", weights=weights, ANN=named) == 2
+    assert "one of them" in capsys.readouterr().err
 
 
 def test_saved_model_gives_the_predictions_of_the_table(collection, tmp_path):
