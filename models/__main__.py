@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from pathlib import Path
 
-from models import zoo
+from models import weights, zoo
 from models.command import exit_code, start_keras
 from models.errors import InputError
 
@@ -21,9 +22,13 @@ def main(argv=None):
         parser.add_argument("out", help="a path that ends in .keras")
     parser.add_argument("--input_size", type=int, help="pixels; default: the network's own")
     given = parser.parse_args(words)
-    zoo.parse(given.spec)
+    spec = zoo.parse(given.spec)
+    if not spec.is_released:
+        weights.check_source(spec.weights)
     if converting and not given.out.endswith(".keras"):
         raise InputError(f"{given.out!r} must end in .keras")
+    if converting and not Path(given.out).parent.is_dir():
+        raise InputError(f"no folder {Path(given.out).parent} to write into")
     start_keras(say=None)
     from models import network
 

@@ -139,13 +139,14 @@ def trace(model, size=None, call=None, targets=None, start=None):
         InputError: a model that is not a graph of layers, or has several inputs.
     """
     _refuse_what_has_no_graph(model)
-    if len(model.inputs) != 1:
-        raise InputError(f"{model.name} has {len(model.inputs)} inputs; accepted: 1")
+    inputs = _inputs(model)
+    if len(inputs) != 1:
+        raise InputError(f"{model.name} has {len(inputs)} inputs; accepted: 1")
     if start is None:
-        batch, *shape = model.inputs[0].shape
+        batch, *shape = inputs[0].shape
         if size is not None:
             shape[:2] = size
-        start = keras.Input(batch_shape=(batch, *shape), dtype=model.inputs[0].dtype, name="pixels")
+        start = keras.Input(batch_shape=(batch, *shape), dtype=inputs[0].dtype, name="pixels")
     run = _Run(call or _plain, targets)
     output = run.through(model, start, whole=targets is None)
     return Graph(start, tuple(run.calls), output, tuple(run.networks))
@@ -337,11 +338,11 @@ def classifier(model, logits=True):
         InputError: a network without (N, classes) as its one output, or one that is no graph of
             layers.
     """
-    shapes = [tuple(output.shape) for output in model.outputs]
+    shapes = [tuple(output.shape) for output in model.outputs] if _inputs(model) else []
     if len(shapes) != 1 or len(shapes[0]) != 2:
+        given = " and ".join(map(str, shapes)) or "nothing yet"
         raise InputError(
-            f"{model.name} gives {' and '.join(map(str, shapes))}; a score of a class needs one "
-            "output (N, classes)"
+            f"{model.name} gives {given}; a score of a class needs one output (N, classes)"
         )
     return _without_activation(model) if logits else model
 
@@ -433,9 +434,14 @@ def _reason(error):
     return lines[lines[0].startswith("Exception encountered") and len(lines) > 1]
 
 
+def _inputs(model):
+    """The Keras tensors that a network reads; [] where it was never built or has no graph."""
+    return getattr(model, "inputs", None) or []  # an unbuilt Sequential raises AttributeError
+
+
 def _picture_size(model, size):
     """(height, width) to run at; InputError for a model that does not take RGB pictures."""
-    inputs = getattr(model, "inputs", None) or []
+    inputs = _inputs(model)
     if len(inputs) != 1:
         raise InputError(
             f"{model.name} has {len(inputs)} inputs; accepted: a functional or sequential model "

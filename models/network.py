@@ -89,32 +89,37 @@ def load(text, size=None):
 
     Args:
         text: as zoo.parse takes it, e.g. `VGG19:imagenet` or `results/.../model.keras`.
-        size: side of the square input in pixels; None for the size of the ImageNet weights.
+        size: side of the square input in pixels; None for the size of the ImageNet weights, or
+            of the file where a whole network is opened.
 
     Returns:
-        Network. A weights file without the classifier gives a network that ends at its features.
+        Network. A weights file without the classifier gives a network that ends at its features,
+        and so does `NAME:FILE.keras`, whose trunk alone is taken.
 
     Raises:
-        InputError: no such network or file, or weights that do not fit.
+        InputError: no such network or file, weights that do not fit, or a size that a whole
+            network does not have.
     """
     spec = zoo.parse(text)
+    classes, pixels, report = None, spec.pixels, None
     if spec.is_released:
         model = released.load(spec.name, spec.weights)
-        return Network(spec.text, model, None, spec.pixels, _side(model))
-    if not spec.name:
+    elif not spec.name:
         model = weights.saved(spec.weights)
         classes = weights.read_about(spec.weights).get("classes")
         pixels = zoo.scaling_of(spec.weights)
-        return Network(spec.text, model, classes, pixels, _side(model) or size)
-    if spec.weights is None:
-        model, report = zoo.with_top(spec, size), None
+    elif spec.weights is None:
+        model = zoo.with_top(spec, size)
         initializers.draw_he_uniform(model, seed=0)
     else:
-        classes = weights.classes(spec, spec.weights)
-        model = zoo.with_top(spec, size, classes) if classes else zoo.trunk(spec, size or spec.size)
+        outputs = weights.classes(spec, spec.weights)
+        model = zoo.with_top(spec, size, outputs) if outputs else zoo.trunk(spec, size)
         model = weights.as_built(model, spec.weights)
-        report = weights.load(model, spec, size or spec.size, spec.weights)
-    return Network(spec.text, model, None, spec.pixels, _side(model) or size, report)
+        report = weights.load(model, spec, _side(model), spec.weights)
+    side = _side(model)
+    if size is not None and side not in (None, size):
+        raise InputError(f"{spec.text} takes pictures of {side} pixels, not of {size}")
+    return Network(spec.text, model, classes, pixels, side or size, report)
 
 
 def save(network, path):
@@ -136,7 +141,7 @@ def describe(network):
     Ends with the input, the preprocessing, the number of parameters, the classes, and what became
     of every array of its weights file.
     """
-    model = network.model
+    model, pixels = network.model, network.pixels
     rows = [("layer", "kind", "output", "parameters")]
     for layer in model.layers:
         rows.append((layer.name, type(layer).__name__, _shape(layer.output), layer.count_params()))
@@ -145,8 +150,8 @@ def describe(network):
     known = "no names known" if network.classes is None else ", ".join(network.classes)
     lines += [
         f"network: {network.spec}",
-        f"input: {_shape(model.inputs[0])}, RGB in [0, 255]",
-        f"preprocessing: {network.pixels or 'not known'}",
+        f"input: {', '.join(map(_shape, model.inputs))}{', RGB in [0, 255]' * bool(pixels)}",
+        f"preprocessing: {pixels or 'not known'}",
         f"parameters: {model.count_params()}",
         f"outputs: {', '.join(_shape(output) for output in model.outputs)}",
         f"classes: {known}",
@@ -155,8 +160,9 @@ def describe(network):
 
 
 def _side(model):
-    """The side of a model's square pictures in pixels, or None."""
-    shape = tuple(model.inputs[0].shape)
+    """The side of a model's square pictures in pixels; None where it has none, or no inputs yet."""
+    inputs = getattr(model, "inputs", None)  # of a Sequential that was never built, it raises
+    shape = tuple(inputs[0].shape) if inputs else ()
     return shape[1] if len(shape) == 4 and shape[1] == shape[2] else None
 
 

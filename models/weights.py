@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 from models.errors import InputError
-from models.importers import caffe, hdf5, keras3, keras_hdf5, tf_graph
+from models.importers import caffe, keras3, keras_hdf5, tf_graph
 from models.importers.fill import Held, fill, places
 
 # file ending -> importer of another program's files
@@ -24,7 +24,6 @@ IMAGENET_CLASSES = 1000
 PASSING = {"shared_object_id", "build_config", "compile_config", "module"}
 BLOCK = 1 << 20  # bytes read at once
 ABOUT = "art_transfer.json"  # the member of a `.keras` zip beside Keras's own, which it passes over
-MOST_ABOUT = 10_000_000  # bytes of that member: the names of 100,000 classes
 
 
 def check_source(source):
@@ -98,7 +97,12 @@ def as_built(model, source):
 
 
 def classes(spec, source):
-    """Width of the top that a source of weights holds; None where it has no top, and for none."""
+    """Read how many classes the top has that a source of weights fills.
+
+    Returns:
+        int; None for `none`, for a file without the network's top, and for a `.keras` file, of
+        which load() takes the trunk.
+    """
     source = check_source(source)
     if source is None:
         return None
@@ -107,6 +111,8 @@ def classes(spec, source):
     importer = _importer(source)
     if importer:
         return importer.classes(source)
+    if source.suffix == ".keras":
+        return None
     arrays = keras3.arrays(source)
     return IMAGENET_CLASSES if arrays == len(spec.construct(weights=None).weights) else None
 
@@ -120,10 +126,13 @@ def saved(path):
 
     keras3.check(path)
     try:
-        return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
     # whatever Keras, or a layer that it builds, finds wrong in a file made by others
     except Exception as error:
         raise InputError(f"{path} is not a readable .keras model: {error}") from error
+    if not getattr(model, "inputs", None):  # of a Sequential that was never built, it raises
+        raise InputError(f"{path} holds a {type(model).__name__} that has no inputs yet")
+    return model
 
 
 def save(model, path, about):
@@ -154,18 +163,20 @@ def read_about(path):
     Raises:
         InputError: no such file, or not a `.keras` model.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if ABOUT not in archive.namelist():
-                return {}
-            if archive.getinfo(ABOUT).file_size > MOST_ABOUT:
-                raise ValueError(f"its member {ABOUT} claims more than {MOST_ABOUT} bytes")
-            about = json.loads(archive.read(ABOUT))
-            if not isinstance(about, dict):
-                raise ValueError(f"its member {ABOUT} holds no object")
-            return about
-    except (OSError, ValueError, RecursionError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a readable .keras model: {error}") from error
+    with keras3.opened_zip(path) as archive:
+        if ABOUT not in archive.namelist():
+            return {}
+        about = json.loads(archive.read(ABOUT))
+        if not isinstance(about, dict):
+            raise ValueError(f"its member {ABOUT} holds no object")
+        known = {key: value for key, value in about.items() if value is not None}
+        classes = known.get("classes", [])
+        if not isinstance(classes, list):
+            raise ValueError(f"its member {ABOUT} has no list of classes")
+        names = [known.get("network", ""), known.get("pixels", ""), *classes]
+        if not all(isinstance(name, str) for name in names):
+            raise ValueError(f"its member {ABOUT} has a name that is no text")
+        return about
 
 
 def fingerprint(model):
@@ -209,27 +220,18 @@ def identify(source):
     source = check_source(source)
     if source in (None, IMAGENET):
         return source or NONE
-    digest = hashlib.sha256()
-    if source.suffix in IMPORTERS:
+    importer = _importer(source) or keras3
+    if importer in IMPORTERS.values():
+        digest = hashlib.sha256()
         with open(source, "rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
-    elif source.suffix == ".keras":
-        with keras3.opened(source) as (file, description):
-            digest.update(_described(source, description)[0])
-            for path in keras3.weight_paths(file):
-                _add(digest, path, file.stored(file.root, path))
-    elif keras_hdf5.is_old(source):
-        with keras_hdf5.opened(source) as (description, arrays):
-            text, names = _described(source, description)
-            digest.update(text)
-            for layer, weight, values in arrays:
-                name = f"{names.get(layer, layer)}/{weight.rsplit('/', 1)[-1]}"
-                _add(digest, name, values)
-    else:
-        with hdf5.opened(source) as file:
-            for path in keras3.weight_paths(file):
-                _add(digest, path, file.stored(file.root, path))
+        return digest.hexdigest()
+    with importer.contents(source) as (description, arrays):
+        text, names = _described(source, description)
+        digest = hashlib.sha256(text)
+        for layer, variable, values in arrays:
+            _add(digest, f"{names.get(layer, layer)}/{variable}", values)
     return digest.hexdigest()
 
 
@@ -367,5 +369,6 @@ def _filled(model, path, spec):
             warnings.filterwarnings("ignore", "Skipping nested container")
             model.load_weights(path)
     except (ValueError, KeyError, OSError, TypeError) as error:
-        raise InputError(f"weights {path} do not fit {spec.architecture}: {error}") from error
+        reason = str(error).partition(" Target variable:")[0]  # after it come the values
+        raise InputError(f"weights {path} do not fit {spec.architecture}: {reason}") from error
     return model

@@ -254,7 +254,7 @@ def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0):
     from models import initializers, weights
 
     spec = parse(spec) if isinstance(spec, str) else spec
-    size = size or spec.size
+    size = spec.size if size is None else size
     if pixels == "unit" and spec.pixels == "none":
         raise InputError(f"{spec.name} scales pixels in its own layers; pixels must be 'own'")
     scaling = spec.pixels if pixels == "own" else pixels
@@ -279,9 +279,15 @@ def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0):
 def scaling_of(path):
     """How a saved network scales pixels, a name in PIXELS; None where it is not known."""
     about = read_about(path)
-    if about.get("pixels") == "own":  # a classifier that was trained here
-        return parse(about["network"]).pixels
-    return about.get("pixels")
+    scaling = about.get("pixels")
+    if scaling == "own":  # a classifier that was trained here
+        try:
+            return parse(about.get("network") or "").pixels
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+    if scaling not in (None, *PIXELS):
+        raise InputError(f"{path} has pixels {scaling!r}; accepted: own, {', '.join(PIXELS)}")
+    return scaling
 
 
 def _refuse_other_pixels(path, scaling):
@@ -293,7 +299,7 @@ def _refuse_other_pixels(path, scaling):
         raise InputError(f"{path} was trained with pixels {trained}; asked for are {scaling}")
 
 
-def trunk(spec, size, pixels=None):
+def trunk(spec, size=None, pixels=None):
     """A named network without its top: pixels (N, size, size, 3), RGB in [0, 255] -> feature map.
 
     Its kernels, as with_top's, are NaN until they are filled.
@@ -304,7 +310,7 @@ def trunk(spec, size, pixels=None):
 
 def with_top(spec, size=None, classes=None):
     """A named network with its own top: RGB in [0, 255] -> (N, classes)."""
-    scaled = _scaled(spec, size or spec.size)
+    scaled = _scaled(spec, size)
     width = {"classes": classes} if classes else {}
     return spec.construct(weights=None, input_tensor=scaled, **width)
 
@@ -312,6 +318,9 @@ def with_top(spec, size=None, classes=None):
 def _scaled(spec, size, pixels=None):
     import keras
 
+    size = spec.size if size is None else size
+    if size < 1:
+        raise InputError(f"input size is {size} pixels; it must be above 0")
     inputs = keras.Input((size, size, 3), name="pixels")
     return preprocess(inputs, pixels or spec.pixels)
 

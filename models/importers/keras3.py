@@ -6,20 +6,24 @@ where its links lead, the HDF5 and zip libraries believe. The checks are models.
 
 import contextlib
 import os
+import posixpath
 import shutil
 import tempfile
 import zipfile
+import zlib
 
 from models.errors import InputError
 from models.importers import hdf5
 
 WEIGHTS = "model.weights.h5"  # the member of a `.keras` zip that holds the arrays
 CONFIG = "config.json"  # the one that describes the layers
-MOST_TEXT = (
-    100e6  # bytes of the other members together: descriptions; the largest network's is 2 MB
-)
-# of other origin than weights: an optimizer's slots, a dropout's random state
-STATE = ("optimizer", "seed_generator")
+# bytes of the other members together: descriptions; the largest network's is 2 MB
+MOST_TEXT = 100_000_000
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Keras stores, other programs deflate
+# what zipfile raises on damaged archives; an encrypted member is a RuntimeError
+DAMAGE = (OSError, EOFError, LookupError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# start of the arrays of an optimizer, and what is in the name of a dropout's random state
+OPTIMIZER, RANDOM_STATE = "optimizer", "seed_generator"
 
 
 def arrays(path):
@@ -38,8 +42,11 @@ def weight_paths(file):
     Keras makes them of the classes of layers, not of their names, so that they do not depend on
     the process.
     """
-    names = [n for n in file.arrays() if not n.startswith(STATE[0]) and STATE[1] not in n]
-    return sorted(names)
+    return sorted(
+        path
+        for path in file.arrays()
+        if not path.startswith(OPTIMIZER) and RANDOM_STATE not in path
+    )
 
 
 def check(path):
@@ -54,6 +61,31 @@ def check(path):
 
 
 @contextlib.contextmanager
+def contents(path):
+    """Open a `.keras` or `.weights.h5` file without Keras, for what is in it.
+
+    Yields:
+        (bytes that describe the architecture as JSON, None in a file of weights only; iterator of
+        (path of a layer, name in it, array as it is stored), sorted).
+
+    Raises:
+        models.errors.InputError: as check(), arrays().
+    """
+    with contextlib.ExitStack() as stack:
+        if str(path).endswith(".keras"):
+            file, description = stack.enter_context(opened(path))
+        else:
+            file, description = stack.enter_context(hdf5.opened(path)), None
+        yield (
+            description,
+            (
+                (*posixpath.split(array), file.stored(file.root, array))
+                for array in weight_paths(file)
+            ),
+        )
+
+
+@contextlib.contextmanager
 def opened(path):
     """Open a `.keras` file without Keras.
 
@@ -63,34 +95,43 @@ def opened(path):
     Raises:
         models.errors.InputError: as check().
     """
+    with opened_zip(path) as archive, tempfile.TemporaryDirectory() as folder:
+        # Keras reads it from the zip; the checks need a file of its own, whole (zip's CRC)
+        copy = os.path.join(folder, WEIGHTS)
+        with archive.open(WEIGHTS) as member, open(copy, "wb") as file:
+            shutil.copyfileobj(member, file, 1 << 20)
+        try:
+            with hdf5.opened(copy) as file:
+                yield file, archive.read(CONFIG)
+        except InputError as error:
+            raise InputError(f"{path}: {str(error).replace(copy, WEIGHTS)}") from error
+
+
+@contextlib.contextmanager
+def opened_zip(path):
+    """Open a `.keras` file as the zip that it is; whatever is wrong in it becomes an InputError.
+
+    Yields:
+        zipfile.ZipFile, whose members do not claim more than they should.
+    """
     if not os.path.isfile(path):
         raise InputError(f"no weights file {path}")
     try:
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
-            _check_sizes(path, archive.infolist())
-            # Keras reads it from the zip; the checks need a file of its own, whole (zip's CRC)
-            copy = os.path.join(folder, WEIGHTS)
-            with archive.open(WEIGHTS) as member, open(copy, "wb") as file:
-                shutil.copyfileobj(member, file, 1 << 20)
-            try:
-                with hdf5.opened(copy) as file:
-                    yield file, archive.read(CONFIG)
-            except InputError as error:
-                raise InputError(f"{path}: {str(error).replace(copy, WEIGHTS)}") from error
+        with zipfile.ZipFile(path) as archive:
+            _check_members(archive.infolist(), os.path.getsize(path))
+            yield archive
     except InputError:
         raise
-    except (KeyError, OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise InputError(f"{path} is not a readable .keras model: {error}") from error
 
 
-def _check_sizes(path, members):
-    size = os.path.getsize(path)
+def _check_members(members, size):
+    odd = [member.filename for member in members if member.compress_type not in PACKED]
+    if odd:
+        raise ValueError(f"its member {odd[0]!r} is packed by another method than deflate")
+    weights = [member.file_size for member in members if member.filename == WEIGHTS]
     text = sum(member.file_size for member in members if member.filename != WEIGHTS)
-    weights = [member for member in members if member.filename == WEIGHTS]
-    claimed = sum(member.file_size for member in weights)
     # Keras stores its arrays as they are; packed ones could claim any size
-    if claimed > size or text > MOST_TEXT or len(weights) > 1:
-        raise InputError(
-            f"{path} is not a readable .keras model: of {size} bytes, its members claim "
-            f"{claimed + text}"
-        )
+    if sum(weights) > size or text > MOST_TEXT or len(weights) > 1:
+        raise ValueError(f"of {size} bytes, its members claim {sum(weights) + text}")

@@ -91,19 +91,19 @@ def read(path):
 
 
 @contextlib.contextmanager
-def opened(path):
-    """Open a weights file without Keras.
+def contents(path):
+    """Open a weights file without Keras, for what is in it.
 
     Yields:
-        (what describes the architecture as JSON, bytes, None in a file of weights only; iterator
-        of (layer name, weight name, array as it is stored) in the file's order).
+        (bytes that describe the architecture as JSON, None in a file of weights only; iterator of
+        (layer name, variable name, array as it is stored), in the file's order).
 
     Raises:
         models.errors.InputError: as read.
     """
     with hdf5.opened(path) as file:
         stored = (
-            (layer, name, file.stored(group, name))
+            (layer, name.rsplit("/", 1)[-1], file.stored(group, name))
             for layer, group, names in _groups(file)
             for name in names
         )

@@ -135,6 +135,11 @@ def test_what_is_no_classifier():
     pair = [keras.Input((4,)), keras.Input((4,))]
     with pytest.raises(InputError, match="both has 2 inputs; accepted: 1"):
         classifier(keras.Model(pair, layers.Add()(pair), name="both"))
+    unbuilt = keras.Sequential([layers.Dense(2)], name="unbuilt")
+    with pytest.raises(InputError, match="unbuilt gives nothing yet"):
+        classifier(unbuilt)
+    with pytest.raises(InputError, match="unbuilt has 0 inputs; accepted: 1"):
+        trace(unbuilt)
 
 
 @pytest.mark.parametrize(

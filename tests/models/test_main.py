@@ -1,6 +1,8 @@
 """The command of models."""
 
+import keras
 import numpy as np
+import pytest
 
 import models
 from models.__main__ import main
@@ -18,6 +20,33 @@ def test_command_describes_and_converts(tmp_path, capsys):
     np.testing.assert_allclose(
         models.load(str(out)).model.predict(x, verbose=0), expected, rtol=1e-5
     )
-    assert main(["convert", SMALL, str(tmp_path / "out.h5")]) == 2
-    assert main(["VGG91"]) == 2
-    assert "VGG91" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["VGG91"], "no network 'VGG91'"),
+        (["convert", SMALL, "out.h5"], "'out.h5' must end in .keras"),
+        (["convert", SMALL, "nowhere/out.keras"], "no folder nowhere"),
+        (["VGG19:no.h5"], "no weights file no.h5"),
+        (["no.keras"], "no weights file no.keras"),
+        (["RijksVGG19Net:material"], "no weights of VGG19 for 'material' were released"),
+        ([SMALL, "--input_size", "0"], "input size is 0"),
+        ([SMALL, "--input_size", "-3"], "input size is -3"),
+    ],
+)
+def test_a_mistake_is_one_line(words, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {says}") and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_another_origin_are_described_as_they_are(tmp_path, capsys):
+    one, other = keras.Input((4,)), keras.Input((3,))
+    outputs = [keras.layers.Dense(2)(one), keras.layers.Dense(2)(other)]
+    keras.Model([one, other], outputs).save(tmp_path / "two.keras")
+    assert main([str(tmp_path / "two.keras")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "input: N×4, N×3" in lines and "preprocessing: not known" in lines

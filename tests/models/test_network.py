@@ -1,3 +1,5 @@
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -51,6 +53,55 @@ def test_file_of_another_origin(tmp_path):
     keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)).save(tmp_path / "own.keras")
     loaded = models.load(str(tmp_path / "own.keras"))
     assert loaded.classes is None and loaded.pixels is None
+
+
+@pytest.mark.parametrize("top", [True, False])
+def test_a_name_takes_the_trunk_of_a_keras_file(tmp_path, top):
+    shape = {"alpha": 0.25, "weights": None, "input_shape": (32, 32, 3)}
+    source = keras.applications.MobileNet(**shape, **({} if top else {"include_top": False}))
+    source.save(tmp_path / "net.keras")
+    opened = models.load(f"{SMALL}:{tmp_path}/net.keras", size=32)
+    assert opened.model.output_shape == (None, 1, 1, 256) and opened.pixels == "tf"
+    assert [name for name, _ in opened.report.skipped] == ["conv_preds"] * top
+    for ours, theirs in zip(opened.model.get_weights(), source.get_weights(), strict=False):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_whole_network_keeps_its_size(tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)).save(tmp_path / "own.keras")
+    assert models.load(str(tmp_path / "own.keras"), size=8).size == 8
+    with pytest.raises(InputError, match="own.keras takes pictures of 8 pixels, not of 16"):
+        models.load(str(tmp_path / "own.keras"), size=16)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
+def test_a_file_without_inputs_is_an_error(tmp_path):
+    keras.Sequential([keras.layers.Dense(2)]).save(tmp_path / "unbuilt.keras")
+    with pytest.raises(InputError, match="unbuilt.keras holds a Sequential that has no inputs"):
+        models.load(str(tmp_path / "unbuilt.keras"))
+
+
+@pytest.mark.parametrize(
+    ("about", "says"),
+    [
+        ("[]", "holds no object"),
+        ('{"classes": "ab"}', "has no list of classes"),
+        ('{"classes": ["a", 1]}', "has a name that is no text"),
+        ('{"pixels": 5}', "has a name that is no text"),
+        ('{"pixels": "own", "network": 3}', "has a name that is no text"),
+        ('{"pixels": "red"}', "has pixels 'red'; accepted: own, caffe"),
+        ('{"pixels": "own"}', "no network ''"),
+        ('{"pixels": "own", "network": "VGG91"}', "no network 'VGG91'"),
+    ],
+)
+def test_what_a_file_says_of_itself_is_checked(about, says, tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)).save(tmp_path / "odd.keras")
+    with zipfile.ZipFile(tmp_path / "odd.keras", "a") as archive:
+        archive.writestr("art_transfer.json", about)
+    with pytest.raises(InputError, match=f"odd.keras.*{says}"):
+        models.load(str(tmp_path / "odd.keras"))
 
 
 def test_lambda_layers_are_not_executed(tmp_path):
@@ -128,5 +179,6 @@ def test_as_network_takes_models_and_networks_only():
     taken = network.as_network(model)
     assert taken.model is model and taken.size == 8 and taken.output is None
     assert network.as_network(taken) is taken
+    assert network.as_network(keras.Sequential([keras.layers.Dense(2)])).output is None
     with pytest.raises(InputError, match="accepted: a keras.Model"):
         network.as_network("VGG19")

@@ -50,10 +50,11 @@ def members(path):
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def rezipped(path, changed, packed=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path, "w", packed) as archive:
+def rezipped(path, changed, packed=zipfile.ZIP_STORED, but=None):
+    """Write a zip; but: dict of members that are packed otherwise."""
+    with zipfile.ZipFile(path, "w") as archive:
         for name, data in changed.items():
-            archive.writestr(name, data)
+            archive.writestr(name, data, (but or {}).get(name, packed))
     return path
 
 
@@ -107,10 +108,23 @@ def test_strange_descriptions_are_one_error(folder, tmp_path, about):
         models.load(str(path))
 
 
-@pytest.mark.parametrize("ending", [".keras", ".weights.h5"])
-def test_damaged_bytes_are_an_error_or_a_network(folder, tmp_path, ending):
-    good = (folder / f"good{ending}").read_bytes()
-    path = tmp_path / f"damaged{ending}"
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_members_packed_as_no_program_packs_them_are_refused(folder, tmp_path, packing):
+    path = rezipped(tmp_path / "packed.keras", members(folder / "good.keras"), packing)
+    for use in (keras3.check, weights.read_about, weights.identify):
+        with pytest.raises(InputError, match="packed.keras .*by another method than deflate"):
+            use(path)
+
+
+@pytest.mark.parametrize("name", ["good.keras", "packed.keras", "good.weights.h5"])
+def test_damaged_bytes_are_an_error_or_a_network(folder, tmp_path, name):
+    if name == "packed.keras":
+        told = members(folder / "good.keras") | {weights.ABOUT: json.dumps({"classes": ["a", "b"]})}
+        rezipped(folder / name, told, zipfile.ZIP_DEFLATED, {keras3.WEIGHTS: zipfile.ZIP_STORED})
+        assert weights.read_about(folder / name) == {"classes": ["a", "b"]}
+    good = (folder / name).read_bytes()
+    path = tmp_path / f"damaged.{name.partition('.')[2]}"
+    uses = (keras3.arrays,) if path.suffix == ".h5" else (keras3.check, weights.read_about)
     changes = strategies.lists(
         strategies.tuples(strategies.integers(0, len(good) - 1), strategies.integers(0, 255)),
         min_size=1,
@@ -124,9 +138,10 @@ def test_damaged_bytes_are_an_error_or_a_network(folder, tmp_path, ending):
         for place, value in changes:
             data[place] = value
         path.write_bytes(data[:length])
-        try:
-            keras3.check(path) if ending == ".keras" else keras3.arrays(path)
-        except InputError as error:
-            assert "damaged" in str(error)
+        for use in uses:
+            try:
+                use(path)
+            except InputError as error:
+                assert "damaged" in str(error)
 
     check()
