@@ -348,6 +348,6 @@ def _free_on_jax():
 def _tensorflow_gpus():
     import tensorflow as tf
 
-    found = tf.config.list_physical_devices("GPU")
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in found]
+    gpus = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
     return [detail.get("device_name", "unnamed") for detail in details]

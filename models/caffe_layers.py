@@ -10,6 +10,10 @@ from keras import ops
 
 from models.errors import InputError
 
+# LocalResponseNormalization's arguments in BVLC's GoogLeNet and CaffeNet: Caffe's local_size 5,
+# alpha 1e-4, beta 0.75, k 1 (its alpha is for the mean, ours for the sum)
+CAFFE_LRN = {"depth_radius": 2, "bias": 1.0, "alpha": 1e-4 / 5, "beta": 0.75}
+
 
 def max_pool(inputs, name):
     """Max pooling 3x3, stride 2, without padding, output size rounded up (Caffe's ceil mode).

@@ -11,7 +11,7 @@ channels): whoever fills fc6 from a Caffe file reorders its 9216 inputs.
 import keras
 
 from models import caffe_layers
-from models.caffe_layers import LocalResponseNormalization
+from models.caffe_layers import CAFFE_LRN, LocalResponseNormalization
 from models.errors import InputError
 
 # layer: filters, kernel, stride, padding, groups, followed by pooling, by normalisation
@@ -22,8 +22,6 @@ CONVOLUTIONS = {
     "conv4": (384, 3, 1, "same", 2, False, False),
     "conv5": (256, 3, 1, "same", 2, True, False),
 }
-# Caffe's local_size 5, alpha 1e-4, beta 0.75, k 1 (its alpha is for the mean, ours for the sum)
-LRN = {"depth_radius": 2, "bias": 1.0, "alpha": 1e-4 / 5, "beta": 0.75}
 FEATURES = 4096  # of fc6 and fc7
 DROPOUT = 0.5  # after each of them
 SMALLEST = 39  # pixels; below this pool5 has nothing to read
@@ -86,5 +84,5 @@ def _block(x, name, filters, size, stride, padding, groups, pooled, normalised):
     if pooled:
         x = caffe_layers.max_pool(x, f"pool{number}")
     if normalised:
-        x = LocalResponseNormalization(**LRN, name=f"norm{number}")(x)
+        x = LocalResponseNormalization(**CAFFE_LRN, name=f"norm{number}")(x)
     return x

@@ -49,8 +49,10 @@ def start_keras(say=print):
         warning = backend.device_warning()
     # what it says of compiling for several networks in one process is no fault
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    for line in filter(None, (f"device: {device}", warning)) if say else ():
-        say(line)
+    if say:
+        say(f"device: {device}")
+    if say and warning:
+        say(warning)
 
 
 class _HeldBack:

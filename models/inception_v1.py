@@ -42,8 +42,7 @@ AUXILIARY_ON = {"mixed4a": 0, "mixed4d": 1}  # module: number in the names of it
 # Released code of Gonthier et al. 2020, which says it read them in the 5h graph. Converted copies
 # of the graph in PyTorch give bias 1 instead: read them in the graph where you have it.
 LUCID_LRN = {"depth_radius": 5, "bias": 2.0, "alpha": 1e-4, "beta": 0.5}
-# Caffe's local_size 5, alpha 1e-4, beta 0.75, k 1 (its alpha is for the mean, ours for the sum)
-BVLC_LRN = {"depth_radius": 2, "bias": 1.0, "alpha": 1e-4 / 5, "beta": 0.75}
+BVLC_LRN = caffe_layers.CAFFE_LRN
 
 DROPOUT = 0.4  # before the classifier; Szegedy et al. 2015, section 5
 AUXILIARY_DROPOUT = 0.7  # the same

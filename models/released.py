@@ -36,7 +36,6 @@ RELEASED = {
 # the paper says artist, the released files creator
 CHALLENGES = {"artist": "creator", "creator": "creator", "material": "material", "type": "type"}
 
-
 # network in zoo.NETWORKS -> its name in the names of the files
 FILES = {"VGG19": "VGG19", "ResNet50": "ResNet", "InceptionV3": "V3", "Xception": "Xception"}
 
@@ -165,9 +164,9 @@ def _download(challenge, net):
 
 
 def _checked(path, expected):
-    found = blob_id(path)
-    if found != expected:
+    actual = blob_id(path)
+    if actual != expected:
         raise InputError(
-            f"{path} is not the released file: its git blob id is {found}, not {expected}"
+            f"{path} is not the released file: its git blob id is {actual}, not {expected}"
         )
     return path

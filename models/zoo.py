@@ -106,7 +106,6 @@ RIJKS = {
 RESERVED = {"include_top", "weights", "input_tensor", "input_shape", "pooling", "classes", "name"}
 RESERVED |= {"classifier_activation", "include_preprocessing"}
 
-
 FORMS = (
     "NAME (random weights), NAME:imagenet, NAME:PATH of a weights file, RijksVGG19Net:artist, or "
     "the path of a .keras file"

@@ -11,14 +11,13 @@ at worst (16 for empty messages, the file, what Python keeps), and about 3 times
 """
 
 import math
-from pathlib import Path
 
 import numpy as np
 
 from models.errors import InputError
 from models.importers import protobuf
 from models.importers.fill import Held, Place, fill, fits, places
-from models.importers.protobuf import BYTES, DOUBLE, FLOAT, INT32, INT64, MANY, ONE
+from models.importers.protobuf import BYTES, DOUBLE, FLOAT, INT32, INT64, MANY, MOST, ONE
 
 # layer in Caffe's files -> layer of models.inception_v1; CaffeNet's names are Caffe's own
 NAMES = {
@@ -77,9 +76,6 @@ MESSAGES = {
     "Shape": {"dim": (1, INT64, MANY)},
 }
 
-# no network has as many layers or arrays; without a limit, empty ones fill the memory
-MOST = 10_000
-LONGEST_NAME = 1000  # bytes; the name stands in error messages
 AXES = 32  # kMaxBlobAxes of Caffe's blob.hpp
 LONGEST_SHAPE = AXES * 11  # bytes: a number takes 10 at most, and its tag where not packed
 
@@ -131,7 +127,7 @@ def mean(path):
     Raises:
         InputError: no such file, damaged, or not of three channels.
     """
-    values = array(content(path), path)
+    values = array(protobuf.read_file(path, "Caffe file"), path)
     shape = values.shape[1:] if values.ndim == 4 and len(values) == 1 else values.shape
     if len(shape) not in (1, 3) or shape[0] != 3:
         raise InputError(f"{path} holds {values.shape}; a mean is (1, 3, rows, columns)")
@@ -168,36 +164,23 @@ def load(path, model):
     return fill(path, model, held, wanted, pairs, lambda name: _reason(name, arrays))
 
 
-def content(path):
-    """Return the bytes of a file.
-
-    Raises:
-        InputError: no such file.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"no Caffe file {path}")
-    return Path(path).read_bytes()
-
-
 def layers(path):
     """Yield (name, list of encoded blobs) for every layer of a `.caffemodel`, in its order.
 
     Raises:
         InputError: no such file, damaged, without layers, or with more than a network has.
     """
-    net = _decode("Net", content(path), path)
+    net = _decode("Net", protobuf.read_file(path, "Caffe file"), path)
     count = len(net.layers) + len(net.v1_layers)
     if not 0 < count <= MOST:
         raise InputError(f"{path} holds {count} Caffe layers; a .caffemodel has 1 to {MOST}")
-    for kind, found in (("V1Layer", net.v1_layers), ("Layer", net.layers)):
-        for number, data in enumerate(found):
+    for kind, encoded in (("V1Layer", net.v1_layers), ("Layer", net.layers)):
+        for number, data in enumerate(encoded):
             where = f"{path}, layer {number}"
             layer = _decode(kind, data, where)
             if kind == "V1Layer" and layer.v0:
                 layer = _decode("V0Layer", layer.v0, where)
-            if len(layer.name) > LONGEST_NAME:
-                raise InputError(f"{where} has a name of {len(layer.name)} bytes")
-            yield layer.name.decode("utf-8", "backslashreplace"), layer.blobs
+            yield protobuf.read_name(layer.name, where), layer.blobs
 
 
 def array(data, where):

@@ -273,10 +273,10 @@ def _refuse_theano(file, group):
 
 def _counter(name):
     """Split `conv2d_7` into ("Conv2D", 7), `conv2d` into ("Conv2D", 0); None for other names."""
-    found = re.fullmatch(r"(.*?)(?:_([0-9]{1,9}))?", name)
-    if not found or found[1] not in COUNTERS:
+    parts = re.fullmatch(r"(.*?)(?:_([0-9]{1,9}))?", name)
+    if not parts or parts[1] not in COUNTERS:
         return None
-    return COUNTERS[found[1]], int(found[2] or 0)
+    return COUNTERS[parts[1]], int(parts[2] or 0)
 
 
 def _numbered(kind, names):

@@ -7,14 +7,15 @@ itself is not needed.
 """
 
 import math
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from models.errors import InputError
+from models.importers import protobuf
 from models.importers.fill import Held, Place, Report, fill
-from models.importers.protobuf import BYTES, FLOAT, INT32, INT64, MANY, ONE, decode, message_types
+from models.importers.protobuf import BYTES, FLOAT, INT32, INT64, MANY, MOST, ONE
 
 SUFFIXES = {"kernel": "_w", "bias": "_b"}  # variable of a layer: end of its constant's name
 FEATURES = 1024  # inputs of softmax2: the channels of mixed5b
@@ -36,7 +37,7 @@ MESSAGES = {
     "Shape": {"dim": (2, BYTES, MANY)},
     "Dim": {"size": (1, INT64, ONE)},
 }
-TYPES = message_types("tf_graph", MESSAGES)
+TYPES = protobuf.message_types("tf_graph", MESSAGES)
 
 # DataType in tensorflow/core/framework/types.proto -> its elements in a tensor's content
 ELEMENTS = {1: np.dtype("<f4"), 19: np.dtype("<f2")}
@@ -46,13 +47,11 @@ ELEMENTS = {1: np.dtype("<f4"), 19: np.dtype("<f2")}
 LRN_FIELDS = {"depth_radius": "i", "bias": "f", "alpha": "f", "beta": "f"}
 LRN_DEFAULTS = {"depth_radius": 5, "bias": 1.0, "alpha": 1.0, "beta": 0.5}
 
-# The 5h file has 54 MB and some 400 nodes. More than this is no InceptionV1; the first limit
-# also bounds the memory of a hostile file, which can be 16 times its size.
+# The 5h file has 54 MB. More than this is no InceptionV1; the limit also bounds the memory of a
+# hostile file, which can be 16 times its size.
 MOST_BYTES = 256 << 20
-MOST_NODES = 10_000
 MOST_ATTRIBUTES = 100  # of one node; TensorFlow's operations have a dozen at most
 MOST_AXES = 8
-LONGEST_NAME = 1000  # bytes; names stand in error messages
 
 
 @dataclass(frozen=True)
@@ -190,12 +189,11 @@ def read(path):
     for number, data in enumerate(_nodes(path)):
         where = f"{path}, node {number}"
         node = _decode("Node", data, where)
-        if len(node.name) > LONGEST_NAME or len(node.attributes) > MOST_ATTRIBUTES:
+        if len(node.attributes) > MOST_ATTRIBUTES:
             raise InputError(
-                f"{where} has a name of {len(node.name)} bytes and {len(node.attributes)} "
-                f"attributes; accepted: up to {LONGEST_NAME} and {MOST_ATTRIBUTES}"
+                f"{where} has {len(node.attributes)} attributes; accepted: up to {MOST_ATTRIBUTES}"
             )
-        name = node.name.decode("utf-8", "backslashreplace")
+        name = protobuf.read_name(node.name, where)
         if name in names:
             raise InputError(f"{path} has two nodes named {name!r}")
         names.add(name)
@@ -209,18 +207,15 @@ def read(path):
 
 def _nodes(path):
     """Return the encoded nodes of a graph file."""
-    path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError(f"{path} is a folder; accepted: a frozen GraphDef file, no SavedModel")
-    if not path.is_file():
-        raise InputError(f"no graph file {path}")
-    if path.stat().st_size > MOST_BYTES:
+    if os.path.isfile(path) and os.path.getsize(path) > MOST_BYTES:
         raise InputError(f"{path} has over {MOST_BYTES >> 20} MB; a frozen InceptionV1 has 54")
-    nodes = _decode("Graph", path.read_bytes(), path).nodes
-    if not 0 < len(nodes) <= MOST_NODES:
+    nodes = _decode("Graph", protobuf.read_file(path, "graph file"), path).nodes
+    if not 0 < len(nodes) <= MOST:
         raise InputError(
             f"{path} holds {len(nodes)} graph nodes; accepted: a frozen GraphDef (binary, no "
-            f"SavedModel) of 1 to {MOST_NODES}"
+            f"SavedModel) of 1 to {MOST}"
         )
     return nodes
 
@@ -233,22 +228,22 @@ def _attributes(node, where):
 
 def _lrn(attributes, where):
     """Return depth_radius, bias, alpha and beta of an LRN node."""
-    found = dict(LRN_DEFAULTS)
+    numbers = dict(LRN_DEFAULTS)
     for name, field in LRN_FIELDS.items():
         value = attributes.get(name.encode())
         if value and not value.HasField(field):
             raise InputError(f"{where}: its {name} is not a number of the right type")
         if value:
-            found[name] = getattr(value, field)
+            numbers[name] = getattr(value, field)
     # the radius is an int in TensorFlow's kernel
-    if not 0 <= found["depth_radius"] < 2**31 or not all(map(math.isfinite, found.values())):
-        raise InputError(f"{where} has {found}; accepted: a radius from 0, finite numbers")
-    return found
+    if not 0 <= numbers["depth_radius"] < 2**31 or not all(map(math.isfinite, numbers.values())):
+        raise InputError(f"{where} has {numbers}; accepted: a radius from 0, finite numbers")
+    return numbers
 
 
 def _decode(kind, data, where):
     what = f"a whole {kind} message of a frozen TensorFlow GraphDef"
-    return decode(TYPES[kind], data, where, what)
+    return protobuf.decode(TYPES[kind], data, where, what)
 
 
 def _held(constant):
