@@ -28,9 +28,9 @@ class Report:
         """Return a line with the counts, then a line for each reason to skip, with its names."""
         reasons = {}
         for name, reason in self.skipped:
-            reasons.setdefault(reason, []).append(repr(name))
+            reasons.setdefault(reason, []).append(name)
         lines = [f"weights: {len(self.loaded)} loaded, {len(self.skipped)} skipped"]
-        lines += [f"  {reason}, {_first(names)}" for reason, names in reasons.items()]
+        lines += [_listed(f"  {reason},", names, repr) for reason, names in reasons.items()]
         return "\n".join(lines)
 
 
@@ -105,15 +105,17 @@ def fill(path, model, held, wanted, pairs, reason, note=lambda shapes, place: ""
     unfit = [old for old, order in orders.items() if order is None]
     if missing or strays or unfit or not pairs:
         unused = [name for name in strays or left if held[name].roles]
-        parts = {
-            "no weights for": [f"{name} {_expected(wanted[name])}" for name in missing[:SHOWN]],
-            "not used of the file": [f"{n!r} {_shapes(held[n].shapes())}" for n in unused[:SHOWN]],
-            "of another shape": [
-                _unlike(old, held[old], pairs[old], wanted[pairs[old]], note)
-                for old in unfit[:SHOWN]
-            ],
-        }
-        raise InputError(_difference(path, model, parts, (missing, unused, unfit)))
+        parts = [
+            _listed("no weights for", missing, lambda new: f"{new} {_expected(wanted[new])}"),
+            _listed("not used of the file", unused, lambda n: f"{n!r} {_shapes(held[n].shapes())}"),
+            _listed(
+                "of another shape",
+                unfit,
+                lambda old: _unlike(old, held[old], pairs[old], wanted[pairs[old]], note),
+            ),
+        ]
+        text = "; ".join(filter(None, parts)) or "neither holds weights"
+        raise InputError(f"{path} does not fit {model.name}: {text}")
     values = {}
     for old, new in pairs.items():
         arrays = held[old].values()
@@ -143,22 +145,23 @@ def _order(held, place):
         names = [variable.name for variable in place.variables]
         if sorted(names) != sorted(held.roles):
             return None
-        by_role = sorted(order, key=lambda number: held.roles[number])
-        by_name = sorted(order, key=lambda number: names[number])
-        order = [array for _, array in sorted(zip(by_name, by_role, strict=True))]
+        waiting, order = order, []
+        for name in names:  # a name that occurs twice: in the order of the file
+            order.append(next(number for number in waiting if held.roles[number] == name))
+            waiting.remove(order[-1])
     shapes = held.shapes()
     fits = all(shapes[n] in accepted for n, accepted in zip(order, place.accepted, strict=True))
     return order if fits else None
 
 
-def _difference(path, model, parts, names):
-    """Say what does not fit, both sides, the first five of each."""
-    text = "; ".join(
-        f"{title} {len(all_)}: {', '.join(first)}{', ...' if len(all_) > len(first) else ''}"
-        for (title, first), all_ in zip(parts.items(), names, strict=True)
-        if all_
-    )
-    return f"{path} does not fit {model.name}: {text or 'neither holds weights'}"
+def _listed(title, names, word):
+    """Return the title, the number of names and the first of them as word() puts each; "" of none.
+
+    The rest is not worded: shapes are read from the file for it.
+    """
+    first = ", ".join(map(word, names[:SHOWN]))
+    rest = ", ..." if len(names) > SHOWN else ""
+    return f"{title} {len(names)}: {first}{rest}" if names else ""
 
 
 def _unlike(old, held, new, place, note):
@@ -173,7 +176,3 @@ def _expected(place):
 def _shapes(shapes):
     told = [str(tuple(shape)) for shape in shapes[:SHOWN]]
     return " + ".join(told + ["..."] * (len(shapes) > SHOWN))
-
-
-def _first(names):
-    return f"{len(names)}: {', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"

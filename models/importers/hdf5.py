@@ -32,8 +32,8 @@ HEADER, CONTINUATION = b"OHDR\x02", b"OCHK"
 CHECKSUM = 4
 # IV.A.2: types of header messages; the flag of one that lies elsewhere
 ATTRIBUTE, CONTINUED, SHARED = 0x0C, 0x10, 2
-# II.A: superblock version -> where its addresses start (the
-# base, another, the end of the file) and where that of a driver block or extension lies
+# II.A: superblock version -> where its addresses start (the base, another, the end of the file)
+# and where that of a driver block or extension lies
 SUPERBLOCKS = {0: (24, 48), 1: (28, 52), 2: (12, 20), 3: (12, 20)}
 UNUSED = b"\xff" * 8
 STORED_WHOLE = (h5py.h5d.COMPACT, h5py.h5d.CONTIGUOUS)
@@ -85,16 +85,15 @@ def _check_superblock(path):
         raise ValueError(f"it was cut: of {end} bytes, {size} are left")
 
 
-class Bounded:
-    """An open HDF5 file whose names and arrays together may not exceed its size."""
+class _Spent:
+    """The bytes of a file that are not read yet: in a sound file no two parts share a byte."""
 
-    def __init__(self, path, file, raw):
+    parts = ""  # what is read, for the error
+
+    def __init__(self, path, size):
         self.path = path
-        self.root = file.id
-        self.size = os.path.getsize(path)
-        # in a sound file no two names or arrays share a byte
-        self.left = self.size
-        self._headers = Headers(path, raw, self.size)
+        self.size = size
+        self.left = size
 
     def fail(self, reason):
         raise InputError(f"weights {self.path}: {reason}")
@@ -102,23 +101,34 @@ class Bounded:
     def spend(self, count):
         self.left -= count
         if self.left < 0:
-            self.fail(f"the file has {self.size} bytes, its names and arrays claim more")
+            self.fail(f"the file has {self.size} bytes, its {self.parts} claim more")
+
+
+class Bounded(_Spent):
+    """An open HDF5 file whose names and arrays together may not exceed its size."""
+
+    parts = "names and arrays"
+
+    def __init__(self, path, file, raw):
+        super().__init__(path, os.path.getsize(path))
+        self.root = file.id
+        self._headers = Headers(path, raw, self.size)
 
     def find(self, group, path, kind=h5py.h5g.GroupID):
         """Open `a/b/c` below a group over hard links only."""
-        found = group
+        item = group
         for part in path.split("/"):
-            if part in ("", ".") or not isinstance(found, h5py.h5g.GroupID):
+            if part in ("", ".") or not isinstance(item, h5py.h5g.GroupID):
                 self.fail(f"there is no {path!r}")
             name = part.encode()
-            if b"\0" in name or not found.links.exists(name):
+            if b"\0" in name or not item.links.exists(name):
                 self.fail(f"there is no {path!r}")
-            if found.links.get_info(name).type != h5py.h5l.TYPE_HARD:
+            if item.links.get_info(name).type != h5py.h5l.TYPE_HARD:
                 self.fail(f"{path!r} is a link to another place, which is not followed")
-            found = h5py.h5o.open(found, name)
-        if not isinstance(found, kind):
+            item = h5py.h5o.open(item, name)
+        if not isinstance(item, kind):
             self.fail(f"{path!r} is not a {'group' if kind is h5py.h5g.GroupID else 'dataset'}")
-        return found
+        return item
 
     def has(self, group, name):
         return group.links.exists(name.encode())
@@ -132,16 +142,17 @@ class Bounded:
         Returns:
             list of str, or None where there is no such attribute.
         """
-        if h5py.h5a.exists(group, attribute.encode()):
-            return self._names(group, attribute)
-        if not h5py.h5a.exists(group, f"{attribute}0".encode()):
-            return None
-        joined = []
-        while h5py.h5a.exists(group, (part := f"{attribute}{len(joined)}").encode()):
-            joined.append(self._names(group, part))
-        return [name for names in joined for name in names]
+        whole = self._names(group, attribute)
+        if whole is not None:
+            return whole
+        parts = []
+        while (part := self._names(group, f"{attribute}{len(parts)}")) is not None:
+            parts.append(part)
+        return [name for part in parts for name in part] if parts else None
 
     def _names(self, group, attribute):
+        if not h5py.h5a.exists(group, attribute.encode()):
+            return None
         stored = h5py.h5a.open(group, attribute.encode())
         if 0 in stored.shape:  # of float64: what NumPy makes of an empty list
             return []
@@ -202,7 +213,7 @@ class Bounded:
         Returns:
             list of paths `a/b/c`, one for each array.
         """
-        found, waiting, seen = [], [("", self.root)], set()
+        arrays, waiting, seen = [], [("", self.root)], set()
         while waiting:
             path, group = waiting.pop()
             for name in group:
@@ -211,13 +222,13 @@ class Bounded:
                 item = self.find(group, name.decode(), (h5py.h5g.GroupID, h5py.h5d.DatasetID))
                 if isinstance(item, h5py.h5d.DatasetID):
                     self._need_plain(item, inner)
-                    found.append(inner)
+                    arrays.append(inner)
                 elif h5py.h5o.get_info(item).addr not in seen:
                     seen.add(h5py.h5o.get_info(item).addr)
                     waiting.append((f"{inner}/", item))
-                if len(found) + len(seen) > MAX_NAMES:
+                if len(arrays) + len(seen) > MAX_NAMES:
                     self.fail(f"it holds more than {MAX_NAMES} names")
-        return found
+        return arrays
 
     def _dataset(self, group, path):
         stored = self.find(group, path, h5py.h5d.DatasetID)
@@ -240,31 +251,24 @@ class Bounded:
             self.fail(f"{path!r} claims the shape {stored.shape}, which the file does not hold")
 
 
-class Headers:
-    """The attributes in a file's object headers and the strings in its heaps, as bytes.
+class Headers(_Spent):
+    """The attributes in a file's object headers and the strings in its heaps, as bytes."""
 
-    In a sound file no two headers or heaps share a byte: what is read of them, each once, is at
-    most the file.
-    """
+    parts = "headers and string heaps"
 
     def __init__(self, path, raw, size):
-        self.path = path
+        super().__init__(path, size)
         self.raw = raw
-        self.size = size
-        self.left = size
-        self.read = {}  # address -> what lies there, of a header or a heap
-
-    def fail(self, reason):
-        raise InputError(f"weights {self.path}: {reason}")
+        self.read = {}  # address -> what lies there, of a header or a heap, each read once
 
     def attributes(self, address):
         """Return dict name -> value as it is stored, of the object whose header is there."""
         if address not in self.read:
-            found = {}
-            for data in self._attribute_messages(address):
-                name, value = self._attribute(data)
-                found.setdefault(name, value)
-            self.read[address] = found
+            attributes = {}
+            for message in self._attribute_messages(address):
+                name, value = self._attribute(message)
+                attributes.setdefault(name, value)
+            self.read[address] = attributes
         return self.read[address]
 
     def string(self, length, address, number):
@@ -279,12 +283,11 @@ class Headers:
 
     def _bytes(self, address, count, what):
         """Read what a header or heap claims."""
-        self.left -= max(count, 0)
-        if self.left < 0:
-            self.fail(f"the file has {self.size} bytes, its headers and string heaps claim more")
-        return self._start(address, count, what)
+        self.spend(max(count, 0))
+        return self._peek(address, count, what)
 
-    def _start(self, address, count, what):
+    def _peek(self, address, count, what):
+        """Read a few bytes that say how long a header or heap is."""
         if not 0 <= count <= self.size - address:
             self.fail(f"{what} reaches beyond the file")
         self.raw.seek(address)
@@ -292,7 +295,7 @@ class Headers:
 
     def _heap(self, address):
         """Read a global heap collection (III.E): dict number -> object."""
-        start = self._start(address, HEAP_HEADER, "a string heap")
+        start = self._peek(address, HEAP_HEADER, "a string heap")
         if not start.startswith(HEAP_SIGNATURE):
             self.fail("a string heap is damaged: there is none where a string is said to lie")
         end = int.from_bytes(start[8:], "little") - HEAP_HEADER
@@ -312,12 +315,12 @@ class Headers:
 
     def _attribute_messages(self, address):
         """Yield the attribute messages of an object header of version 1 or 2 (IV.A.1)."""
-        start = self._start(address, 16, "an object header")
+        start = self._peek(address, 16, "an object header")
         if start.startswith(HEADER):
             flags = start[5]
             # times; numbers of attributes from which they are stored elsewhere; then the size
             at = 6 + (16 if flags & 0x20 else 0) + (4 if flags & 0x10 else 0)
-            size = self._start(address + at, 1 << (flags & 3), "an object header")
+            size = self._peek(address + at, 1 << (flags & 3), "an object header")
             blocks = [(address + at + len(size), int.from_bytes(size, "little"))]
             head, skipped = (6 if flags & 4 else 4), len(CONTINUATION)
         elif start[0] == 1:

@@ -50,17 +50,12 @@ COUNTERS = {
 
 # end of an old variable's name -> today's name; the longer ends first
 VARIABLES = {
-    "depthwise_kernel": "depthwise_kernel",
-    "pointwise_kernel": "pointwise_kernel",
-    "moving_variance": "moving_variance",
-    "moving_mean": "moving_mean",
-    # Keras 1 kept the variance under this name
-    "running_std": "moving_variance",
+    name: name
+    for name in ("depthwise_kernel", "pointwise_kernel", "moving_variance", "moving_mean")
+    + ("kernel", "gamma", "beta", "bias")
+} | {
+    "running_std": "moving_variance",  # Keras 1 kept the variance under this name
     "running_mean": "moving_mean",
-    "kernel": "kernel",
-    "gamma": "gamma",
-    "beta": "beta",
-    "bias": "bias",
     "W": "kernel",
     "b": "bias",
 }
@@ -207,11 +202,10 @@ def load(path, model):
             partner of the same shape. The network is then as it was.
     """
     given = {name: weights for name, weights in read(path) if weights}
-    layers = {layer.name: layer for layer in model.layers if layer.weights}
-    pairs = match(given, layers)
-    held = {old: _held(old, weights, layers.get(pairs.get(old))) for old, weights in given.items()}
-    headless = _headless(given, layers, pairs)
-    reasons = dict.fromkeys(headless, "the network is built without a top")
+    wanted = {layer.name: layer for layer in model.layers if layer.weights}
+    pairs = match(given, wanted)
+    held = {old: _held(old, weights, wanted.get(pairs.get(old))) for old, weights in given.items()}
+    reasons = dict.fromkeys(_spare_top(given, wanted, pairs), "the network is built without a top")
     return fill(path, model, held, places(model), pairs, reasons.get, _theano)
 
 
@@ -289,7 +283,7 @@ def _is_dense(weights):
     return len(weights) <= 2 and weights[0][1].ndim == 2
 
 
-def _headless(given, wanted, pairs):
+def _spare_top(given, wanted, pairs):
     """Layers of the file to leave: those of its top, if the network has none and takes the rest."""
     if any(len(layer.weights[0].shape) == 2 for layer in wanted.values()):
         return []
