@@ -22,6 +22,8 @@ def main(argv=None):
         parser.add_argument("out", help="a path that ends in .keras")
     parser.add_argument("--input_size", type=int, help="pixels; default: the network's own")
     given = parser.parse_args(words)
+    if given.input_size is not None and given.input_size < 1:
+        raise InputError(f"input_size is {given.input_size}; it must be above 0")
     spec = zoo.parse(given.spec)
     if not spec.is_released:
         weights.check_source(spec.weights)
@@ -33,6 +35,10 @@ def main(argv=None):
     from models import network
 
     opened = network.load(given.spec, given.input_size)
+    if given.input_size not in (None, opened.size):
+        raise InputError(
+            f"input_size is {given.input_size}; {given.spec} takes pictures of {opened.size} pixels"
+        )
     if converting:
         network.save(opened, given.out)
         print(f"wrote {given.out}")

@@ -89,16 +89,15 @@ def load(text, size=None):
 
     Args:
         text: as zoo.parse takes it, e.g. `VGG19:imagenet` or `results/.../model.keras`.
-        size: side of the square input in pixels; None for the size of the ImageNet weights, or
-            of the file where a whole network is opened.
+        size: side of the square input in pixels; None for the size of the ImageNet weights. A
+            released network, and a `.keras` file that does not leave it open, keep their own.
 
     Returns:
         Network. A weights file without the classifier gives a network that ends at its features,
         and so does `NAME:FILE.keras`, whose trunk alone is taken.
 
     Raises:
-        InputError: no such network or file, weights that do not fit, or a size that a whole
-            network does not have.
+        InputError: no such network or file, or weights that do not fit.
     """
     spec = zoo.parse(text)
     classes, pixels, report = None, spec.pixels, None
@@ -116,10 +115,7 @@ def load(text, size=None):
         model = zoo.with_top(spec, size, outputs) if outputs else zoo.trunk(spec, size)
         model = weights.as_built(model, spec.weights)
         report = weights.load(model, spec, _side(model), spec.weights)
-    side = _side(model)
-    if size is not None and side not in (None, size):
-        raise InputError(f"{spec.text} takes pictures of {side} pixels, not of {size}")
-    return Network(spec.text, model, classes, pixels, side or size, report)
+    return Network(spec.text, model, classes, pixels, _side(model) or size, report)
 
 
 def save(network, path):

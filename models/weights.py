@@ -248,11 +248,11 @@ def _described(path, description):
 def _architecture(description):
     """Return (a description of layers, bytes, the same in any process; dict name -> name there)."""
     names = {}
-    _name(description, names, {})
+    _rename_numbered(description, names, {})
     return json.dumps(_lasting(description, names), sort_keys=True).encode(), names
 
 
-def _name(node, names, counts):
+def _rename_numbered(node, names, counts):
     """Give the layers that Keras numbered (`conv2d_94`) a number by their order."""
     if isinstance(node, dict):
         kind, config = node.get("class_name"), node.get("config")
@@ -266,7 +266,7 @@ def _name(node, names, counts):
                 names[name] = f"{stem} {counts[stem]}"  # a space: no name that a layer may have
     inner = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     for part in inner:
-        _name(part, names, counts)
+        _rename_numbered(part, names, counts)
 
 
 def _lasting(node, names):

@@ -319,7 +319,7 @@ def _scaled(spec, size, pixels=None):
 
     size = spec.size if size is None else size
     if size < 1:
-        raise InputError(f"input size is {size} pixels; it must be above 0")
+        raise InputError(f"size is {size}; it must be above 0")
     inputs = keras.Input((size, size, 3), name="pixels")
     return preprocess(inputs, pixels or spec.pixels)
 

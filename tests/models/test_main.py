@@ -31,8 +31,8 @@ def test_command_describes_and_converts(tmp_path, capsys):
         (["VGG19:no.h5"], "no weights file no.h5"),
         (["no.keras"], "no weights file no.keras"),
         (["RijksVGG19Net:material"], "no weights of VGG19 for 'material' were released"),
-        ([SMALL, "--input_size", "0"], "input size is 0"),
-        ([SMALL, "--input_size", "-3"], "input size is -3"),
+        ([SMALL, "--input_size", "0"], "input_size is 0"),
+        ([SMALL, "--input_size", "-3"], "input_size is -3"),
     ],
 )
 def test_a_mistake_is_one_line(words, says, tmp_path, monkeypatch, capsys):
@@ -50,3 +50,8 @@ def test_files_of_another_origin_are_described_as_they_are(tmp_path, capsys):
     assert main([str(tmp_path / "two.keras")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "input: N×4, N×3" in lines and "preprocessing: not known" in lines
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)).save(tmp_path / "own.keras")
+    assert main([str(tmp_path / "own.keras"), "--input_size", "16"]) == 2
+    error = capsys.readouterr().err
+    assert "input_size is 16" in error and "takes pictures of 8 pixels" in error

@@ -71,8 +71,7 @@ def test_a_whole_network_keeps_its_size(tmp_path):
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)).save(tmp_path / "own.keras")
     assert models.load(str(tmp_path / "own.keras"), size=8).size == 8
-    with pytest.raises(InputError, match="own.keras takes pictures of 8 pixels, not of 16"):
-        models.load(str(tmp_path / "own.keras"), size=16)
+    assert models.load(str(tmp_path / "own.keras"), size=16).size == 8
 
 
 @pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built")
@@ -118,6 +117,13 @@ def test_lambda_layers_are_not_executed(tmp_path):
 def test_bad_strings_say_what_is_accepted(spec):
     with pytest.raises(InputError):
         models.load(spec)
+
+
+@pytest.mark.parametrize("size", [0, -3])
+def test_sizes_are_above_0(size):
+    for use in (models.load, lambda spec, size: zoo.build(spec, 2, size)):
+        with pytest.raises(InputError, match=f"size is {size}; it must be above 0"):
+            use(SMALL, size)
 
 
 def test_missing_file_is_an_error():
