@@ -191,7 +191,7 @@ def gather(*tables):
 def summary(findings):
     """Count the findings per kind, on one line."""
     counts = findings["kind"].value_counts().sort_index()
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no findings"
+    return ", ".join(f"{kind}: {count}" for kind, count in counts.items()) or "no findings"
 
 
 def write_report(findings, path):

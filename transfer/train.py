@@ -25,9 +25,9 @@ from transfer.result_folder import (
     write_csv,
     write_json,
 )
-from transfer.run import read_run
+from transfer.run import HISTORY_COLUMNS, read_run
 
-HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+HISTORY = (*HISTORY_COLUMNS, "seconds")
 
 
 @dataclass(frozen=True)

@@ -359,6 +359,7 @@ def spoil(collection, how):
         "dataset name": {"dataset_name": ".."},
         "half given": {"jpg_images_path": None},
         "split seed": {"split_seed": -1},
+        "negative min pictures": {"min_pictures": -3},
     }.get(how, {})
 
 
@@ -387,6 +388,7 @@ def spoil(collection, how):
         ("dataset name", ".."),
         ("half given", "jpg_images_path"),
         ("split seed", "split_seed"),
+        ("negative min pictures", "min_pictures is -3"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(collection, tmp_path, capsys, how, named):
