@@ -126,10 +126,10 @@ def runs_from(arguments, data):
 def _run(data, network, chosen, arguments):
     changes = {name: getattr(arguments, name) for name in recipe.SETTINGS}
     changes = {name: value for name, value in changes.items() if value is not None}
-    weights = arguments.weights or IMAGENET
-    if chosen.initial_weights == "he_uniform":
-        # of several modes, those that start anew have no use for weights
-        weights = NONE if len(set(arguments.tl_mode)) > 1 else arguments.weights or NONE
+    starts_anew = chosen.initial_weights == "he_uniform"
+    weights = arguments.weights or (NONE if starts_anew else IMAGENET)
+    if starts_anew and len(set(arguments.tl_mode)) > 1:
+        weights = NONE  # they are for the other modes
     network = zoo.parse(f"{network.architecture}:{weights}")
     chosen = chosen.adapted(bool(network.weights), **changes)
     return Run(data, network, chosen, arguments.input_size)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from models.errors import InputError
 from transfer import results
+from transfer.recipes import PUBLISHED
 
 # Parameters of keras.applications networks without their top, as count_params() gives them.
 BODIES = {"Xception": 20861480, "InceptionV3": 21802784, "ResNet50": 23587712, "VGG19": 20024384}
@@ -111,7 +112,7 @@ def test_toy_runs_stand_apart_and_say_so(made):
 
 
 def published(name):
-    with (results.PUBLISHED / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+    with PUBLISHED[name].open(newline="", encoding="utf-8") as file:
         return {(row["challenge"], row["network"]): row for row in csv.DictReader(file)}
 
 
