@@ -1,7 +1,10 @@
 """Support vector machine or random forest on features (Sabatelli et al. 2018, footnote 7)."""
 
+import warnings
+
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
@@ -26,15 +29,17 @@ def fit(classifier, features, labels, balanced, seed):
     Returns:
         The fitted estimator, for `scores`.
     """
-    weights = "balanced" if balanced else None
-    if classifier == "svm":
-        machine = LinearSVC(class_weight=weights, random_state=seed)
-        estimator = make_pipeline(StandardScaler(), machine)
-    else:
-        estimator = RandomForestClassifier(
-            TREES, class_weight=weights, random_state=seed, n_jobs=-1
-        )
-    return estimator.fit(np.asarray(features), labels)
+    features, weights = np.asarray(features), "balanced" if balanced else None
+    if classifier == "random_forest":
+        forest = RandomForestClassifier(TREES, class_weight=weights, random_state=seed, n_jobs=-1)
+        return forest.fit(features, labels)
+    machine = LinearSVC(class_weight=weights, random_state=seed)
+    with warnings.catch_warnings():  # scikit-learn's names a line of its own source
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = make_pipeline(StandardScaler(), machine).fit(features, labels)
+    if machine.n_iter_ >= machine.max_iter:
+        print(f"WARNING: the SVM has not converged after {machine.max_iter} iterations", flush=True)
+    return fitted
 
 
 def scores(estimator, features, classes):

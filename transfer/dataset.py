@@ -41,20 +41,26 @@ class Data:
     drop_labels: tuple[str, ...] = metadata.ANONYMOUS
 
     def __post_init__(self):
-        safe_name(self.dataset_name), safe_name(self.challenge)
+        _ = self.folder  # its names are checked
         protocol, _, column = self.split.partition("=")
         if protocol not in splits.PROTOCOLS or (protocol == "column") != bool(column):
             drawn = [name for name in splits.PROTOCOLS if name != "column"]
             accepted = ", ".join([*drawn, "column=NAME"])
             raise InputError(f"split is {self.split!r}; accepted: {accepted}")
-        if self.split_seed < 0:
-            raise InputError(f"split_seed is {self.split_seed}; it must be 0 or more")
+        for name in ("split_seed", "min_pictures"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be 0 or more")
         if (self.metadata_path is None) != (self.jpg_images_path is None):
             raise InputError("metadata_path and jpg_images_path go together; one is missing")
         if self.metadata_path is not None and not Path(self.metadata_path).is_file():
             raise InputError(f"file {self.metadata_path} does not exist or is no file")
         if self.jpg_images_path is not None and not Path(self.jpg_images_path).is_dir():
             raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
+
+    @property
+    def folder(self):
+        """Path of the folder that holds every data set of this challenge."""
+        return Path(self.datasets_path, safe_name(self.dataset_name), safe_name(self.challenge))
 
     @property
     def settings(self):
@@ -83,23 +89,20 @@ class Data:
         """
         from transfer.store import Store
 
-        place = Path(self.datasets_path, safe_name(self.dataset_name), safe_name(self.challenge))
         if self.metadata_path is None:
-            return Store(place)
-        read = self._read()  # whatever is wrong with the CSV is told before a folder is made
-        key = digest(self.metadata_path, self.jpg_images_path, self.settings)
-        with result_folder(place / key) as result:
-            if result.finished:
-                print(f"data set found in {result.path}", flush=True)
-            else:
-                result.about = self._make(*read, result.path)
-        return Store(place / key)
-
-    def _read(self):
-        column = self.split.partition("=")[2] or None
-        return metadata.read(
+            return Store(self.folder)
+        # whatever is wrong with the CSV is told before a folder is made
+        column = self.split.partition("=")[2]
+        read = metadata.read(
             self.metadata_path, self.challenge, self.id_column, column, self.drop_labels
         )
+        folder = self.folder / digest(self.metadata_path, self.jpg_images_path, self.settings)
+        with result_folder(folder) as result:
+            if result.finished:
+                print(f"data set found in {folder}", flush=True)
+            else:
+                result.about = self._make(*read, result.path)
+        return Store(folder)
 
     def _make(self, rows, findings, toy, folder):
         """Write the data set into a folder; what its manifest says."""
@@ -112,7 +115,7 @@ class Data:
         protocol = self.split.partition("=")[0]
         chosen, left_out = splits.assign(pictures, protocol, self.split_seed, self.min_pictures)
         findings = metadata.gather(findings, unjoined, left_out)
-        print(metadata.summary(findings), flush=True)
+        print(f"{metadata.summary(findings)} (report.csv)", flush=True)
         splits.save(chosen, folder / "split.csv")
         metadata.write_report(findings, folder / "report.csv")
         store.write(chosen, self.jpg_images_path, folder, _report("pictures stored"))
@@ -146,5 +149,5 @@ def digest(csv_path, folder, settings):
 
 def _report(what):
     """A report(done, total) that shows how far something is."""
-    started = functools.cache(lambda total: Progress(total, what))
-    return lambda done, total: started(total).advance()
+    begin = functools.cache(lambda total: Progress(total, what))  # the first report tells the total
+    return lambda done, total: begin(total).advance()

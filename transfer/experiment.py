@@ -98,10 +98,7 @@ def main(argv=None):
 
     for run in runs:
         if len(runs) > 1:
-            print(
-                "==", ", ".join(run.described[k] for k in ("dataset", "challenge", "ANN")), end=""
-            )
-            print(f", {run.name}", flush=True)
+            print("==", ", ".join(run.folder.parts), flush=True)
         train_and_test(run, arguments.results_path, arguments.tensorboard)
 
 

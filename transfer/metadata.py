@@ -191,7 +191,7 @@ def gather(*tables):
 def summary(findings):
     """Count the findings per kind, on one line."""
     counts = findings["kind"].value_counts().sort_index()
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "no findings"
+    return ", ".join(f"{kind}: {count}" for kind, count in counts.items()) or "no findings"
 
 
 def write_report(findings, path):
@@ -276,13 +276,8 @@ def _unescaped(match):
 
 def _nameable(names):
     """The names that can be written as UTF-8, and a finding for every other one."""
-    good, bad = [], []
-    for name in names:
-        try:
-            name.encode()
-            good.append(name)
-        except UnicodeEncodeError:
-            bad.append(name)
+    good = [name for name in names if name.encode("utf-8", "ignore").decode() == name]
+    bad = sorted(set(names).difference(good))
     return good, findings_of("unreadable picture", picture=bad, detail="its name is not UTF-8")
 
 

@@ -110,6 +110,9 @@ class Progress:
         steps = math.ceil((self.count - self.made) / self.batch) * self.steps - self.step
         if not self.timed or not steps:
             return ""
-        minutes, seconds = divmod(round(self.seconds / self.timed * steps), 60)
+        left = round(self.seconds / self.timed * steps)
+        if not left:
+            return ""
+        minutes, seconds = divmod(left, 60)
         hours, minutes = divmod(minutes, 60)
         return f", about {hours}:{minutes:02d}:{seconds:02d} left"

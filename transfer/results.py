@@ -4,24 +4,22 @@ Accuracies are shown in percent with two decimals, as in Sabatelli et al. 2018, 
 the table of all runs keeps every value of metrics.json as it was written.
 """
 
-import itertools
 import json
 import re
 from collections import namedtuple
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 import pandas as pd
 
 from models.errors import InputError
-from transfer.recipes import RECIPES
+from transfer.recipes import PUBLISHED, RECIPES
 
 # The paper's own classifier is the softmax layer and goes unnamed; the others are its footnote 7.
 CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest"}
 # The rows of Sabatelli et al. 2018, table 2; other networks follow by name.
 PAPER_NETWORKS = ("Xception", "InceptionV3", "ResNet50", "VGG19")
-PUBLISHED = Path(__file__).parent / "recipes" / "published"
 # the columns of runs.csv, in order
 METRICS = [
     "dataset",
@@ -76,9 +74,12 @@ class Comparison:
 
     @cached_property
     def cells(self):
-        """(network, Column) -> list of runs; a pair that was never run is absent."""
+        """(network, Column) -> list of runs, row by row; a pair that was never run is absent."""
         groups = self.rows.groupby(["network", *Column._fields])["run"]
-        return {(network, Column(*column)): list(runs) for (network, *column), runs in groups}
+        cells = {(network, Column(*column)): list(runs) for (network, *column), runs in groups}
+        place = {network: index for index, network in enumerate(self.networks)}
+        order = sorted(cells, key=lambda cell: (place[cell[0]], _column_rank(cell[1])))
+        return {cell: cells[cell] for cell in order}
 
     @cached_property
     def networks(self):
@@ -93,8 +94,7 @@ class Comparison:
     @property
     def runs(self):
         """Every run of the table, row by row."""
-        order = itertools.product(self.networks, self.columns)
-        return [run for key in order for run in self.cells.get(key, [])]
+        return [run for cell in self.cells.values() for run in cell]
 
 
 def compare(runs):
@@ -196,11 +196,8 @@ def splits(runs):
 
 def comparison_frame(comparisons):
     """A row per cell of every comparison, for comparison.csv."""
-    rows = []
-    for table in comparisons:
-        for network, column in itertools.product(table.networks, table.columns):
-            if runs := table.cells.get((network, column)):
-                rows.append(_cell_row(runs, network, column))
+    cells = [cell for table in comparisons for cell in table.cells.items()]
+    rows = [_cell_row(runs, network, column) for (network, column), runs in cells]
     return pd.DataFrame(rows, dtype=object)
 
 
@@ -278,25 +275,18 @@ def csv_text(frame):
     return frame.to_csv(index=False, lineterminator="\r\n")
 
 
-def published_names():
-    """Names of the published tables that come with the package, sorted."""
-    return sorted(path.stem for path in PUBLISHED.glob("*.csv"))
-
-
 def published_page(name):
     """One published table as Markdown, with the notes on cells that are lost or doubtful.
 
-    name: one of `published_names()`; anything else raises InputError.
+    name: one of PUBLISHED; anything else raises InputError.
     """
-    if name not in published_names():
-        raise InputError(f"no published table {name!r}; there is " + ", ".join(published_names()))
-    table = pd.read_csv(PUBLISHED / f"{name}.csv", dtype=str, keep_default_na=False)
+    if name not in PUBLISHED:
+        raise InputError(f"no published table {name!r}; there is " + ", ".join(PUBLISHED))
+    table = pd.read_csv(PUBLISHED[name], dtype=str, keep_default_na=False)
     rows = table.to_dict("records")
     shown = [key for key in rows[0] if key not in ("source", "dataset", "note")]
-    best = {}
-    for row, key in itertools.product(rows, shown):
-        if key.endswith("(%)") and row[key]:
-            best[row["challenge"]] = max(best.get(row["challenge"], 0), float(row[key]))
+    accuracies = table.filter(like="(%)").apply(pd.to_numeric)
+    best = accuracies.max(axis=1).groupby(table["challenge"]).max()
     cells = [[_published_cell(row, key, best) for key in shown] for row in rows]
     noted = [row for row in rows if row["note"]]
     notes = [f"{row['challenge']}, {row['network']}: {row['note']}" for row in noted]
@@ -346,16 +336,15 @@ def _best(comparison):
 
 def _notes(comparison, short):
     cells = {
-        f"{network} {label_column(column, short)}": comparison.cells[network, column]
-        for network, column in itertools.product(comparison.networks, comparison.columns)
-        if (network, column) in comparison.cells
+        f"{network} {label_column(column, short)}": runs
+        for (network, column), runs in comparison.cells.items()
     }
     used = splits(comparison.runs)
     if len(used) > 1:
         yield "these runs used different splits, so their accuracies cannot be compared as they are"
-    for sha in used if len(used) > 1 else ():
-        names = [name for name, runs in cells.items() if sha in splits(runs)]
-        yield f"split {sha[:SHORT_SHA]}: {'; '.join(names)}"
+        for sha in used:
+            names = [name for name, runs in cells.items() if sha in splits(runs)]
+            yield f"split {sha[:SHORT_SHA]}: {'; '.join(names)}"
     if _best(comparison) is None:
         yield "no best is marked, because not every cell was tested on the same pictures"
     for name, runs in cells.items():

@@ -1,11 +1,11 @@
-"""Which picture trains, which validates and which tests: drawn from a seed, saved, read."""
+"""Which picture trains, which validates and which tests: drawn from a seed or told by the CSV."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from models.errors import InputError
-from transfer.metadata import PICTURES, findings_of, gather, read_csv
+from transfer.metadata import PICTURES, findings_of, gather
 from transfer.result_folder import write_csv
 
 SPLITS = ("train", "val", "test")
@@ -85,17 +85,6 @@ def assign(pictures, protocol, seed=42, min_pictures=1):
 def save(rows, path):
     """Write the rows of assign() as a UTF-8 CSV (RFC 4180), whole or not at all."""
     write_csv(path, rows[PICTURES], line_end="\r\n")
-
-
-def load(path):
-    """Read the rows that save() wrote; InputError where the file is anything else."""
-    rows = read_csv(path)
-    if list(rows.columns) != PICTURES:
-        raise InputError(f"{path}: columns {list(rows.columns)} are not those of a split file")
-    for line, split in rows["split"].items():
-        if split not in SPLITS:
-            raise InputError(f"{path}, line {line}: split {split!r} is none of {SPLITS}")
-    return rows.reset_index(drop=True)
 
 
 def _counted(counts):

@@ -19,7 +19,6 @@ from transfer import pictures, result_folder
 
 # split -> (word in the file names, word in the data set names), as released
 SPLITS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
-KINDS = ("images", "labels")
 MAX_CLASSES = 4000  # an HDF5 attribute holds 64 KiB, 16 bytes for each variable-length name
 READ_AHEAD = 32  # pictures fetched from HDF5 per call: one call costs more than one small picture
 
@@ -100,23 +99,7 @@ class Store:
                     f"{path} holds {n_pictures} pictures and its labels file {n_labels} rows; "
                     "they must be equal and not 0"
                 )
-        self._check_labels()
-
-    def _check_labels(self):
-        width = len(self.classes)
-        for split, (_, name) in SPLITS.items():
-            path = file_path(self.folder, split, "labels")
-            with h5py.File(path, "r") as file:
-                one_hot = file[f"y_{name}"]
-                rows = (one_hot[i : i + 4096] for i in range(0, len(one_hot), 4096))
-                if one_hot.shape[1] != width or not all(
-                    np.isin(block, (0, 1)).all() and (block.sum(axis=1) == 1).all()
-                    for block in rows
-                ):
-                    raise InputError(
-                        f"y_{name} in {path} must be one-hot rows over the {width} classes of "
-                        "y_train"
-                    )
+        _ = self.labels  # read, so checked
 
     def _shape(self, split, kind, name, rank):
         path = file_path(self.folder, split, kind)
@@ -146,14 +129,22 @@ class Store:
     @cached_property
     def labels(self):
         """Class numbers: split -> int32 array of one label per picture."""
-        labels = {}
-        for split, (_, name) in SPLITS.items():
-            with h5py.File(file_path(self.folder, split, "labels"), "r") as file:
-                one_hot = file[f"y_{name}"]
-                blocks = range(0, len(one_hot), 4096)
-                numbers = [np.argmax(one_hot[i : i + 4096], axis=1) for i in blocks]
-                labels[split] = np.concatenate(numbers).astype(np.int32)
-        return labels
+        return {split: self._class_numbers(split) for split in SPLITS}
+
+    def _class_numbers(self, split):
+        path, name = file_path(self.folder, split, "labels"), f"y_{SPLITS[split][1]}"
+        width, numbers = len(self.classes), []
+        with h5py.File(path, "r") as file:
+            one_hot = file[name]
+            for start in range(0, len(one_hot), 4096):
+                block = one_hot[start : start + 4096]
+                is_one_hot = np.isin(block, (0, 1)).all() and (block.sum(axis=1) == 1).all()
+                if block.shape[1] != width or not is_one_hot:
+                    raise InputError(
+                        f"{name} in {path} must be one-hot rows over the {width} classes of y_train"
+                    )
+                numbers.append(np.argmax(block, axis=1))
+        return np.concatenate(numbers).astype(np.int32)
 
     @cached_property
     def split_sha256(self):
@@ -174,7 +165,9 @@ class Store:
         """
         if (Path(self.folder) / "split.csv").exists():
             return Path(self.folder).name
-        files = [file_path(self.folder, split, kind) for split in SPLITS for kind in KINDS]
+        files = [
+            file_path(self.folder, split, kind) for split in SPLITS for kind in ("images", "labels")
+        ]
         stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
         return hashlib.sha256(repr(stats).encode()).hexdigest()[:16]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from models.command import exit_code
+from transfer.recipes import PUBLISHED
 
-PUBLISHED = Path(__file__).parent / "recipes" / "published"
 NAME_BYTES = 200  # file systems take 255 per name; the rest is for the ending
 
 
@@ -26,13 +26,12 @@ def flags():
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("results_dir", nargs="?", type=Path, help="folder with finished runs")
     parser.add_argument("--out", type=Path, help="folder to write to (RESULTS_DIR/tables)")
-    names = ", ".join(sorted(path.stem for path in PUBLISHED.glob("*.csv")))
     parser.add_argument(
         "--published",
         action="append",
         default=[],
         metavar="NAME",
-        help=f"also show a published table: {names}",
+        help="also show a published table: " + ", ".join(PUBLISHED),
     )
     return parser
 

@@ -5,6 +5,7 @@ Training (`fit`, the one loop, early-stopped) continues after `kill -9` from its
 
 import math
 import os
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,9 +26,9 @@ from transfer.result_folder import (
     write_csv,
     write_json,
 )
-from transfer.run import read_run
+from transfer.run import HISTORY_COLUMNS, read_run
 
-HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
+HISTORY = (*HISTORY_COLUMNS, "seconds")
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,20 @@ def train_and_test(run, results_path, tensorboard=None):
             another run in its folder.
     """
     folder = Path(results_path) / run.folder
+    logs = Path(tensorboard) / run.folder if tensorboard else None
     if not folder.exists():
-        check_writable(folder)  # known now, not after the pictures are read
+        for path in filter(None, (folder, logs)):
+            check_writable(path)  # known now, not after the pictures are read
     store = run.data.open()
     identity = run.identity(store)
     with result_folder(folder, identity, "epochs/history.csv", scratch="epochs") as result:
         if result.finished:
             print(f"already finished: {folder}")
             return folder
-        logs = [keras.callbacks.TensorBoard(Path(tensorboard) / run.folder)] if tensorboard else []
+        callbacks = [keras.callbacks.TensorBoard(logs)] if logs else []
         keras.utils.clear_session()  # layers are named as in a process of their own
         model = build(run, store)
-        trained = _train_decodable(model, run, store, result.path / "epochs", logs)
+        trained = _train_decodable(model, run, store, result.path / "epochs", callbacks)
         values = metrics(model, run, store, trained)
         write_results(model, run, store, trained, values, result.path)
         result.about = {"device": values["device"], "split_sha256": store.split_sha256}
@@ -275,6 +278,7 @@ def fit(model, recipe, train, validation, steps, folder, class_weight=None, call
             verbose=0,
         )
     if epochs.best() is None:
+        shutil.rmtree(folder)  # kept, it would refuse the lower learning rate that may help
         raise InputError(
             f"training diverged: no validation loss in {len(epochs.history)} epoch(s) was a "
             f"number; a learning_rate below {recipe.learning_rate} may help"

@@ -1,3 +1,5 @@
+import functools
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,17 @@ def test_classifier_learns(classifier, classes):
     scores = classifiers.scores(fitted, features, classes)
     assert scores.shape == (60, classes)
     assert np.mean(scores.argmax(1) == labels) > 0.95
+
+
+def test_an_svm_that_does_not_converge_is_told_in_one_line_of_ours(monkeypatch, capsys, recwarn):
+    features, labels = clouds(2)
+    classifiers.fit("svm", features, labels, False, 0)
+    assert capsys.readouterr().out == ""
+    short = functools.partial(classifiers.LinearSVC, max_iter=1)
+    monkeypatch.setattr(classifiers, "LinearSVC", short)
+    classifiers.fit("svm", features, labels, False, 0)
+    assert capsys.readouterr().out == "WARNING: the SVM has not converged after 1 iterations\n"
+    assert not recwarn
 
 
 @pytest.mark.parametrize("classes", [2, 4])

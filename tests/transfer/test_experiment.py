@@ -254,6 +254,12 @@ def test_interrupted_run_is_not_lost_to_other_settings(collection, tmp_path, cap
     assert "epochs 7 (now 2)" in capsys.readouterr().err and partial.exists()
 
 
+def test_a_diverged_training_leaves_its_folder_free(collection, tmp_path, capsys):
+    assert run(collection, tmp_path, "fine_tuning", learning_rate=1e38) == 2
+    assert "a learning_rate below 1e+38 may help" in capsys.readouterr().err
+    assert run(collection, tmp_path, "fine_tuning") == 0
+
+
 def test_new_pictures_in_the_released_files_are_no_old_run(collection, tmp_path):
     assert run(collection, tmp_path) == 0
     made = next(tmp_path.glob("datasets/tiny/artist/*/training_images.hdf5")).parent
@@ -365,6 +371,8 @@ def spoil(collection, how):
         "dataset name": {"dataset_name": ".."},
         "half given": {"jpg_images_path": None},
         "split seed": {"split_seed": -1},
+        "logs in a file": {"tensorboard": collection / "metadata.csv"},
+        "negative min pictures": {"min_pictures": -3},
     }.get(how, {})
 
 
@@ -393,6 +401,8 @@ def spoil(collection, how):
         ("dataset name", ".."),
         ("half given", "jpg_images_path"),
         ("split seed", "split_seed"),
+        ("logs in a file", "metadata.csv/tiny/artist"),
+        ("negative min pictures", "min_pictures is -3"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(collection, tmp_path, capsys, how, named):

@@ -195,7 +195,7 @@ def test_doubled_rows_are_kept_once_and_contradicting_ones_refused(table):
         ("ImageId,artist\n1,a\n2,b,c\n", "line 3: 3 fields, but the header has 2"),
         ('ImageId,artist\n1,"a\nb"\n2\n', "line 4: 1 fields"),
         ('ImageId,artist\n1,a\n2,"b\n3,c\n', "row at line 3 is no CSV"),
-        ("ImageId,artist\n1,anoniem\n2,\n", "no row .*'artist' .2 label dropped"),
+        ("ImageId,artist\n1,anoniem\n2,\n", "no row .*'artist' .label dropped: 2"),
         ("ImageId,artist\n", "no row with an id and a label"),
     ],
 )
@@ -410,7 +410,7 @@ def test_a_report_is_whole_or_absent(tmp_path, monkeypatch):
 def test_summary_counts_each_kind_on_one_line():
     kinds = ["row without picture", "label dropped", "row without picture"]
     assert metadata.summary(metadata.findings_of(kinds)) == (
-        "1 label dropped, 2 row without picture"
+        "label dropped: 1, row without picture: 2"
     )
     assert metadata.summary(tabled([], Finding)) == "no findings"
 

@@ -1,37 +1,10 @@
 """Learning curves of made-up runs."""
 
-import pandas as pd
 import pytest
 
 from models.errors import InputError
 from transfer import plots
 from transfer.recipes import RECIPES
-from transfer.run import finished_run
-
-METRICS = {
-    "dataset": "rijks",
-    "challenge": "dc_type",
-    "ANN": "VGG19",
-    "tl_mode": "fine_tuning",
-    "classifier": "softmax",
-    "weights": "imagenet",
-    "toy": False,
-    "top1_accuracy": 0.9027,
-    "best_epoch": 2,
-    "split_sha256": "ab" * 32,
-}
-HISTORY = {
-    "epoch": [1.0, 2.0, 3.0],
-    "loss": [1.5, 1.0, 0.5],
-    "accuracy": [0.3, 0.5, 0.9],
-    "val_loss": [1.6, 1.2, 1.4],
-    "val_accuracy": [0.25, 0.5, 0.45],
-}
-
-
-def made(**metrics):
-    epochs = None if metrics.get("classifier", "softmax") != "softmax" else pd.DataFrame(HISTORY)
-    return finished_run("unread", {**METRICS, **metrics}, epochs)
 
 
 def figure_of(several):
@@ -46,7 +19,7 @@ def curves(axes):
     return dict(zip(labels, drawn, strict=False))
 
 
-def test_several_runs_are_drawn_as_in_the_papers_captions():
+def test_several_runs_are_drawn_as_in_the_papers_captions(made):
     modes = {"off_the_shelf": "-.", "fine_tuning": "--", "random": "-"}
     networks = ("Xception", "InceptionV3", "ResNet50", "VGG19")
     figure = figure_of([made(ANN=n, tl_mode=mode) for n in networks for mode in modes])
@@ -68,25 +41,26 @@ def test_several_runs_are_drawn_as_in_the_papers_captions():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "validation accuracy (%)")
 
 
-def test_other_weights_and_an_eighth_network_stay_distinct():
+def test_other_weights_and_an_eighth_network_stay_distinct(made):
     several = [made(ANN=f"Net{n}", weights=w) for n in range(9) for w in ("imagenet", "w.h5")]
     drawn = curves(figure_of(several).axes[0]).values()
     looks = {(line.get_color(), line.get_linewidth(), line.get_marker()) for line in drawn}
     assert len(drawn) == len(looks) == 18
 
 
-def test_one_run_shows_training_and_validation_and_its_best_epoch():
+def test_one_run_shows_training_and_validation_and_its_best_epoch(made):
     several = [made(), made(classifier="svm", tl_mode="off_the_shelf")]
     accuracy, loss = figure_of(several).axes
+    history = several[0].history
     for axes, scale, name in ((accuracy, 100, "accuracy"), (loss, 1, "loss")):
         lines = {line.get_label(): line for line in axes.get_lines()}
         for label, key in (("training", name), ("validation", f"val_{name}")):
-            expected = [scale * value for value in HISTORY[key]]
+            expected = [scale * value for value in history[key]]
             assert list(lines[label].get_ydata()) == expected
-        assert list(lines["best epoch"].get_ydata()) == [scale * HISTORY[f"val_{name}"][1]]
+        assert list(lines["best epoch"].get_ydata()) == [scale * history[f"val_{name}"][1]]
     assert plots.png(plots.learning_curves(several, "$é\n{")).startswith(b"\x89PNG")
 
 
-def test_a_run_without_epochs_has_no_curve():
+def test_a_run_without_epochs_has_no_curve(made):
     with pytest.raises(InputError, match="none of 1 runs"):
         plots.learning_curves([made(classifier="svm")], "title")

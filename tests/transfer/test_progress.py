@@ -104,6 +104,15 @@ def test_a_log_has_a_line_each_tenth(clock):
     assert lines[-1] == "pictures: 200 of 200"
 
 
+def test_less_than_a_second_left_is_not_told(clock):
+    out = io.StringIO()
+    shown = Progress(10, "pictures", out=out, clock=clock)
+    for _ in range(3):
+        clock.now += 0.01
+        shown.advance()
+    assert out.getvalue().splitlines() == [f"pictures: {count} of 10" for count in (1, 2, 3)]
+
+
 def test_a_terminal_has_a_bar_in_one_line(clock):
     out = Terminal()
     shown = Progress(20, "pictures", out=out, clock=clock)

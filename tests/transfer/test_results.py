@@ -11,30 +11,12 @@ from hypothesis import strategies as st
 
 from models.errors import InputError
 from transfer import results
-from transfer.run import finished_run
+from transfer.recipes import PUBLISHED
 
 # Parameters of keras.applications networks without their top, as count_params() gives them.
 BODIES = {"Xception": 20861480, "InceptionV3": 21802784, "ResNet50": 23587712, "VGG19": 20024384}
 # Sabatelli et al. 2018, table 1: classes of the Rijksmuseum challenges.
 CLASSES = {"material": 206, "type": 1054, "artist": 1196}
-
-METRICS = {
-    "dataset": "rijks",
-    "challenge": "dc_type",
-    "ANN": "VGG19",
-    "tl_mode": "fine_tuning",
-    "classifier": "softmax",
-    "weights": "imagenet",
-    "toy": False,
-    "top1_accuracy": 0.9027,
-    "head_parameters": 540702,
-    "feature_size": 512,
-    "split_sha256": "ab" * 32,
-}
-
-
-def made(**metrics):
-    return finished_run("unread", {**METRICS, **metrics})
 
 
 def section(several):
@@ -48,7 +30,7 @@ def rows_of(markdown):
     return [re.split(r" (?<!\\)\| ", line[2:-2]) for line in lines[:1] + lines[2:]]
 
 
-def test_table_has_the_papers_rows_columns_and_one_bold_best():
+def test_table_has_the_papers_rows_columns_and_one_bold_best(made):
     several = [
         made(),
         made(tl_mode="off_the_shelf", top1_accuracy=0.7733),
@@ -67,7 +49,7 @@ def test_table_has_the_papers_rows_columns_and_one_bold_best():
     ]
 
 
-def test_repeated_runs_give_mean_and_sample_deviation():
+def test_repeated_runs_give_mean_and_sample_deviation(made):
     # 80, 82, 87: mean 83; squared distances 9 + 1 + 16 = 26; sqrt(26 / 2) = 3.6056
     several = [made(seed=s, top1_accuracy=a) for s, a in ((1, 0.80), (2, 0.82), (3, 0.87))]
     assert rows_of(section(several))[1][1] == "**83.00 ± 3.61 (3)**"
@@ -78,12 +60,12 @@ def test_repeated_runs_give_mean_and_sample_deviation():
     assert "VGG19 fine tuning: some of its 2 runs have the same seed" in section([made(), made()])
 
 
-def test_equal_as_shown_is_equally_bold():
+def test_equal_as_shown_is_equally_bold(made):
     text = section([made(top1_accuracy=0.90001), made(ANN="ResNet50", top1_accuracy=0.90002)])
     assert text.count("**90.00**") == 2
 
 
-def test_different_splits_are_named_under_the_table_and_no_best_is_marked():
+def test_different_splits_are_named_under_the_table_and_no_best_is_marked(made):
     text = section([made(), made(ANN="ResNet50", split_sha256="cd" * 32)])
     assert "different splits" in text
     assert "- Note: split abababababab: VGG19 fine tuning\n" in text
@@ -92,7 +74,7 @@ def test_different_splits_are_named_under_the_table_and_no_best_is_marked():
     assert "split" not in section([made(), made(ANN="ResNet50")])
 
 
-def test_cells_over_the_same_set_of_splits_are_compared_with_a_note():
+def test_cells_over_the_same_set_of_splits_are_compared_with_a_note(made):
     several = [
         made(ANN=n, seed=i, split_sha256=s * 32)
         for n in ("A", "B")
@@ -102,7 +84,7 @@ def test_cells_over_the_same_set_of_splits_are_compared_with_a_note():
     assert "different splits" in text and text.count("**90.27 ± 0.00 (2)**") == 2
 
 
-def test_starting_weights_become_columns_in_the_order_of_table_3():
+def test_starting_weights_become_columns_in_the_order_of_table_3(made):
     several = [
         made(ANN=ann, tl_mode=mode, weights=weights)
         for ann in ("VGG19", "ResNet50")
@@ -117,20 +99,20 @@ def test_starting_weights_become_columns_in_the_order_of_table_3():
     assert r"model.keras is /r/type/\*/fine_tuning/model.keras" in text
 
 
-def test_one_foreign_start_is_named_and_scratch_has_none():
+def test_one_foreign_start_is_named_and_scratch_has_none(made):
     scratch = [made(tl_mode="random", weights=weights) for weights in ("imagenet", "none")]
     header = rows_of(section([made(weights="w/rijks.h5"), *scratch]))[0]
     assert header[1:4] == ["rijks.h5 + fine tuning", "random (scratch)", "head parameters"]
 
 
-def test_toy_runs_stand_apart_and_say_so():
+def test_toy_runs_stand_apart_and_say_so(made):
     real, toy = results.compare([made(toy=True), made()])
     assert (real.title, toy.title) == ("rijks: dc_type", "rijks: dc_type (toy collection)")
     assert "## rijks: dc_type (toy collection)" in results.section(toy, None)
 
 
 def published(name):
-    with (results.PUBLISHED / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+    with PUBLISHED[name].open(newline="", encoding="utf-8") as file:
         return {(row["challenge"], row["network"]): row for row in csv.DictReader(file)}
 
 

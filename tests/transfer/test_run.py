@@ -17,34 +17,17 @@ from transfer.result_folder import result_folder
 
 ROOT = Path(__file__).parents[2]
 
-METRICS = {
-    "dataset": "rijks",
-    "challenge": "dc_type",
-    "ANN": "VGG19",
-    "tl_mode": "fine_tuning",
-    "classifier": "softmax",
-    "weights": "imagenet",
-    "toy": False,
-    "top1_accuracy": 0.9027,
-    "split_sha256": "ab" * 32,
-}
 HEADER = "epoch,loss,accuracy,val_loss,val_accuracy,seconds"
 
 
-def write(folder, **metrics):
-    folder.mkdir(parents=True)
-    (folder / "metrics.json").write_text(json.dumps({**METRICS, **metrics}))
-    (folder / "history.csv").write_text(f"{HEADER}\n1,1.5,0.3,1.6,0.25,9\n2,1,0.5,1.2,0.5,9\n")
-
-
-def test_a_run_reads_back_as_it_was_written(tmp_path):
-    write(tmp_path / "b/VGG19")
-    write(tmp_path / "a/VGG19", seed=3)
+def test_a_run_reads_back_as_it_was_written(tmp_path, write_run):
+    write_run(tmp_path / "b/VGG19")
+    metrics = write_run(tmp_path / "a/VGG19", seed=3)
     first, second = run.read_runs(tmp_path)
     assert (first.folder, second.folder) == (tmp_path / "a/VGG19", tmp_path / "b/VGG19")
-    assert first.metrics == {**METRICS, "seed": 3}
-    assert first.history["val_accuracy"].tolist() == [0.25, 0.5]
-    assert first.history["epoch"].tolist() == [1, 2]
+    assert first.metrics == metrics and metrics["seed"] == 3
+    assert first.history["val_accuracy"].tolist() == [0.25, 0.5, 0.45]
+    assert first.history["epoch"].tolist() == [1, 2, 3]
 
 
 @pytest.mark.parametrize("mode", list(RECIPES))
@@ -85,15 +68,15 @@ def test_parts_that_do_not_go_together(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, "", HEADER + "\n"])
-def test_an_svm_needs_no_history(tmp_path, content):
-    write(tmp_path / "run", classifier="svm")
-    history = tmp_path / "run/history.csv"
-    history.unlink() if content is None else history.write_text(content)
+def test_an_svm_needs_no_history(tmp_path, content, write_run):
+    write_run(tmp_path / "run", classifier="svm")
+    if content is not None:
+        (tmp_path / "run/history.csv").write_text(content)
     assert run.read_run(tmp_path / "run").history is None
 
 
-def test_a_run_being_written_can_be_read_by_name(tmp_path):
-    write(tmp_path / ".fine_tuning.part")
+def test_a_run_being_written_can_be_read_by_name(tmp_path, write_run):
+    write_run(tmp_path / ".fine_tuning.part")
     assert run.read_run(tmp_path / ".fine_tuning.part").metrics["ANN"] == "VGG19"
 
 
@@ -102,18 +85,22 @@ def test_a_run_being_written_can_be_read_by_name(tmp_path):
     [
         ("metrics.json", "{", "metrics.json"),
         ("metrics.json", "[1]", "list"),
-        ("metrics.json", json.dumps({**METRICS, "tl_mode": "half"}), "tl_mode is 'half'"),
-        ("metrics.json", json.dumps({**METRICS, "top1_accuracy": 90.2}), "top1_accuracy is 90.2"),
-        ("metrics.json", json.dumps({**METRICS, "top1_accuracy": float("nan")}), "top1_accuracy"),
-        ("metrics.json", json.dumps({**METRICS, "dataset": None}), "dataset is None"),
+        ("metrics.json", {"tl_mode": "half"}, "tl_mode is 'half'"),
+        ("metrics.json", {"top1_accuracy": 90.2}, "top1_accuracy is 90.2"),
+        ("metrics.json", {"top1_accuracy": float("nan")}, "top1_accuracy"),
+        ("metrics.json", {"dataset": None}, "dataset is None"),
         ("history.csv", "epoch,loss,accuracy,val_loss\n1,1,1,1\n", "column val_accuracy"),
         ("history.csv", HEADER + "\n1,x,1,1,1,1\n", "column loss"),
         ("history.csv", HEADER + "\n", "a softmax run has one"),
     ],
 )
-def test_a_damaged_run_is_one_line_and_nothing_is_written(tmp_path, capsys, name, content, named):
-    write(tmp_path / "run")
-    (tmp_path / "run" / name).write_text(content)
+def test_a_damaged_run_is_one_line_and_nothing_is_written(
+    tmp_path, capsys, name, content, named, write_run
+):
+    changed = content if isinstance(content, dict) else {}
+    write_run(tmp_path / "run", **changed)
+    if not changed:
+        (tmp_path / "run" / name).write_text(content)
     assert tables.main([str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1
@@ -121,8 +108,8 @@ def test_a_damaged_run_is_one_line_and_nothing_is_written(tmp_path, capsys, name
     assert os.listdir(tmp_path) == ["run"]
 
 
-def test_no_run_and_no_folder_say_what_was_looked_for(tmp_path):
-    write(tmp_path / ".unfinished")
+def test_no_run_and_no_folder_say_what_was_looked_for(tmp_path, write_run):
+    write_run(tmp_path / ".unfinished")
     with pytest.raises(InputError, match="metrics.json"):
         run.read_runs(tmp_path)
     with pytest.raises(InputError, match="no such folder"):

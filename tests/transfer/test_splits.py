@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from models.errors import InputError
-from transfer import splits
+from transfer import metadata, splits
 
 
 class Picture(NamedTuple):
@@ -234,18 +234,4 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 def test_a_split_file_reads_back_exactly(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "split.csv"
     splits.save(tabled(rows), path)
-    assert listed(splits.load(path)) == rows
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("id,label\n1,a\n", "are not those of a split file"),
-        ("id,label,split,path,sha256\n1,a,Train,b,c\n", "line 2: split 'Train' is none of"),
-        ("id,label,split,path,sha256\n1,a,train\n", "line 2: 3 fields"),
-    ],
-)
-def test_any_other_file_is_refused(tmp_path, text, message):
-    (tmp_path / "split.csv").write_text(text)
-    with pytest.raises(InputError, match=message):
-        splits.load(tmp_path / "split.csv")
+    assert listed(metadata.read_csv(path)) == rows

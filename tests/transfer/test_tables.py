@@ -11,40 +11,6 @@ from pathlib import Path
 from transfer import results, tables
 
 BEFORE = Path(__file__).parent / "made_before"
-METRICS = {
-    **{key: 1 for key in results.METRICS},
-    "dataset": "rijks",
-    "challenge": "dc_type",
-    "ANN": "VGG19",
-    "tl_mode": "fine_tuning",
-    "classifier": "softmax",
-    "weights": "imagenet",
-    "toy": False,
-    "top1_accuracy": 0.9027,
-    "best_epoch": 2,
-    "head_parameters": 540702,
-    "feature_size": 512,
-    "split_sha256": "ab" * 32,
-    "versions": {"keras": "3.15"},
-}
-HISTORY = {
-    "epoch": [1.0, 2.0, 3.0],
-    "loss": [1.5, 1.0, 0.5],
-    "accuracy": [0.3, 0.5, 0.9],
-    "val_loss": [1.6, 1.2, 1.4],
-    "val_accuracy": [0.25, 0.5, 0.45],
-}
-
-
-def write(folder, history=True, **metrics):
-    folder.mkdir(parents=True)
-    (folder / "metrics.json").write_text(json.dumps({**METRICS, **metrics}))
-    if history:
-        lines = [
-            ",".join(HISTORY),
-            *(",".join(map(str, row)) for row in zip(*HISTORY.values(), strict=True)),
-        ]
-        (folder / "history.csv").write_text("\n".join(lines) + "\n")
 
 
 def test_results_of_an_earlier_version_give_the_same_text(tmp_path):
@@ -56,11 +22,11 @@ def test_results_of_an_earlier_version_give_the_same_text(tmp_path):
     assert "toy_artist_learning_curves.png" in files
 
 
-def test_command_writes_every_file_and_prints_the_markdown(tmp_path, capsys):
-    write(tmp_path / "rijks/dc_type/VGG19/fine_tuning")
-    write(tmp_path / "rijks/dc_type/VGG19/svm", history=False, classifier="svm", loss=None, extra=7)
-    write(tmp_path / "rijks/dc_type/VGG19/.random.part", ANN="Unfinished")
-    write(tmp_path / ".tmp/rijks/dc_type/VGG19/random", ANN="Unfinished")
+def test_command_writes_every_file_and_prints_the_markdown(tmp_path, capsys, write_run):
+    write_run(tmp_path / "rijks/dc_type/VGG19/fine_tuning", versions={"keras": "3.15"})
+    write_run(tmp_path / "rijks/dc_type/VGG19/svm", classifier="svm", loss=None, extra=7)
+    write_run(tmp_path / "rijks/dc_type/VGG19/.random.part", ANN="Unfinished")
+    write_run(tmp_path / ".tmp/rijks/dc_type/VGG19/random", ANN="Unfinished")
     assert tables.main([str(tmp_path)]) == 0
     out = tmp_path / "tables"
     figure = "rijks_dc_type_learning_curves.png"
@@ -81,21 +47,21 @@ def test_command_writes_every_file_and_prints_the_markdown(tmp_path, capsys):
     assert json.loads(found[0]["versions"]) == {"keras": "3.15"}
 
 
-def test_a_failed_write_leaves_no_part_behind(tmp_path, monkeypatch):
+def test_a_failed_write_leaves_no_part_behind(tmp_path, monkeypatch, write_run):
     def full(*_):
         raise OSError("No space left on device")
 
-    write(tmp_path / "run")
+    write_run(tmp_path / "run")
     monkeypatch.setattr(os, "replace", full)
     assert tables.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert os.listdir(tmp_path / "out") == []
 
 
-def test_hostile_names_break_nothing(tmp_path):
+def test_hostile_names_break_nothing(tmp_path, write_run):
     name = 'é| "q"\n$x_{$ *b*/..\\ <i>'
     for number, challenge in enumerate((name, name + "|")):
-        write(tmp_path / str(number), dataset=name, challenge=challenge, ANN=name, weights=name)
-        write(tmp_path / f"{number}b", dataset=name, challenge=challenge, ANN="_" + name)
+        write_run(tmp_path / str(number), dataset=name, challenge=challenge, ANN=name, weights=name)
+        write_run(tmp_path / f"{number}b", dataset=name, challenge=challenge, ANN="_" + name)
     files = tables.collate(tmp_path)
     pictures = [file for file in files if file.endswith(".png")]
     assert len(pictures) == 2 and all(re.fullmatch(r"[\w.-]+", file) for file in pictures)
@@ -107,8 +73,8 @@ def test_hostile_names_break_nothing(tmp_path):
             assert len(bars) == 1
 
 
-def test_published_tables_are_written_apart(tmp_path, capsys):
-    write(tmp_path / "run")
+def test_published_tables_are_written_apart(tmp_path, capsys, write_run):
+    write_run(tmp_path / "run")
     assert tables.main([str(tmp_path), "--published", "sabatelli2018_table3"]) == 0
     ours = (tmp_path / "tables/comparison.md").read_text(encoding="utf-8")
     theirs = (tmp_path / "tables/published_sabatelli2018_table3.md").read_text(encoding="utf-8")

@@ -125,6 +125,7 @@ def test_divergence_is_an_error(tmp_path):
     broken = JaxNan() if keras.backend.backend() == "jax" else Nan()
     with pytest.raises(InputError, match="diverged"):
         fit(network(), tmp_path, callbacks=[broken])
+    assert not tmp_path.exists()
 
 
 def test_class_weights_are_scikit_learns():
