@@ -66,8 +66,15 @@ def flags():
         help="as models.load takes them, e.g. VGG19:imagenet RijksVGG19Net:artist FILE.keras; "
         "default: the toy network before and after fine tuning",
     )
-    parser.add_argument("--out", type=Path, default=OUT)
-    parser.add_argument("--method", nargs="+", choices=list(METHODS), default=[DEFAULT])
+    parser.add_argument("--out", type=Path, default=OUT, help=f".png, .pdf or .svg; default: {OUT}")
+    parser.add_argument(
+        "--method",
+        nargs="+",
+        choices=list(METHODS),
+        default=[DEFAULT],
+        metavar="NAME",
+        help=f"{', '.join(METHODS)}; several make several columns; default: {DEFAULT}",
+    )
     for name in OPTIONS:
         _add_option(parser, name)
     score = parser.add_mutually_exclusive_group()
@@ -78,7 +85,9 @@ def flags():
     parser.add_argument("--input_size", type=int, help="pixels, where a network leaves it open")
     parser.add_argument("--batch_size", type=int, default=16, help="bounds memory; default 16")
     parser.add_argument("--masks", type=Path, help="new folder for the masks as .npy")
-    parser.add_argument("--tile", type=int, default=224, help="pixels of a picture in the figure")
+    parser.add_argument(
+        "--tile", type=int, default=224, help="pixels of a picture in the figure; default 224"
+    )
     parser.add_argument(
         "--check",
         nargs="?",

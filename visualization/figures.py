@@ -196,10 +196,11 @@ def check_figure(checks):
 
 
 def _draw_randomisations(axes, check, paints):
-    for name, found in check.randomisations.items():
-        values = np.ma.masked_invalid(found.correlations).mean(axis=1)  # a constant mask has none
+    for name, randomised in check.randomisations.items():
+        # a constant mask has no correlation
+        values = np.ma.masked_invalid(randomised.correlations).mean(axis=1)
         axes.plot(values, marker=".", color=paints[name], label=name)
-    layers = [_fitted(name, 16) for name in found.layers]
+    layers = [_fitted(name, 16) for name in randomised.layers]
     axes.set_xticks(range(len(layers)), ["none", *layers[1:]], rotation=60, ha="right", size=7)
     for label in axes.get_xticklabels():
         label.set_parse_math(False)
@@ -216,11 +217,11 @@ def _draw_curves(axes, check, kind, paints):
     if not curves:
         axes.axis("off")
         return
-    for name, found in curves.items():
-        label = f"{name}: area {found.areas.mean():.3f}"
+    for name, curve in curves.items():
+        label = f"{name}: area {curve.areas.mean():.3f}"
         style = "-" if name in check.randomisations else "--"  # the random order
-        values = found.probabilities.mean(axis=0)
-        axes.plot(found.fractions, values, style, color=paints[name], label=label)
+        values = curve.probabilities.mean(axis=0)
+        axes.plot(curve.fractions, values, style, color=paints[name], label=label)
     order = "deleted" if kind == "deletion" else "put into the blurred picture"
     axes.set_xlabel(f"share of pixels {order}", size=SMALL)
     axes.set_ylabel(f"{check.output} of the class", size=SMALL)

@@ -28,9 +28,13 @@ def flags():
     parser.add_argument("--steps", type=int, default=2048, help="of ascent; default 2048")
     parser.add_argument("--size", type=int, default=224, help="pixels; default 224")
     parser.add_argument("--batch", type=int, help="images at a time; default: what memory holds")
-    parser.add_argument("--dtype", choices=PRECISIONS, default="float32")
+    parser.add_argument(
+        "--dtype", choices=PRECISIONS, default="float32", help="of the network; default float32"
+    )
     parser.add_argument("--seed", type=int, default=0, help="0 to 2147483647; default 0")
-    parser.add_argument("--param", choices=PARAMS, default="fft")
+    parser.add_argument(
+        "--param", choices=PARAMS, default="fft", help="how images are stored; default fft"
+    )
     parser.add_argument("--pictures", nargs="*", default=[], help="to compare scores with")
     parser.add_argument("--spectrum", nargs="*", default=[], help="pictures, for --param maco")
     return parser

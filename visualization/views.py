@@ -118,8 +118,8 @@ def check_networks(networks, settings):
         if needing and network.output is None:
             others = ", ".join(name for name, method in METHODS.items() if not method.about_class)
             raise InputError(
-                f"{network.spec} has no classes, which {', '.join(needing)} need; accepted for "
-                f"it: {others}"
+                f"{network.spec} has no classes, which {', '.join(needing)} "
+                f"{'needs' if len(needing) == 1 else 'need'}; accepted for it: {others}"
             )
         network.class_index(settings.target)
         for method in settings.methods:

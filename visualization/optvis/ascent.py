@@ -18,7 +18,7 @@ from transfer.store import untuned
 from visualization.optvis import redirected_relu
 from visualization.optvis.objectives import answers, layers_asked
 from visualization.optvis.param import generators
-from visualization.optvis.whole_numbers import check_whole
+from visualization.whole_numbers import check_whole
 
 REDIRECTED_STEPS = 16  # Lucid, misc/redirected_relu_grad.py: plain gradients once a start is made
 # What `fit` is given holds nothing but its type, which tells the two kinds of steps apart: every
@@ -153,7 +153,7 @@ class Ascent(keras.Model):
         if not training:
             picture = self.image()
             return self._scores(picture, _maps(self.clean, picture))
-        picture = _guarded(self.image(), self.alive.value, 1.0 / self.scale)
+        picture = _guard()(self.image(), self.alive.value, 1.0 / self.scale)
         redirects = keras.backend.standardize_dtype(inputs.dtype) == REDIRECTING
         network = self.redirected if redirects else self.network
         scores = self._scores(picture, _maps(network, self._transformed(picture)))
@@ -249,38 +249,29 @@ def _keys(seed, batch):
 def _scaled(x, factor):
     """x, with a gradient `factor` times as large."""
 
-    def gradient(*first, upstream=None):
-        upstream = first[0] if upstream is None else upstream
+    def gradient(upstream):
         return upstream * factor, ops.zeros_like(factor)
 
     return x, gradient
 
 
-def _guarded(images, alive, factor):
-    """Images, with a gradient `factor` times as large; 0 for one not alive or not finite.
-
-    Args:
-        images: (N, H, W, C) float32. alive: float32 (N,), 0 for images that stopped.
-        factor: number.
+@functools.cache  # compiled once, however many ascents there are
+def _guard():
+    """Compile the function that keeps gradients that are not finite from images.
 
     Returns:
-        The images.
+        Function (images (N, H, W, C) float32, alive float32 (N,), factor) -> the images, with a
+        gradient `factor` times as large, and 0 where it is not finite or `alive` is 0.
     """
-    return _compiled_guard()(images, alive, factor)
 
+    @ops.custom_gradient
+    def guarded(images, alive, factor):
+        def gradient(upstream):
+            finite = ops.all(ops.isfinite(upstream), axis=(1, 2, 3), keepdims=True)
+            passes = ops.logical_and(finite, alive[:, None, None, None] > 0)
+            kept = ops.where(passes, upstream * factor, ops.zeros_like(upstream))
+            return kept, ops.zeros_like(alive), ops.zeros_like(factor)
 
-@functools.lru_cache(maxsize=1)  # once, however many ascents there are
-def _compiled_guard():
-    return fused(_guard)
+        return images, gradient
 
-
-@ops.custom_gradient
-def _guard(images, alive, factor):
-    def gradient(*first, upstream=None):
-        upstream = first[0] if upstream is None else upstream
-        finite = ops.all(ops.isfinite(upstream), axis=(1, 2, 3), keepdims=True)
-        passes = ops.logical_and(finite, alive[:, None, None, None] > 0)
-        kept = ops.where(passes, upstream * factor, ops.zeros_like(upstream))
-        return kept, ops.zeros_like(alive), ops.zeros_like(factor)
-
-    return images, gradient
+    return fused(guarded)

@@ -16,7 +16,7 @@ from keras import ops
 from models.backend import fused
 from models.errors import InputError
 from visualization.optvis import param
-from visualization.optvis.whole_numbers import check_whole
+from visualization.whole_numbers import check_whole
 
 EPSILON = 1e-5  # beside the standard deviation; released code
 

@@ -22,7 +22,7 @@ import numpy as np
 from keras import ops
 
 from models.errors import InputError
-from visualization.optvis.whole_numbers import check_below, check_whole
+from visualization.whole_numbers import check_below, check_whole
 
 __all__ = [
     "Objective",

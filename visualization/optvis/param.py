@@ -18,7 +18,7 @@ from keras import ops
 
 from models.backend import fused, inverse_real_fft2
 from models.errors import InputError
-from visualization.optvis.whole_numbers import check_whole
+from visualization.whole_numbers import check_whole
 
 START_SD = 0.01  # of a start's Gaussian noise; Lucid, for pixels and for the spectrum
 FFT_DIVISOR = 4.0  # Lucid, after the inverse transform

@@ -27,9 +27,7 @@ def activation(max_value=None):
     def relu(x):
         y = ops.maximum(x, 0) if max_value is None else ops.clip(x, 0, max_value)
 
-        def gradient(*upstream_first, upstream=None):
-            # Keras passes the upstream gradient by name or by position, by backend
-            upstream = upstream_first[0] if upstream is None else upstream
+        def gradient(upstream):
             return _gradient(y, upstream, max_value)
 
         return y, gradient

@@ -3,6 +3,7 @@
 render_channels compiles one step for a layer and runs it for batch after batch of its channels.
 """
 
+import itertools
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -15,7 +16,7 @@ from models.errors import InputError
 from models.network import as_network
 from visualization.optvis import objectives, param, transform
 from visualization.optvis.ascent import LEARNING_RATE, Ascent, adam
-from visualization.optvis.whole_numbers import check_below, check_whole
+from visualization.whole_numbers import check_below, check_whole
 
 VIS_SIZE = 128  # Lucid's default image of render_vis
 MOST = {"CPU": 8, "GPU": 64}  # images at a time: more is not faster (benchmarks: 8 on two cores)
@@ -102,7 +103,7 @@ def render_vis(
         drawn,
     )
     kept = []
-    for before, after in zip([0, *thresholds], thresholds, strict=False):
+    for before, after in itertools.pairwise([0, *thresholds]):
         ascent.advance(after - before, verbose=int(bool(verbose)))
         kept.append(ascent.images())
     return kept

@@ -28,7 +28,7 @@ from keras import ops
 from models.backend import fused, standard_normal, uniform
 from models.errors import InputError
 from visualization.optvis import param
-from visualization.optvis.whole_numbers import check_whole
+from visualization.whole_numbers import check_whole
 
 OUTSIDE = 0.5  # the middle of [0, 1], what is seen outside; the pad of Lucid's standard list
 PAD_MODES = ("constant", "reflect", "symmetric")  # those of keras.ops.pad
@@ -327,9 +327,7 @@ def resample(images, matrices, size, fill, stretch):
 
     @ops.custom_gradient
     def sampled(images, matrices):
-        def gradient(*args, upstream=None):
-            # Keras passes the upstream gradient by name or by position, by backend
-            upstream = args[-1] if upstream is None else upstream
+        def gradient(upstream):
             spread = _gathered_by(matrices, upstream, in_size, window)
             return spread, ops.zeros_like(matrices)
 
@@ -400,9 +398,7 @@ def _inverse(matrices):
     a, b, c, d, e, f = (entry[:, 0, 0] for entry in _entries(matrices))
     determinant = a * e - b * d
     a, b, d, e = e / determinant, -b / determinant, -d / determinant, a / determinant
-    upper = ops.stack([a, b, -a * c - b * f, d, e, -d * c - e * f], axis=-1)
-    last = ops.broadcast_to(ops.convert_to_tensor([[0.0, 0.0, 1.0]]), (a.shape[0], 3))
-    return ops.reshape(ops.concatenate([upper, last], axis=-1), (-1, 3, 3))
+    return _matrices([a, b, -a * c - b * f, d, e, -d * c - e * f])
 
 
 def _entries(matrices):

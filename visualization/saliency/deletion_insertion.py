@@ -10,6 +10,7 @@ from models.graph import classifier
 from models.network import as_network
 from transfer.inference import collect, in_memory
 from visualization.saliency import passes
+from visualization.whole_numbers import check_whole
 
 STEPS = 32
 # What deleted pixels become: ImageNet's mean RGB, 0 to the networks of the paper
@@ -51,8 +52,11 @@ def deletion(network, pictures, masks, targets=None, steps=STEPS, batch_size=16,
     Raises:
         InputError: masks that do not fit the pictures or are not finite, and bad settings.
     """
-    end = np.broadcast_to(np.asarray(fill, np.float32), np.asarray(pictures).shape)
-    return _curves(network, pictures, end, masks, targets, (steps, batch_size), deleting=True)
+
+    def ends(pictures):
+        return pictures, np.broadcast_to(np.asarray(fill, np.float32), pictures.shape)
+
+    return _curves(network, pictures, ends, masks, targets, steps, batch_size)
 
 
 def insertion(network, pictures, masks, targets=None, steps=STEPS, batch_size=16, blur=BLUR):
@@ -61,16 +65,18 @@ def insertion(network, pictures, masks, targets=None, steps=STEPS, batch_size=16
     Args:
         blur: standard deviation in pixels of the Gaussian that blurs.
     """
-    sigma = (0, blur, blur, 0)
-    floats = np.asarray(pictures, np.float32)
-    blurred = ndimage.gaussian_filter(floats, sigma, radius=(0, BLUR_RADIUS, BLUR_RADIUS, 0))
-    return _curves(network, pictures, blurred, masks, targets, (steps, batch_size), deleting=False)
+
+    def ends(pictures):
+        sigma, radius = (0, blur, blur, 0), (0, BLUR_RADIUS, BLUR_RADIUS, 0)
+        return ndimage.gaussian_filter(pictures, sigma, radius=radius), pictures
+
+    return _curves(network, pictures, ends, masks, targets, steps, batch_size)
 
 
-def _curves(network, pictures, altered, masks, targets, sizes, deleting):
+def _curves(network, pictures, ends, masks, targets, steps, batch_size):
+    """The curves from one end to the other; ends: pictures float32 -> those before and after."""
     model = classifier(as_network(network).model, logits=False)
-    steps, batch_size = sizes
-    passes.check_size(steps, "steps")
+    check_whole("steps", steps, least=1)
     pictures = passes.check_pictures(model, pictures).astype(np.float32)
     masks = np.asarray(masks)
     if masks.shape != pictures.shape[:3] or not np.isfinite(masks).all():
@@ -78,14 +84,14 @@ def _curves(network, pictures, altered, masks, targets, sizes, deleting):
     outputs = passes.outputs(model, batch_size)
     chosen = passes.check_targets(targets, len(pictures), model.output_shape[-1])
     chosen = outputs(pictures).argmax(axis=-1) if targets is None else chosen
+    before, after = ends(pictures)
     fractions = np.linspace(0, 1, steps + 1)
     changed_at = _ranks(masks) / masks[0].size  # of its picture's pixels, the share changed before
 
     def batch(i):
         picture, step = np.divmod(i, steps + 1)
         changed = (changed_at[picture] < fractions[step, None, None])[..., None]
-        salient, rest = (altered, pictures) if deleting else (pictures, altered)
-        scores = outputs(np.where(changed, salient[picture], rest[picture]))
+        scores = outputs(np.where(changed, after[picture], before[picture]))
         return scores[np.arange(len(i)), chosen[picture]]
 
     each = collect(batch, in_memory(len(pictures) * (steps + 1), batch_size))

@@ -9,6 +9,7 @@ from models.errors import InputError
 from models.network import as_network
 from transfer.inference import collect, in_memory
 from visualization.saliency import passes
+from visualization.whole_numbers import check_whole
 
 POOLINGS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
 
@@ -32,7 +33,7 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
         InputError: a network without class scores, no such layer, or one without maps.
     """
     model = graph.classifier(as_network(network).model, logits)
-    passes.check_size(batch_size)
+    check_whole("batch_size", batch_size, least=1)
     traced = graph.trace(model)
     feature_map = _named(model, traced, layer) if layer is not None else _last(model, traced)
     features = backend.forward(keras.Model(traced.input, feature_map))
@@ -50,15 +51,12 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
             beside = [pictures[i].astype(np.float32)] if pixels else []
             weights = gradient(maps, chosen[i], *beside)[1].mean(axis=(1, 2))
             summed = np.einsum("nhwc,nc->nhw", maps.astype(np.float32), weights)
-            return _resized(np.maximum(summed, 0), pictures.shape[1:3])
+            positive = np.maximum(summed, 0)[..., None]
+            return ops.convert_to_numpy(ops.image.resize(positive, pictures.shape[1:3]))[..., 0]
 
         return collect(batch, in_memory(len(pictures), batch_size))
 
     return masks
-
-
-def _resized(masks, size):
-    return np.asarray(ops.convert_to_numpy(ops.image.resize(masks[..., None], size)))[..., 0]
 
 
 def _has_places(tensor):

@@ -7,6 +7,13 @@ from models.graph import classifier
 from models.network import as_network
 from transfer.inference import collect, in_memory
 from visualization.saliency import passes
+from visualization.whole_numbers import check_whole
+
+CHANNELS = {  # gradients (N, H, W, 3) -> masks (N, H, W)
+    "max": lambda gradients: np.abs(gradients).max(axis=-1),
+    "mean": lambda gradients: np.abs(gradients).mean(axis=-1),
+    "sum": lambda gradients: gradients.sum(axis=-1),
+}
 
 
 def gradient(network, logits=True, batch_size=16, channels="max"):
@@ -34,7 +41,7 @@ def of_gradient(model, batch_size, channels):
     """The masks of a model's plain gradient; guided backpropagation's are of another model."""
     passes.check_choice("channels", channels, CHANNELS)
     slope = backend.input_gradient(model)
-    passes.check_size(batch_size)
+    check_whole("batch_size", batch_size, least=1)
 
     def masks(pictures, targets=None):
         pictures = passes.check_pictures(model, pictures)
@@ -46,18 +53,3 @@ def of_gradient(model, batch_size, channels):
         return collect(batch, in_memory(len(pictures), batch_size))
 
     return masks
-
-
-def _largest(gradient):
-    return np.abs(gradient).max(axis=-1)
-
-
-def _mean(gradient):
-    return np.abs(gradient).mean(axis=-1)
-
-
-def _sum(gradient):
-    return gradient.sum(axis=-1)
-
-
-CHANNELS = {"max": _largest, "mean": _mean, "sum": _sum}  # (N, H, W, 3) -> (N, H, W)

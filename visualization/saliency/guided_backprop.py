@@ -28,10 +28,7 @@ class PositiveGradient(keras.layers.Layer):
 
 @ops.custom_gradient
 def _positive_gradient(x):
-    def gradient(*args, upstream=None):
-        return ops.relu(args[0] if upstream is None else upstream)
-
-    return x, gradient
+    return x, ops.relu
 
 
 def guided_backprop(network, logits=True, batch_size=16, channels="max"):

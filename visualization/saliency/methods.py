@@ -48,17 +48,18 @@ class Option:
 class Method:
     """A saliency method; calling it builds it for a network.
 
-    name: in METHODS. file: module of this folder, and its function that builds. options: of its
-    own, tuple of Option. about_class: whether it explains the score of a class, which the network
-    then must have. tells: whether its function takes `say`, called with a line on what it found.
-    given: pairs (name, value) of the options that are not to be the defaults.
+    name: in METHODS, and of the module of this folder and its function that builds the method,
+    unless these have a name of their own, file. options: of its own, tuple of Option. about_class:
+    whether it explains the score of a class, which the network then must have. tells: whether its
+    function takes `say`, called with a line on its masks. given: pairs (name, value) of the
+    options that are not to be the defaults.
     """
 
     name: str
-    file: str
     options: tuple = ()
     about_class: bool = True
     tells: bool = False
+    file: str = ""
     given: tuple = ()
 
     def __call__(self, network, logits=True, batch_size=16, say=None, **own):
@@ -69,7 +70,8 @@ class Method:
     @property
     def builder(self) -> Callable:
         """The function of its file that builds it."""
-        return getattr(importlib.import_module(f"{__package__}.{self.file}"), self.file)
+        name = self.file or self.name
+        return getattr(importlib.import_module(f"{__package__}.{name}"), name)
 
     def with_options(self, **values):
         """The same method with other values for some of its options."""
@@ -88,23 +90,18 @@ METHODS = {
     for method in (
         Method(
             "visual_backprop",
-            "visual_backprop",
             (Option("form", ("paper", "released"), "paper", "which definition"),),
             about_class=False,
         ),
-        Method("saliency", "gradient"),
+        Method("saliency", file="gradient"),
+        Method("smooth_grad", (Option("samples", int, 50, "noisy copies of a picture"),)),
+        Method("guided_backprop"),
         Method(
-            "smooth_grad", "smooth_grad", (Option("samples", int, 50, "noisy copies of a picture"),)
-        ),
-        Method("guided_backprop", "guided_backprop"),
-        Method(
-            "integrated_gradients",
             "integrated_gradients",
             (Option("samples", int, 128, "points between black and the picture"),),
             tells=True,
         ),
         Method(
-            "grad_cam",
             "grad_cam",
             (Option("layer", str, None, "name of the layer with maps, without it the last"),),
         ),

@@ -10,6 +10,7 @@ from keras import ops
 from models import backend
 from models.errors import InputError
 from transfer.inference import collect, in_memory
+from visualization.whole_numbers import check_whole
 
 
 def check_pictures(model, pictures):
@@ -67,13 +68,6 @@ def check_targets(targets, count, outputs):
     return np.broadcast_to(indices, count).astype(np.int32)
 
 
-def check_size(number, name="batch_size"):
-    """A whole number above 0."""
-    if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
-        raise InputError(f"{name} {number!r}; accepted: a whole number from 1")
-    return int(number)
-
-
 def check_choice(name, chosen, accepted):
     """Refuse what is not among the accepted words."""
     if chosen not in accepted:
@@ -82,7 +76,7 @@ def check_choice(name, chosen, accepted):
 
 def outputs(model, batch_size):
     """Compile a network's forward pass: (pictures (N, H, W, 3)) -> its outputs, NumPy (N, ...)."""
-    check_size(batch_size)
+    check_whole("batch_size", batch_size, least=1)
     run = backend.forward(model)
     return lambda pictures: collect(
         lambda i: run(pictures[i]), in_memory(len(pictures), batch_size)
@@ -107,7 +101,8 @@ def summed_gradient(model, sample, positions, weights, batch_size):
     Returns:
         Callable (pictures (N, H, W, 3), targets (N,), seed int) -> float32 (N, H, W, 3).
     """
-    passes = -(-len(positions) // check_size(batch_size))
+    check_whole("batch_size", batch_size, least=1)
+    passes = -(-len(positions) // batch_size)
     each = -(-len(positions) // passes)
     # the last pass is filled up with samples of weight 0
     missing = (0, passes * each - len(positions))

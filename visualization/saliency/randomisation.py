@@ -13,6 +13,7 @@ from models import initializers
 from models.errors import InputError
 from models.network import as_network
 from visualization.saliency import passes
+from visualization.whole_numbers import check_whole
 
 BATCH = 16  # pictures in one pass, for the predicted classes
 
@@ -55,7 +56,7 @@ def randomisation(network, method, pictures, targets=None, stages=8, seed=0):
         InputError: a network without weights, or what the method refuses.
     """
     model = as_network(network).model
-    passes.check_size(stages, "stages")
+    check_whole("stages", stages, least=1)
     pictures = passes.check_pictures(model, pictures)
     if targets is None and len(model.outputs) == 1:
         targets = passes.outputs(model, BATCH)(pictures).argmax(axis=-1)

@@ -9,6 +9,7 @@ from models.graph import classifier
 from models.network import as_network
 from visualization.saliency import passes
 from visualization.saliency.gradient import CHANNELS
+from visualization.whole_numbers import check_whole
 
 SAMPLES = 50  # section 3.2: more than 50 change little
 NOISE = 0.15  # section 3.2: 10 to 20 % of the picture's range
@@ -37,7 +38,7 @@ def smooth_grad(
     """
     model = classifier(as_network(network).model, logits)
     passes.check_choice("channels", channels, CHANNELS)
-    passes.check_size(samples, "samples")
+    check_whole("samples", samples, least=1)
     if not noise >= 0:
         raise InputError(f"noise {noise!r}; accepted: 0 or more, a fraction of the value range")
 

@@ -32,6 +32,7 @@ from models.errors import InputError
 from models.network import as_network
 from transfer.inference import collect, in_memory
 from visualization.saliency import passes
+from visualization.whole_numbers import check_whole
 
 FORMS = ("paper", "released")
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
@@ -67,7 +68,7 @@ def visual_backprop(network, logits=True, batch_size=16, form="paper"):
     del logits
     passes.check_choice("form", form, FORMS)
     model = as_network(network).model
-    passes.check_size(batch_size)
+    check_whole("batch_size", batch_size, least=1)
     built = {}
     if None not in model.inputs[0].shape[1:3]:
         built[model.inputs[0].shape[1:3]] = backend.forward(mask_model(model, form=form))
@@ -116,15 +117,15 @@ class Masks(keras.layers.Layer):
         self.size, self.form = size, form
 
     def call(self, stages):
-        mask = None
+        mask = deeper = None
         for stage, (stride, window, rectified) in zip(stages, self.known, strict=True):
             size = stage[0].shape[1:3]
             averaged = _averaged(stage, rectified, self.form)
             if mask is not None:
-                averaged = averaged * self._scaled(mask, size, before, stride)  # noqa: F821
+                averaged = averaged * self._scaled(mask, size, deeper, stride)
             mask = averaged / ops.maximum(ops.max(averaged, axis=(1, 2), keepdims=True), TINY)
-            before = stride, window
-        return _unit_range(self._scaled(mask, self.size, before, (1, 1)), 0.0)
+            deeper = stride, window
+        return _unit_range(self._scaled(mask, self.size, deeper, (1, 1)), 0.0)
 
     def _scaled(self, mask, size, deeper, stride):
         strides, window = deeper

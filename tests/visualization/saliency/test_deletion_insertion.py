@@ -68,5 +68,8 @@ def test_bad_input(share):
         insertion(share, picture, mask * np.nan)
     with pytest.raises(InputError, match="classes 2; accepted: 0 to 1"):
         deletion(share, picture, mask, 2)
+    for curves in (deletion, insertion):
+        with pytest.raises(InputError, match=r"pictures \(4, 4, 3\); share takes"):
+            curves(share, picture[0], mask)
     with pytest.raises(InputError, match="steps 0"):
         deletion(share, picture, mask, steps=0)

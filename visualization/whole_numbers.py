@@ -1,4 +1,4 @@
-"""Refuse numbers of channels, classes, images, steps and pixels that do not exist."""
+"""Refuse numbers of channels, classes, pictures, steps, samples and pixels that do not exist."""
 
 from numbers import Integral
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from visualization.optvis.whole_numbers import check_below, check_whole
+from visualization.whole_numbers import check_below, check_whole
 
 
 @pytest.mark.parametrize("n", [0, 3, np.int64(3)])
