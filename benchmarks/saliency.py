@@ -10,8 +10,8 @@ VisualBackProp, in pictures a second:
 Gradient methods, in gradients (samples of a picture) a second, against one bare gradient of the
 predicted logits to the pixels, tf.function and tf.GradientTape. Bound: at least 0.9.
 
-    python -m benchmarks.saliency [--ANN VGG19] [--size 224] [--batch 16] [--rounds 5]
-        [--check | --quick]
+    python -m benchmarks.saliency [--ANN VGG19] [--gradient_ANN GoogLeNet] [--size 224] [--batch 16]
+        [--samples 64] [--rounds 5] [--check | --quick]
 
 On a CPU the forward pass outweighs what the released way adds: the bare forward pass over the
 released way, told too, is what any VisualBackProp could reach.

@@ -134,7 +134,7 @@ class Job:
     """Settings with what they name opened.
 
     model: keras.Model. channels: list of int. batch: images at a time. magnitude: of MACO's
-    spectrum, or None. weights_sha256: what a network from a file is, whatever the file, else None.
+    spectrum, or None. weights_sha256: of the weights of a network that a file holds, else None.
     spectrum_sha256: of the spectrum's pictures, or None.
     """
 
@@ -166,20 +166,6 @@ class Job:
         }
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures to compare with: paths as given, the files, and the digest of these."""
-
-    paths: tuple
-    files: list
-    sha256: str
-
-    @property
-    def about(self):
-        """What the manifest says of them."""
-        return {"paths": list(self.paths), "count": len(self.files), "sha256": self.sha256}
-
-
 def make(settings, out, say=print):
     """Optimize the images that are not there yet and write the folder, or find it finished.
 
@@ -193,45 +179,30 @@ def make(settings, out, say=print):
     """
     from visualization import activations
 
-    pictures = find_compared(settings.pictures)
+    files = find_files(settings.pictures) if settings.pictures else []
+    digest = sha256_of_all(files)
     job = open_job(settings)
     with result_folder(out, job.identity, worth="*.png", say=say) as result:
         before = (result.about.get("pictures") or {}).get("sha256")
-        if result.finished and (pictures is None or pictures.sha256 == before):
+        if result.finished and (not files or digest == before):
             say(f"already finished: {out}")
             return
         best = {}
-        if pictures:
-            say(f"scoring {len(pictures.files)} pictures")
+        if files:
+            say(f"scoring {len(files)} pictures")
+            layer, size, dtype = settings.layer, settings.size, settings.dtype
             best = activations.best_pictures(
-                job.model, settings.layer, job.channels, pictures.files, settings.size,
-                settings.dtype, say,
-            )  # fmt: skip
+                job.model, layer, job.channels, files, size, dtype, say
+            )
         if result.finished:
             say("the images are finished: comparing them with these pictures, no new ascent")
             result.reopen()
         _optimize(job, result.path, best, say)
         _finish(job, result, best, say)
-        result.about["pictures"] = pictures and pictures.about
+        paths = list(map(str, settings.pictures))
+        about = {"paths": paths, "count": len(files), "sha256": digest}
+        result.about["pictures"] = about if files else None
     say(f"results in {out}")
-
-
-def find_compared(paths):
-    """Find the pictures to compare with.
-
-    Args:
-        paths: as transfer.pictures.find_files takes them; none for no comparison.
-
-    Returns:
-        Pictures, or None without paths.
-
-    Raises:
-        InputError: a path that is not there, or a folder without pictures.
-    """
-    if not paths:
-        return None
-    files = find_files(paths)
-    return Pictures(tuple(map(str, paths)), files, sha256_of_all(files))
 
 
 def open_job(settings):
@@ -358,14 +329,8 @@ def json_file(folder, layer, channel):
 
 def _record(rendered, best):
     """Record of a channel; rendered: optvis.render.Rendered, best: BestPicture or None."""
-    record = Record(
-        channel=rendered.channel,
-        score=_number(rendered.clean_score),
-        best_picture_score=None,
-        best_picture=None,
-        not_finite_from_step=rendered.nan_step,
-        scores=tuple(map(_number, rendered.scores)),
-    )
+    score, scores = _number(rendered.clean_score), tuple(map(_number, rendered.scores))
+    record = Record(rendered.channel, score, None, None, rendered.nan_step, scores)
     return _compared(record, best)
 
 

@@ -148,10 +148,13 @@ def look(network, files, settings, say=print, left_out=print):
         return np.clip(read(file, network.size), 0, 255)
 
     for places, pictures in inference.files(files, read_one, AT_A_TIME, left_out)(0):
-        scores = outputs(pictures) if outputs else None
-        predicted = [None] * len(places) if scores is None else scores.argmax(axis=-1)
-        shown = predicted if target is None else [target] * len(places)
-        targets = None if scores is None else np.array(shown, np.int32)
+        classes, targets = [(None, None, None)] * len(places), None
+        if outputs:
+            scores = outputs(pictures)
+            predicted = scores.argmax(axis=-1)
+            targets = predicted if target is None else np.full(len(places), target)
+            values = scores.max(axis=-1)
+            classes = list(zip(*(x.tolist() for x in (predicted, values, targets)), strict=True))
         masks = zip(*(method(pictures, targets) for method in methods), strict=True)
         for i, (place, of_picture) in enumerate(zip(places, masks, strict=True)):
             yield View(
@@ -159,9 +162,7 @@ def look(network, files, settings, say=print, left_out=print):
                 int(place) + 1,
                 np.round(pictures[i]).astype(np.uint8),
                 of_picture,
-                None if scores is None else int(predicted[i]),
-                None if scores is None else float(scores[i, predicted[i]]),
-                None if scores is None else int(shown[i]),
+                *classes[i],
             )
 
 

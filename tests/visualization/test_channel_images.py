@@ -183,8 +183,11 @@ def test_pictures_that_are_not_there_leave_nothing(words, tmp_path, capsys):
     assert not any(tmp_path.iterdir())
 
 
-def test_no_pictures_to_compare_with():
-    assert channel_images.find_compared(()) is None
+def test_no_pictures_to_compare_with(words, tmp_path):
+    assert render.main(words) == 0
+    records, _, manifest = read(tmp_path / "out")
+    assert manifest["pictures"] is None
+    assert [record["best_picture"] for record in records] == [None] * 3
 
 
 def channel(number, score, picture, nan_step=None):

@@ -1,4 +1,4 @@
-"""Objectives of ascent, under Lucid's names: what an optimized image shall have much of.
+"""Objectives of ascent, under Lucid's names: scores that an optimized image is made to raise.
 
 An Objective is called with T, a function from a layer's name to its activations (N, H, W, C) or
 (N, C), float32. T("input") is the image before transforms, (N, H, W, C) in [0, 1]; T("labels") the

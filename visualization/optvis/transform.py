@@ -219,7 +219,7 @@ def compose(transforms):
 
 
 def _drawn(function):
-    """A step of a function: only our own draws random numbers."""
+    """The step that calls a function; of these only CollapseAlphaRandom draws random numbers."""
     if isinstance(function, CollapseAlphaRandom):
         return function
     return lambda images, seeds: function(images)
@@ -254,7 +254,7 @@ class Geometric:
 
 
 def _joins(step, transform):
-    """Can the transform be merged into the group before it?"""
+    """Whether a transform can be merged into the group before it."""
     if not isinstance(step, list) or transform.border:
         return False
     fills = {one.fill for one in [*step, transform] if one.fill is not None}
