@@ -110,6 +110,8 @@ class Result:
     def _find(self):
         """Whether a whole result of this identity is there; other content is an InputError."""
         folder = self._final
+        if folder.is_file():
+            raise InputError(f"{folder} is a file; accepted: the name of a folder for the results")
         if not folder.exists() or not any(folder.iterdir()):
             return False
         if not (folder / MANIFEST).exists():

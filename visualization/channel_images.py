@@ -410,7 +410,8 @@ def write_sheet(folders, out, columns=None):
 
 def _tiles(folder):
     """(path of the image, text under it) of every channel of a result folder."""
-    identity = read_json(folder / MANIFEST).get("identity", {})
+    manifest = folder / MANIFEST
+    identity = read_json(manifest).get("identity", {}) if manifest.exists() else {}
     if not {"layer", "channels"} <= identity.keys():
         raise InputError(f"{folder} holds no results of visualization.render")
     layer = identity["layer"]

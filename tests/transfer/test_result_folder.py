@@ -110,6 +110,8 @@ def test_an_empty_folder_is_as_good_as_none(tmp_path):
     assert make(tmp_path / "out").finished
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "diary.txt").write_text("mine")
+    with pytest.raises(InputError, match="diary.txt is a file; accepted: the name of a folder"):
+        make(tmp_path / "mine" / "diary.txt")
     with pytest.raises(InputError, match="holds files but no finished run"):
         make(tmp_path / "mine")
     assert names(tmp_path / "mine") == {"diary.txt"}

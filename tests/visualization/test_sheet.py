@@ -43,7 +43,8 @@ def test_images_of_all_folders_in_order(results, capsys):
     ("words", "says"),
     [
         (["{0}/mixed3a", "--out", "{0}/sheet.gif"], "ends in .png or .jpg"),
-        (["{0}", "--out", "{0}/sheet.png"], "manifest.json"),
+        (["{0}", "--out", "{0}/sheet.png"], "holds no results of visualization.render"),
+        (["{0}/absent", "--out", "{0}/sheet.png"], "absent holds no results"),
         (["{0}/run", "--out", "{0}/sheet.png"], "run holds no results of visualization.render"),
         (["{0}/mixed3a", "--out", "{0}/sheet.png", "--columns", "0"], "columns is 0"),
     ],

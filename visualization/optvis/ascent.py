@@ -21,7 +21,7 @@ from visualization.optvis.param import generators
 from visualization.whole_numbers import check_whole
 
 REDIRECTED_STEPS = 16  # Lucid, misc/redirected_relu_grad.py: plain gradients once a start is made
-# Types of the empty data that `fit` is given, which tell the two kinds of steps apart: every backend
+# Types of the empty data that `fit` is given, which tell the two kinds of steps apart: a backend
 # compiles a step for each type of input
 REDIRECTING, PLAIN = "int32", "float32"
 LEARNING_RATE = 0.05  # Lucid, optvis/render.py: Adam(0.05)

@@ -12,7 +12,6 @@ sum in `class_logit`, `channel_interpolate`, `L1` and wherever `batch` chooses o
 root of all squares in `L2` and `input_diff`. `growth` keeps these weights in sums of objectives.
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Real
@@ -22,6 +21,7 @@ import numpy as np
 from keras import ops
 
 from models.errors import InputError
+from models.graph import target_index
 from visualization.whole_numbers import check_below, check_whole
 
 __all__ = [
@@ -209,8 +209,10 @@ def class_logit(layer, label, batch=None):
         check_whole("class", label)
 
     def scores(T):
-        n = _index(T("labels"), label) if isinstance(label, str) else label
-        return _mean(_one_channel(T(layer), n, layer))
+        maps, n = T(layer), label
+        if isinstance(label, str):
+            n = target_index(label, T("labels"), maps.shape[-1])
+        return _mean(_one_channel(maps, n, layer))
 
     return _named("class_logit", layer, label, scores, batch, growth=1)
 
@@ -390,13 +392,6 @@ def _along(maps, vec, cossim_pow, layer):
 def _range(values):
     numbers = values.size and values.dtype.kind in "fiu"
     return f"{values.dtype}" + (f" in [{values.min():g}, {values.max():g}]" if numbers else "")
-
-
-def _index(labels, label):
-    if label not in labels:
-        near = difflib.get_close_matches(label, labels) or labels[:3]
-        raise InputError(f"no class {label!r} of {len(labels)}; there are {', '.join(near)}")
-    return labels.index(label)
 
 
 def _mean(values, but_channels=False):

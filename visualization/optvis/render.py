@@ -89,7 +89,7 @@ def render_vis(
     if print_objectives is not None:
         raise InputError(f"print_objectives {print_objectives!r}; accepted: None")
     seed = 0 if seed is None and use_fixed_seed else seed
-    drawn = _new_seed() if seed is None else seed
+    drawn = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     ascent = Ascent(
         network.model,
         objectives.as_objective(objective_f),
@@ -224,10 +224,6 @@ def _rising(thresholds):
     if not thresholds:
         raise InputError("thresholds is empty; accepted: numbers of steps")
     return thresholds
-
-
-def _new_seed():
-    return int(np.random.SeedSequence().generate_state(1)[0])
 
 
 def _start(param_f, seed, drawn):
