@@ -68,12 +68,7 @@ def flags():
     )
     parser.add_argument("--out", type=Path, default=OUT, help=f".png, .pdf or .svg; default: {OUT}")
     parser.add_argument(
-        "--method",
-        nargs="+",
-        choices=list(METHODS),
-        default=[DEFAULT],
-        metavar="NAME",
-        help=f"{', '.join(METHODS)}; several make several columns; default: {DEFAULT}",
+        "--method", nargs="+", choices=METHODS, default=[DEFAULT], help=f"default: {DEFAULT}"
     )
     for name in OPTIONS:
         _add_option(parser, name)

@@ -172,6 +172,13 @@ def test_objectives_that_do_not_fit(objective, message):
         scores(objective)
 
 
+def test_a_class_that_two_outputs_have_is_not_guessed():
+    """ImageNet has two cranes."""
+    answers = {"logits": ops.convert_to_tensor(LOGITS), "labels": ["crane", "crane"]}
+    with pytest.raises(InputError, match="several classes are named 'crane'.*: 0, 1"):
+        objectives.class_logit("logits", "crane")(answers.__getitem__)
+
+
 @pytest.mark.parametrize("n", [-1, 1.5, True, "3"])
 def test_channel_numbers(n):
     with pytest.raises(InputError, match="accepted: a whole number from 0"):
