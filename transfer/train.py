@@ -72,7 +72,7 @@ def train_and_test(run, results_path, tensorboard=None):
         callbacks = [keras.callbacks.TensorBoard(logs)] if logs else []
         keras.utils.clear_session()  # layers are named as in a process of their own
         model = build(run, store)
-        trained = _train_decodable(model, run, store, result.path / "epochs", callbacks)
+        trained = _train_or_explain(model, run, store, result.path / "epochs", callbacks)
         values = metrics(model, run, store, trained)
         write_results(model, run, store, trained, values, result.path)
         result.about = {"device": values["device"], "split_sha256": store.split_sha256}
@@ -117,14 +117,19 @@ def train(model, run, store, folder, callbacks=(), cache=None):
     return replace(trained, seconds=seconds + trained.seconds, pictures=pictures)
 
 
-def _train_decodable(model, run, store, folder, callbacks):
-    """Train; a picture that cannot be decoded is an InputError naming it."""
+def _train_or_explain(model, run, store, folder, callbacks):
+    """Train; a picture that cannot be decoded, or too little memory, is an InputError."""
     import tensorflow as tf
 
     try:
         return train(model, run, store, folder, callbacks)
-    except tf.errors.OpError as error:
-        if damaged := store.damaged():
+    except Exception as error:
+        if backend.is_out_of_memory(error):
+            raise InputError(
+                f"out of memory with batch_size {run.recipe.batch_size} and pictures of {run.size} "
+                "pixels; a smaller batch_size or input_size may help"
+            ) from error
+        if isinstance(error, tf.errors.OpError) and (damaged := store.damaged()):
             raise InputError(damaged) from error
         raise
 

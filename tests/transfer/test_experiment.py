@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from models import network
@@ -252,6 +253,16 @@ def test_interrupted_run_is_not_lost_to_other_settings(collection, tmp_path, cap
     (partial / "epochs" / "history.csv").write_text("epoch\n1\n")
     assert run(collection, tmp_path) == 2
     assert "epochs 7 (now 2)" in capsys.readouterr().err and partial.exists()
+
+
+def test_too_little_memory_is_one_line(collection, tmp_path, monkeypatch, capsys):
+    def exhausted(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(train, "train", exhausted)
+    assert run(collection, tmp_path) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: out of memory with batch_size 8 and pictures of 32 pixels")
 
 
 def test_a_diverged_training_leaves_its_folder_free(collection, tmp_path, capsys):
