@@ -307,7 +307,7 @@ ALLOWED = {
 }
 NEVER_NAMED = [name for names in ALLOWED.values() for name in names.split()]
 # what tables name by a string
-BY_NAME = [*zoo.OWN, *zoo.RIJKS, *(method.file for method in METHODS.values())]
+BY_NAME = [*zoo.OWN, *zoo.RIJKS, *(method.file or method.name for method in METHODS.values())]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
