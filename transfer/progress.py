@@ -111,7 +111,7 @@ class Progress:
         if not self.timed or not steps:
             return ""
         left = round(self.seconds / self.timed * steps)
-        if not left:
+        if not left and not self.out.isatty():  # a bar stays as wide as it was
             return ""
         minutes, seconds = divmod(left, 60)
         hours, minutes = divmod(minutes, 60)

@@ -116,17 +116,17 @@ def test_each_mode_writes_a_whole_result(collection, tmp_path, mode):
     assert run(collection, tmp_path, mode) == 0
     folder = result(tmp_path, mode)
     assert {path.name for path in folder.iterdir()} == RESULT_FILES
-    found = metrics(folder)
-    assert (found["n_train"], found["n_val"], found["n_test"]) == (24, 3, 3)
-    assert found["n_classes"] == 2 and found["feature_size"] == 256
-    assert found["head_parameters"] == 256 * 2 + 2
-    assert found["epochs_run"] == 2 and found["best_epoch"] in (1, 2)
-    assert not found["toy"] and found["seconds"] > 0 and found["images_per_second"] > 0
+    measured = metrics(folder)
+    assert (measured["n_train"], measured["n_val"], measured["n_test"]) == (24, 3, 3)
+    assert measured["n_classes"] == 2 and measured["feature_size"] == 256
+    assert measured["head_parameters"] == 256 * 2 + 2
+    assert measured["epochs_run"] == 2 and measured["best_epoch"] in (1, 2)
+    assert not measured["toy"] and measured["seconds"] > 0 and measured["images_per_second"] > 0
     rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8")))
     split = list(csv.DictReader(next(tmp_path.glob("datasets/*/*/*/split.csv")).open()))
     assert [row["id"] for row in rows] == [row["id"] for row in split if row["split"] == "test"]
     hits = np.mean([row["true"] == row["predicted"] for row in rows])
-    assert found["top1_accuracy"] == pytest.approx(hits)
+    assert measured["top1_accuracy"] == pytest.approx(hits)
 
 
 def test_several_networks_and_modes_are_as_in_processes_of_their_own(collection, tmp_path, capsys):
@@ -222,10 +222,10 @@ def test_other_classifiers_on_the_same_features(collection, tmp_path, classifier
     assert run(collection, tmp_path, "off_the_shelf", classifier=classifier) == 0
     assert "features found in" in capsys.readouterr().out
     folder = result(tmp_path, f"off_the_shelf_{classifier}")
-    found = metrics(folder)
-    assert found["classifier"] == classifier and found["epochs_run"] == 0
+    measured = metrics(folder)
+    assert measured["classifier"] == classifier and measured["epochs_run"] == 0
     if classifier == "svm":
-        assert found["loss"] is None and (folder / "model.keras").exists()
+        assert measured["loss"] is None and (folder / "model.keras").exists()
     else:
         assert not (folder / "model.keras").exists()
 
@@ -431,8 +431,8 @@ def test_unreadable_pictures_are_reported_and_the_rest_done(collection, tmp_path
     assert run(collection, tmp_path) == 0
     report = next(tmp_path.glob("datasets/*/*/*/report.csv")).read_text()
     assert "0000003_X" in report and "0000004_X" in report
-    found = metrics(result(tmp_path))
-    assert found["n_train"] + found["n_val"] + found["n_test"] == 28
+    measured = metrics(result(tmp_path))
+    assert measured["n_train"] + measured["n_val"] + measured["n_test"] == 28
 
 
 def start(arguments):

@@ -104,7 +104,7 @@ def test_a_log_has_a_line_each_tenth(clock):
     assert lines[-1] == "pictures: 200 of 200"
 
 
-def test_less_than_a_second_left_is_not_told(clock):
+def test_a_log_does_not_tell_less_than_a_second(clock):
     out = io.StringIO()
     shown = Progress(10, "pictures", out=out, clock=clock)
     for _ in range(3):

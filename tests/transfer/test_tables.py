@@ -37,14 +37,14 @@ def test_command_writes_every_file_and_prints_the_markdown(tmp_path, capsys, wri
     assert f"({figure})" in text and "Unfinished" not in text
     assert (out / figure).read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
     with (out / "runs.csv").open(newline="") as file:
-        found = list(csv.DictReader(file))
-    assert [row["run"] for row in found] == [
+        rows = list(csv.DictReader(file))
+    assert [row["run"] for row in rows] == [
         f"rijks/dc_type/VGG19/{n}" for n in ("fine_tuning", "svm")
     ]
-    assert set(results.METRICS) < set(found[0])
-    assert (found[0]["extra"], found[1]["extra"]) == ("", "7")
-    assert (found[0]["top1_accuracy"], found[1]["loss"]) == ("0.9027", "")
-    assert json.loads(found[0]["versions"]) == {"keras": "3.15"}
+    assert set(results.METRICS) < set(rows[0])
+    assert (rows[0]["extra"], rows[1]["extra"]) == ("", "7")
+    assert (rows[0]["top1_accuracy"], rows[1]["loss"]) == ("0.9027", "")
+    assert json.loads(rows[0]["versions"]) == {"keras": "3.15"}
 
 
 def test_a_failed_write_leaves_no_part_behind(tmp_path, monkeypatch, write_run):
@@ -65,8 +65,8 @@ def test_hostile_names_break_nothing(tmp_path, write_run):
     files = tables.collate(tmp_path)
     pictures = [file for file in files if file.endswith(".png")]
     assert len(pictures) == 2 and all(re.fullmatch(r"[\w.-]+", file) for file in pictures)
-    header, *found = csv.reader(io.StringIO(files["runs.csv"].decode(), newline=""))
-    assert [dict(zip(header, row, strict=True))["dataset"] for row in found] == [name] * 4
+    header, *rows = csv.reader(io.StringIO(files["runs.csv"].decode(), newline=""))
+    assert [dict(zip(header, row, strict=True))["dataset"] for row in rows] == [name] * 4
     for block in files["comparison.md"].decode().split("\n\n"):
         if block.startswith("|"):
             bars = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
