@@ -28,7 +28,7 @@ PACKAGES = ("tensorflow", "keras", "jax", "numpy", "h5py", "pillow", "scikit-lea
 ALWAYS = ("command", "finished", "machine", "versions", "identity")
 # of an identity: what says which weights a network had; the first that both have decides
 WEIGHTS = ("weights_identity", "weights_sha256", "weights")
-TEMPORARY = re.compile(r"\..+\.\d+")  # names of write_bytes
+TEMPORARY = re.compile(r"\..+\.\d+")  # names of open_whole
 
 
 @contextlib.contextmanager
@@ -143,7 +143,7 @@ class Result:
     def _begin(self):
         self._forget_other_run()
         self._partial.mkdir(parents=True, exist_ok=True)
-        for path in self._partial.rglob(".*"):  # left by a process killed within write_bytes
+        for path in self._partial.rglob(".*"):  # left by a process killed within open_whole
             if TEMPORARY.fullmatch(path.name) and path.is_file():
                 path.unlink()
         write_json(self._partial / UNFINISHED, self._identity)
@@ -251,18 +251,29 @@ def check_writable(path):
         raise InputError(f"{path} cannot be written: {error.strerror}") from error
 
 
-def write_bytes(path, content):
-    """Write a file whole or not at all (temporary name, flushed to disk, renamed)."""
+@contextlib.contextmanager
+def open_whole(path):
+    """Write a file whole or not at all (temporary name, flushed to disk, renamed).
+
+    Yields:
+        Binary file to write into.
+    """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(temporary, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path, content):
+    """Write a file whole or not at all."""
+    with open_whole(path) as file:
+        file.write(content)
 
 
 def write_text(path, text):

@@ -4,7 +4,6 @@ Training (`fit`, the one loop, early-stopped) continues after `kill -9` from its
 """
 
 import math
-import os
 import shutil
 import time
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from transfer import classifiers, evaluate, features, inference, plots
 from transfer.progress import Progress
 from transfer.result_folder import (
     check_writable,
+    open_whole,
     result_folder,
     versions,
     write_bytes,
@@ -414,15 +414,8 @@ class KeptEpochs(keras.callbacks.Callback):
     def _save(self, path):
         # not Keras's HDF5: on a full disk the HDF5 library leaves a file that it can neither
         # write nor close, and the process ends in a segmentation fault
-        half_written = path.with_suffix(".half-written")
-        try:
-            with open(half_written, "wb") as file:
-                np.savez(file, *map(keras.ops.convert_to_numpy, _state(self.model)))
-                file.flush()
-                os.fsync(file.fileno())
-            half_written.replace(path)
-        finally:
-            half_written.unlink(missing_ok=True)
+        with open_whole(path) as file:
+            np.savez(file, *map(keras.ops.convert_to_numpy, _state(self.model)))
 
 
 def _state(model):
