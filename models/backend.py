@@ -230,7 +230,7 @@ def device_warning():
     if tf.config.list_physical_devices("GPU"):
         return None
     return (
-        "WARNING: this TensorFlow can use a GPU but sees none; training runs on the CPU. "
+        "WARNING: this TensorFlow can use a GPU but sees none; it computes on the CPU. "
         "On a machine with a GPU: pip install 'art-transfer[gpu]', and check nvidia-smi."
     )
 
