@@ -186,8 +186,7 @@ def parse(text):
     Raises:
         InputError: no such network, or arguments that are no literals or are not the user's.
     """
-    parts = re.fullmatch(r"\s*(\w+)\s*(\(.*?\))?\s*(?::(.+))?", text, flags=re.DOTALL)
-    name, arguments, weights = parts.groups() if parts else (None, None, None)
+    name, arguments, weights = _split(text)
     if name in RIJKS and not arguments:
         if weights is None:
             challenges = " or ".join(f"{name}:{word}" for word in ("artist", "material", "type"))
@@ -199,6 +198,17 @@ def parse(text):
     if text.endswith(".keras"):
         return Spec("", (), text)
     raise InputError(f"no network {text!r}; accepted: {FORMS}; NAME is {', '.join(NETWORKS)}")
+
+
+def names_weights(text):
+    """Whether the string that names a network says what it starts from; `none` says so too."""
+    return _split(text)[2] is not None
+
+
+def _split(text):
+    """(name, arguments in brackets or None, weights or None) of the string that names a network."""
+    parts = re.fullmatch(r"\s*(\w+)\s*(\(.*?\))?\s*(?::(.+))?", text, flags=re.DOTALL)
+    return parts.groups() if parts else (None, None, None)
 
 
 def _arguments(name, given, text):

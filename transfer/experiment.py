@@ -116,22 +116,23 @@ def runs_from(arguments, data):
     """
     runs = []
     for ann in dict.fromkeys(arguments.ANN):
-        network = zoo.parse(ann)
-        if network.weights and arguments.weights:
+        network, named = zoo.parse(ann), zoo.names_weights(ann)
+        if named and arguments.weights:
             raise InputError(f"ANN is {ann!r} and weights are {arguments.weights}; one of them")
         for mode in dict.fromkeys(arguments.tl_mode):
-            runs.append(_run(data, network, RECIPES[mode], arguments))
+            weights = network.weights or NONE if named else arguments.weights or IMAGENET
+            runs.append(_run(data, network, weights, RECIPES[mode], arguments))
     return runs
 
 
-def _run(data, network, chosen, arguments):
+def _run(data, network, weights, chosen, arguments):
     changes = {name: getattr(arguments, name) for name in recipe.SETTINGS}
     changes = {name: value for name, value in changes.items() if value is not None}
-    weights = arguments.weights or network.weights or IMAGENET
     if chosen.initial_weights == "he_uniform":
         # no use for the weights that ANN names, nor for those given for several modes
         weights = NONE if len(set(arguments.tl_mode)) > 1 else arguments.weights or NONE
-    network = zoo.parse(f"{network.architecture}:{weights}")
+    if network.name:  # else Run says what such a file is for
+        network = zoo.parse(f"{network.architecture}:{weights}")
     chosen = chosen.adapted(bool(network.weights), **changes)
     return Run(data, network, chosen, arguments.input_size)
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from PIL import Image
 
 from models import network
+from models.errors import InputError
 from transfer import experiment, train
 from transfer.recipes import RECIPES
 from transfer.store import Store
@@ -148,6 +149,34 @@ def test_several_networks_and_modes_are_as_in_processes_of_their_own(collection,
         assert one == other
     folder = result(tmp_path, "random").parents[1] / networks[1]
     assert {path.name for path in folder.iterdir() if path.name[0] != "."} == set(modes)
+
+
+@pytest.mark.parametrize(
+    ("mode", "ann", "given", "started"),
+    [
+        ("fine_tuning", "VGG19", [], "imagenet"),
+        ("fine_tuning", "VGG19", ["--weights", "none"], "none"),
+        ("fine_tuning", "VGG19:none", [], "none"),
+        ("fine_tuning", "VGG19:imagenet", [], "imagenet"),
+        ("random", "VGG19:imagenet", [], "none"),
+        ("random", "VGG19:none", [], "none"),
+    ],
+)
+def test_what_a_network_starts_from(mode, ann, given, started):
+    needed = ["--dataset_name", "a", "--challenge", "b", "--results_path", "r"]
+    needed += ["--datasets_path", "d", "--ANN", ann, "--tl_mode", mode]
+    arguments = experiment.flags().parse_args(needed + given)
+    (made,) = experiment.runs_from(arguments, experiment.data_from(arguments))
+    assert made.weights == started
+
+
+@pytest.mark.parametrize("ann", ["a.keras", "RijksVGG19Net:artist"])
+def test_what_is_no_network_to_train_is_named(ann):
+    needed = ["--dataset_name", "a", "--challenge", "b", "--results_path", "r"]
+    needed += ["--datasets_path", "d", "--ANN", ann, "--tl_mode", "fine_tuning"]
+    arguments = experiment.flags().parse_args(needed)
+    with pytest.raises(InputError, match=f"{ann} is no network to train"):
+        experiment.runs_from(arguments, experiment.data_from(arguments))
 
 
 def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):
