@@ -16,17 +16,25 @@ def main(argv=None):
     converting = words[:1] == ["convert"]
     parser = argparse.ArgumentParser(prog="python -m models", description=__doc__)
     if converting:
-        parser.add_argument("convert", help="the word `convert`")
-    parser.add_argument("spec", help="e.g. VGG19:imagenet, GoogLeNet:FILE.caffemodel, FILE.keras")
+        parser.add_argument("convert", help="The word `convert`.")
+    parser.add_argument(
+        "spec",
+        help="The string that names a network, e.g. VGG19:imagenet, GoogLeNet:FILE.caffemodel or "
+        "FILE.keras.",
+    )
     if converting:
-        parser.add_argument("out", help="a path that ends in .keras")
-    parser.add_argument("--input_size", type=int, help="pixels; default: the network's own")
+        parser.add_argument("out", help="The file to write, a path that ends in .keras.")
+    parser.add_argument(
+        "--input_size",
+        type=int,
+        help="The side of the square pictures in pixels; by default the network's own.",
+    )
     given = parser.parse_args(words)
     if given.input_size is not None and given.input_size < 1:
         raise InputError(f"input_size is {given.input_size}; it must be above 0")
     spec = zoo.parse(given.spec)
     if not spec.is_released:
-        weights.check_source(spec.weights)
+        weights.check_source(spec.file or spec.weights)
     if converting and not given.out.endswith(".keras"):
         raise InputError(f"{given.out!r} must end in .keras")
     if converting and not Path(given.out).parent.is_dir():

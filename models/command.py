@@ -4,19 +4,29 @@ import functools
 import importlib.util
 import logging
 import os
+import signal
 import sys
 import tempfile
+import threading
 
 from models.errors import InputError
 
 
-def exit_code(main):
+def exit_code(main=None, *, resumes=False):
     """Decorate a command's `main(argv)` so that a user's mistake is one line and exit code 2.
 
     InputError and OSError (missing file, full or read-only disk) are printed on stderr as
     `error: ...`; any other exception is a fault of ours and keeps its traceback. An interrupt by
     the user gives 130, the shell's own code for it.
+
+    Args:
+        main: the function; None where the decorator is called with what follows.
+        resumes: the same command goes on where it was interrupted, and says so. Where that depends
+            on how far it was, the command raises KeyboardInterrupt with the line to say instead.
     """
+    if main is None:
+        return functools.partial(exit_code, resumes=resumes)
+    interrupted = "interrupted: the same command goes on from here" if resumes else "interrupted"
 
     @functools.wraps(main)
     def guarded(argv=None):
@@ -25,8 +35,8 @@ def exit_code(main):
         except (InputError, OSError) as error:
             print("error: " + " ".join(str(error).split()), file=sys.stderr)
             return 2
-        except KeyboardInterrupt:
-            print("interrupted: the same command goes on from here", file=sys.stderr)
+        except KeyboardInterrupt as interrupt:
+            print(str(interrupt) or interrupted, file=sys.stderr)
             return 130
 
     return guarded
@@ -38,9 +48,12 @@ def start_keras(say=print):
     TensorFlow writes lines of its own while it starts, whatever TF_CPP_MIN_LOG_LEVEL says: they
     are held back, and shown only where the start fails. TensorFlow, which decodes pictures, is
     kept off the GPU where another backend computes there.
+
+    Raises:
+        KeyboardInterrupt: the user interrupted the start, whatever the imports made of it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later notes of TensorFlow's
-    with _HeldBack():
+    with _Interruptible(), _HeldBack():
         from models import backend
 
         if importlib.util.find_spec("tensorflow"):
@@ -53,6 +66,26 @@ def start_keras(say=print):
         say(f"device: {device}")
     if say and warning:
         say(warning)
+
+
+class _Interruptible:
+    """Lets the user interrupt a block that may swallow or rename the interrupt, as imports do."""
+
+    def __enter__(self):
+        self.interrupted = False
+        self.former = None
+        if threading.current_thread() is threading.main_thread():  # only there can it be caught
+            self.former = signal.signal(signal.SIGINT, self._interrupt)
+
+    def _interrupt(self, number, frame):
+        self.interrupted = True
+        raise KeyboardInterrupt
+
+    def __exit__(self, kind, error, traceback):
+        if self.former is not None:
+            signal.signal(signal.SIGINT, self.former)
+        if self.interrupted:
+            raise KeyboardInterrupt from None
 
 
 class _HeldBack:
@@ -68,7 +101,7 @@ class _HeldBack:
         sys.stderr.flush()
         os.dup2(self.stderr, 2)
         os.close(self.stderr)
-        if kind:
+        if kind and not issubclass(kind, KeyboardInterrupt):
             self.file.seek(0)
             os.write(2, self.file.read())
         self.file.close()

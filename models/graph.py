@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from models import imagenet
 from models.errors import InputError
 
 NEAR = 5  # names listed in an error; more do not fit on a line
@@ -30,6 +31,9 @@ RELUS = {keras.activations.relu: math.inf, keras.activations.relu6: 6.0}
 RELU_OPERATIONS = {"Relu": math.inf, "Relu6": 6.0}
 # what ends a classifier and is not part of its logits
 PROBABILITIES = ("softmax", "sigmoid")
+# other activations that are layers or operations of their own, in small letters
+ACTIVATIONS = (*PROBABILITIES, "relu", "relu6", "leakyrelu", "prelu", "elu", "selu", "gelu", "silu")
+ACTIVATIONS += ("tanh", "softplus", "hardswish", "hardsilu")
 
 
 def find_layer(model, name_or_index):
@@ -237,16 +241,8 @@ def cut(model, layer_names, size=None, dtype="float32", relu=None):
     height, width = _picture_size(model, size)
     targets = {name: find_layer(model, name) for name in layer_names}
     copies = _Copies(dtype, relu)
-    try:
-        start = keras.Input((height, width, 3), name="pixels")
-        traced = trace(model, call=copies.call, targets=list(targets.values()), start=start)
-    except (ValueError, NotImplementedError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{model.name} cannot be run at {height}x{width} pixels up to "
-            f"{', '.join(targets)}: {_reason(error)}"
-        ) from error
+    start = keras.Input((height, width, 3), name="pixels")
+    traced = _run_copies(model, copies, start, list(targets.values()), ", ".join(targets))
     outputs = {name: traced.output_of(layer) for name, layer in targets.items()}
     _check_outputs(model, outputs, height, width)
     network = keras.Model(traced.input, outputs, name=model.name)
@@ -255,12 +251,51 @@ def cut(model, layer_names, size=None, dtype="float32", relu=None):
     return network
 
 
+def rebuilt(model, start, last, taken=()):
+    """Run copies of a network's layers on a tensor, up to one of them; the network stays as it is.
+
+    Networks inside it are taken apart: the copies are the layers of one flat network, float32,
+    with the weights of the originals.
+
+    Args:
+        model: keras.Model of one input, made of a graph of layers.
+        start: Keras tensor (N, H, W, channels) in place of the network's input.
+        last: layer, or operation of keras.ops, in the network or in one inside it.
+        taken: names that layers around these copies have; a copy gets another.
+
+    Returns:
+        Keras tensor: what `last` gives.
+
+    Raises:
+        InputError: a size that the network does not take.
+    """
+    copies = _Copies("float32", None, taken)
+    targets = [last] if isinstance(last, keras.Layer) else None  # an operation is in no list
+    traced = _run_copies(model, copies, start, targets, last.name)
+    copies.fill("x".join(map(str, start.shape[1:3])))
+    return traced.output_of(last)
+
+
+def _run_copies(model, copies, start, targets, names):
+    """Trace a network with copied layers; `names` of the targets are for the error."""
+    try:
+        return trace(model, call=copies.call, targets=targets, start=start)
+    except (ValueError, NotImplementedError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        height, width = start.shape[1:3]
+        raise InputError(
+            f"{model.name} cannot be run at {height}x{width} pixels up to {names}: {_reason(error)}"
+        ) from error
+
+
 class _Copies:
     """Copies of layers: one for each layer, however often it is used."""
 
-    def __init__(self, dtype, relu):
+    def __init__(self, dtype, relu, taken=()):
         self.dtype = dtype
         self.relu = relu
+        self.names = set(taken)
         self.made = {}  # id of the original -> (original, copy)
 
     def call(self, operation, *args, **kwargs):
@@ -280,8 +315,11 @@ class _Copies:
         dtype = f"mixed_{self.dtype}" if half and isinstance(layer, EXACT) else self.dtype
         dtype = "float32" if isinstance(layer, PIXELWISE) else dtype
         # a network inside may use the names of the network around it
-        same = sum(original.name == layer.name for original, _ in self.made.values())
-        name = f"{layer.name}_{same}" if same else layer.name
+        name, number = layer.name, 0
+        while name in self.names:
+            number += 1
+            name = f"{layer.name}_{number}"
+        self.names.add(name)
         if activation and isinstance(layer, keras.layers.ReLU):
             return keras.layers.Activation(activation, name=name, dtype=dtype)
         copy = _construct(layer, {"name": name, "dtype": dtype})
@@ -303,6 +341,8 @@ class _Copies:
                     )
             if layer.weights:
                 copy.set_weights(layer.get_weights())
+            if hasattr(copy, "finalize_state"):  # Normalization uses what it made of its weights
+                copy.finalize_state()
 
 
 class WithoutActivation(keras.layers.Layer):
@@ -351,7 +391,8 @@ def target_index(target, classes, n_outputs):
     """The number of the output that a user means.
 
     Args:
-        target: class index from 0, or class name in `classes`, in any case.
+        target: class index from 0, or class name in `classes`, in any case; of ImageNet's classes
+            any of a class's names (`tabby`, `tabby cat`).
         classes: list of class names in the order of the outputs, or None where they are not known.
         n_outputs: number of outputs.
 
@@ -374,6 +415,7 @@ def target_index(target, classes, n_outputs):
         )
     exact = [i for i, name in enumerate(classes) if name == target]
     same = exact or [i for i, name in enumerate(classes) if name.casefold() == target.casefold()]
+    same = same or _by_other_names(target, classes)
     if len(same) == 1:
         return same[0]
     if same:
@@ -381,6 +423,33 @@ def target_index(target, classes, n_outputs):
         raise InputError(f"several classes are named {target!r}; give one's number: {numbers}")
     near = difflib.get_close_matches(target, classes, NEAR, cutoff=0.5) or classes[:NEAR]
     raise InputError(f"no class {target!r} among {len(classes)}; near it: {', '.join(near)}")
+
+
+def _by_other_names(target, classes):
+    """Numbers of ImageNet's classes that have a name beside the one they are shown by."""
+    if list(classes) != imagenet.names():
+        return []
+    return [
+        number
+        for number, names in enumerate(imagenet.synonyms())
+        if target.casefold() in map(str.casefold, names)
+    ]
+
+
+def layer_names(model):
+    """The names of all layers as find_layer takes them, those of networks inside as paths."""
+    return [path for path, _ in _walk(model)]
+
+
+def activation_name(operation):
+    """What the activation of a layer or operation is called, e.g. `softmax`; None without one.
+
+    The function, a layer of its own and an operation of keras.ops are called alike.
+    """
+    activation = getattr(operation, "activation", None)
+    if activation is not None:
+        return _name(activation)
+    return _name(operation) if _name(operation) in ACTIVATIONS else None
 
 
 def _layer_by_index(model, index):

@@ -16,6 +16,8 @@ def draw_he_uniform(model, seed):
     generator = np.random.default_rng(seed)
     # ConvNeXt keeps some of its convolutions in models of their own
     for layer in _inner_layers(model):
+        if isinstance(layer, keras.layers.EinsumDense):  # its equation says what enters a number
+            continue
         for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
             # SeparableConv2D has no `kernel`; DepthwiseConv2D keeps its own under `kernel`
             kernel = getattr(layer, name, None)

@@ -1,16 +1,21 @@
 """A network ready to use: opened by the one string that names it, saved as one file, described."""
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
-from models import graph, initializers, released, weights, zoo
+from models import backend, graph, imagenet, initializers, own, released, weights, zoo
 from models.errors import InputError
 from models.importers.fill import Report
+
+BRIGHTEST = 255  # the value of white
+MANY = 20  # classes; of more, describe() lists the first and the last
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +27,7 @@ class Network:
     class names in the order of the output, or None. pixels: how it scales them, a name in
     zoo.PIXELS, or None where it is not known. size: side of its square input in pixels, or None
     where it takes any. report: what became of every array of the weights file, or None.
+    classes_from: where the names of classes are from, where that is not the file itself.
     """
 
     spec: str
@@ -30,6 +36,75 @@ class Network:
     pixels: str | None = None
     size: int | None = None
     report: Report | None = None
+    classes_from: str | None = None
+
+    def __repr__(self):
+        sides = "x".join("any" if side is None else str(side) for side in (self.size, self.size))
+        count = self.model.output_shape[-1] if len(self.model.outputs) == 1 else None
+        named = f"{count} classes by name" if self.classes else f"{count} outputs"
+        return (
+            f"Network({self.spec!r}: RGB pictures of {sides} pixels, {named}, "
+            f"{len(self.layers)} layers; .predict .model .classes .layers)"
+        )
+
+    @cached_property
+    def layers(self):
+        """Names of its layers, as every function and command takes them: a list of str."""
+        return graph.layer_names(self.model)
+
+    @cached_property
+    def _forward(self):
+        return backend.forward(self.model)
+
+    def predict(self, pictures, batch_size=32):
+        """Compute the outputs of pictures, dropout off.
+
+        Args:
+            pictures: (N, H, W, 3) RGB from 0 to 255, float or uint8, H and W the network's own
+                size where it has one. A network that does not say how it scales pixels (`pixels`
+                is None) takes what its file takes.
+            batch_size: pictures computed at once.
+
+        Returns:
+            NumPy float32 (N, classes), or what else the network gives; a list of arrays where it
+            has several outputs.
+
+        Raises:
+            InputError: another shape, no numbers, or numbers outside 0 to 255.
+
+        A float array in which nothing exceeds 1 brings a warning: it is nearly black.
+        """
+        pictures = self._checked(pictures)
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; it must be above 0")
+        parts = [
+            self._forward(pictures[start : start + batch_size].astype("float32"))
+            for start in range(0, len(pictures), batch_size)
+        ]
+        return keras.tree.map_structure(lambda *outputs: np.concatenate(outputs), *parts)
+
+    def _checked(self, pictures):
+        pictures = np.asarray(pictures)
+        side = self.size or "any"
+        if pictures.ndim != 4 or pictures.shape[-1] != 3 or not len(pictures):
+            wanted = f"(N, {side}, {side}, 3), RGB; one picture is pictures[None]"
+            raise InputError(f"pictures have the shape {pictures.shape}; accepted: {wanted}")
+        if self.size and pictures.shape[1:3] != (self.size, self.size):
+            raise InputError(
+                f"pictures have the shape {pictures.shape}; {self.spec} takes "
+                f"(N, {side}, {side}, 3)"
+            )
+        if pictures.dtype.kind not in "fiu":
+            raise InputError(f"pictures are of {pictures.dtype}; accepted: float or uint8")
+        low, high = pictures.min(), pictures.max()
+        if not np.isfinite([low, high]).all():
+            raise InputError("pictures hold NaN or infinity")
+        if self.pixels and (low < 0 or high > BRIGHTEST):
+            raise InputError(f"pictures hold {low} to {high}; accepted: 0 to {BRIGHTEST}")
+        if self.pixels and pictures.dtype.kind == "f" and 0 < high <= 1:
+            message = f"pictures hold {low} to {high}, nearly black: {self.spec} takes 0 to 255"
+            warnings.warn(message, stacklevel=3)
+        return pictures
 
     @cached_property
     def output(self):
@@ -100,13 +175,11 @@ def load(text, size=None):
         InputError: no such network or file, or weights that do not fit.
     """
     spec = zoo.parse(text)
-    classes, pixels, report = None, spec.pixels, None
+    if spec.file:
+        return _opened(spec, size)
+    report = None
     if spec.is_released:
         model = released.load(spec.name, spec.weights)
-    elif not spec.name:
-        model = weights.saved(spec.weights)
-        classes = weights.read_about(spec.weights).get("classes")
-        pixels = zoo.scaling_of(spec.weights)
     elif spec.weights is None:
         model = zoo.with_top(spec, size)
         initializers.draw_he_uniform(model, seed=0)
@@ -115,7 +188,19 @@ def load(text, size=None):
         model = zoo.with_top(spec, size, outputs) if outputs else zoo.trunk(spec, size)
         model = weights.as_built(model, spec.weights)
         report = weights.load(model, spec, _side(model), spec.weights)
-    return Network(spec.text, model, classes, pixels, _side(model) or size, report)
+    source = imagenet.source_of_names(spec, model.output_shape[-1])
+    classes = imagenet.names() if source else None
+    return Network(spec.text, model, classes, spec.pixels, _side(model) or size, report, source)
+
+
+def _opened(spec, size):
+    """The Network in a `.keras` file."""
+    model = weights.saved(spec.file)
+    if spec.weights is None:
+        model = own.drawn_anew(model)
+        initializers.draw_he_uniform(model, seed=0)
+    classes = weights.read_about(spec.file).get("classes")
+    return Network(spec.text, model, classes, zoo.scaling_of(spec.file), _side(model) or size)
 
 
 def save(network, path):
@@ -143,7 +228,8 @@ def describe(network):
         rows.append((layer.name, type(layer).__name__, _shape(layer.output), layer.count_params()))
     widths = [max(len(str(row[i])) for row in rows) for i in range(3)]
     lines = [f"{a:{widths[0]}}  {b:{widths[1]}}  {c:{widths[2]}}  {d}" for a, b, c, d in rows]
-    known = "no names known" if network.classes is None else ", ".join(network.classes)
+    known = "no names known" if network.classes is None else ", ".join(_shortened(network.classes))
+    known += f" ({network.classes_from})" if network.classes_from else ""
     lines += [
         f"network: {network.spec}",
         f"input: {', '.join(map(_shape, model.inputs))}{', RGB in [0, 255]' * bool(pixels)}",
@@ -153,6 +239,10 @@ def describe(network):
         f"classes: {known}",
     ]
     return "\n".join(lines + ([network.report.text()] if network.report else []))
+
+
+def _shortened(names):
+    return names if len(names) <= MANY else [*names[: MANY - 2], "...", names[-1]]
 
 
 def _side(model):

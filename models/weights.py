@@ -3,20 +3,29 @@
 And what a network or a file of weights is, whatever file it came in: fingerprint(), identify().
 """
 
+import contextlib
+import difflib
 import hashlib
+import importlib
 import json
 import os
 import re
+import shutil
+import tempfile
 import warnings
 import zipfile
 from pathlib import Path
 
 from models.errors import InputError
-from models.importers import caffe, keras3, keras_hdf5, tf_graph
-from models.importers.fill import Held, fill, places
 
-# file ending -> importer of another program's files
-IMPORTERS = {".caffemodel": caffe, ".pb": tf_graph}
+# the importers are imported where a file is read: a mistyped name is told without h5py and numpy
+
+# file ending -> kind of file, where its first bytes do not tell
+ENDINGS = {".caffemodel": "caffe", ".pb": "tf_graph", ".h5": "hdf5", ".hdf5": "hdf5"}
+ENDINGS[".keras"] = "keras"
+# first bytes -> kind of file (zip: APPNOTE.TXT 4.3.7; HDF5: file format specification, II.A)
+STARTS = {b"PK\x03\x04": "keras", b"\x89HDF\r\n\x1a\n": "hdf5"}
+SHOWN = 5  # names that an error lists
 IMAGENET, NONE = "imagenet", "none"
 IMAGENET_CLASSES = 1000
 # of a description of layers: what differs between two savings of one network, from one place of
@@ -43,8 +52,23 @@ def check_source(source):
     if str(source) == IMAGENET:
         return IMAGENET
     if not Path(source).is_file():
-        raise InputError(f"no weights file {source}; accepted: imagenet, none, or a file's path")
+        near = _nearest(Path(source))
+        hint = f"; did you mean {near}?" if near else ""
+        raise InputError(
+            f"no weights file {source}{hint}; accepted: imagenet, none, or a file's path"
+        )
     return Path(source)
+
+
+def _nearest(path):
+    """A file beside a missing one with nearly its name, or a word for weights; None without."""
+    words = difflib.get_close_matches(str(path).lower(), (IMAGENET, NONE), 1, 0.8)
+    try:
+        names = os.listdir(path.parent)
+    except OSError:  # no such folder
+        names = []
+    files = difflib.get_close_matches(path.name, names, 1, 0.8)
+    return words[0] if words else str(path.with_name(files[0])) if files else None
 
 
 def load(model, spec, size, source):
@@ -54,15 +78,16 @@ def load(model, spec, size, source):
         model: keras.Model from models.zoo.trunk or with_top, through as_built().
         spec: models.zoo.Spec.
         size: input side in pixels.
-        source: `imagenet`, or a path: `.keras` (a classifier saved by this project: its trunk is
-            taken, its head left), `.h5` as Keras 1, 2 or 3 wrote it, with the network's top or
-            without, `.caffemodel`, or `.pb` (TensorFlow graph).
+        source: `imagenet`, or the path of a file, told by its content: Keras's `.keras` (its
+            trunk is taken, its head left), HDF5 as Keras 1, 2 or 3 wrote it, with the network's
+            top or without, Caffe's `.caffemodel`, or `.pb` (TensorFlow graph).
 
     Returns:
         models.importers.fill.Report.
 
     Raises:
-        InputError: no such file, not a weights file, or one that does not fit.
+        InputError: no such file, not a weights file, one that does not fit, or weights that are
+            not finite.
     """
     source = check_source(source)
     if source is None:
@@ -71,10 +96,19 @@ def load(model, spec, size, source):
         return _copy(_imagenet(model, spec, size), model, source)
     importer = _importer(source)
     if importer:
-        return importer.load(source, model)
-    if source.suffix == ".keras":
-        return _copy(saved(source), model, source)
-    return _copy(_from_keras3(spec, size, source), model, source)
+        report = importer.load(source, model)
+    elif is_keras(source):
+        report = _copy(saved(source), model, source)
+    else:
+        report = _copy(_from_keras3(spec, size, source), model, source)
+    _check_finite(model, source)
+    return report
+
+
+def is_keras(source):
+    """Whether a source of weights is a `.keras` file, whatever it is called."""
+    source = check_source(source)
+    return source not in (None, IMAGENET) and _kind(source) == "keras"
 
 
 def as_built(model, source):
@@ -92,16 +126,16 @@ def as_built(model, source):
         InputError: no such file, or not a weights file.
     """
     source = check_source(source)
-    old = source not in (None, IMAGENET) and _importer(source) is keras_hdf5
-    return keras_hdf5.as_built(source, model) if old else model
+    importer = None if source in (None, IMAGENET) else _importer(source)
+    return importer.as_built(source, model) if hasattr(importer, "as_built") else model
 
 
 def classes(spec, source):
     """Read how many classes the top has that a source of weights fills.
 
     Returns:
-        int; None for `none`, for a file without the network's top, and for a `.keras` file, of
-        which load() takes the trunk.
+        int; None for `none`, for a file without the network's top, and for a file of a network
+        that holds this one, of which load() takes the trunk (a `.keras` file, whatever it holds).
     """
     source = check_source(source)
     if source is None:
@@ -111,10 +145,23 @@ def classes(spec, source):
     importer = _importer(source)
     if importer:
         return importer.classes(source)
-    if source.suffix == ".keras":
+    if is_keras(source):
         return None
+    from models.importers import keras3
+
     arrays = keras3.arrays(source)
     return IMAGENET_CLASSES if arrays == len(spec.construct(weights=None).weights) else None
+
+
+def top_layer(source):
+    """The name of the layer that gives the classes in a file of Caffe, or of Keras 1 or 2.
+
+    Returns:
+        Text; None for other sources of weights.
+    """
+    source = check_source(source)
+    importer = None if source in (None, IMAGENET) else _importer(source)
+    return importer.top_layer(source) if hasattr(importer, "top_layer") else None
 
 
 def saved(path):
@@ -123,15 +170,18 @@ def saved(path):
 
     # registers the layers of our own that a file may hold
     from models import caffe_layers, inception_v1  # noqa: F401
+    from models.importers import keras3
 
     keras3.check(path)
     try:
-        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        with _named(path, ".keras") as named:
+            model = keras.models.load_model(named, compile=False, safe_mode=True)
     # whatever Keras, or a layer that it builds, finds wrong in a file made by others
     except Exception as error:
         raise InputError(f"{path} is not a readable .keras model: {error}") from error
     if not getattr(model, "inputs", None):  # of a Sequential that was never built, it raises
         raise InputError(f"{path} holds a {type(model).__name__} that has no inputs yet")
+    _check_finite(model, path)
     return model
 
 
@@ -163,6 +213,8 @@ def read_about(path):
     Raises:
         InputError: no such file, or not a `.keras` model.
     """
+    from models.importers import keras3
+
     with keras3.opened_zip(path) as archive:
         if ABOUT not in archive.namelist():
             return {}
@@ -177,6 +229,21 @@ def read_about(path):
         if not all(isinstance(name, str) for name in names):
             raise ValueError(f"its member {ABOUT} has a name that is no text")
         return about
+
+
+def read_description(path):
+    """Read how a `.keras` file describes its layers, without Keras; what json.loads gives.
+
+    Raises:
+        InputError: no such file, or not a `.keras` model.
+    """
+    from models.importers import keras3
+
+    with keras3.opened_zip(path) as archive:
+        try:
+            return json.loads(archive.read(keras3.CONFIG))
+        except RecursionError as error:
+            raise ValueError("its description is nested too deeply") from error
 
 
 def fingerprint(model):
@@ -220,8 +287,10 @@ def identify(source):
     source = check_source(source)
     if source in (None, IMAGENET):
         return source or NONE
+    from models.importers import keras3
+
     importer = _importer(source) or keras3
-    if importer in IMPORTERS.values():
+    if not hasattr(importer, "contents"):
         digest = hashlib.sha256()
         with open(source, "rb") as file:
             while block := file.read(BLOCK):
@@ -315,18 +384,56 @@ def _copy(source, model, path):
     """
     given = [layer for layer in source.layers if layer.weights]
     wanted = [layer for layer in model.layers if layer.weights]
-    pairs = {
-        theirs.name: ours.name
-        for theirs, ours in zip(given, wanted, strict=False)
-        if _stem(theirs) == _stem(ours)
-    }
+    pairs = _paired(given, wanted)
+    inside = [layer for layer in _leaves(source) if layer.weights]
+    if len(pairs) < len(wanted) and len(_paired(inside, wanted)) == len(wanted):
+        given, pairs = inside, _paired(inside, wanted)  # of a network inside the one in the file
+    from models.importers.fill import fill, places
+
     head = {layer.name: "the network is built without it" for layer in given[len(wanted) :]}
     held = {layer.name: _held(layer) for layer in given}
     return fill(path, model, held, places(model), pairs, head.get)
 
 
+def _paired(given, wanted):
+    """Names of layers of a file -> names of the network's, as far as they are alike in order."""
+    return {
+        theirs.name: ours.name
+        for theirs, ours in zip(given, wanted, strict=False)
+        if _stem(theirs) == _stem(ours)
+    }
+
+
+def _leaves(model):
+    """Yield every layer that is no network itself, those of networks inside too."""
+    for layer in model.layers:
+        yield from _leaves(layer) if hasattr(layer, "layers") else [layer]
+
+
+def _check_finite(model, source):
+    """Refuse weights that are no numbers, which no training and no picture would get over."""
+    import keras
+
+    bad = [
+        layer.name
+        for layer in _leaves(model)
+        if not all(
+            keras.ops.convert_to_numpy(keras.ops.all(keras.ops.isfinite(weight)))
+            for weight in layer.weights
+        )
+    ]
+    if bad:
+        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        raise InputError(
+            f"{source} holds weights that are NaN or infinite, in {len(bad)} of its layers: "
+            f"{', '.join(bad[:SHOWN])}{more}"
+        )
+
+
 def _held(layer):
     import keras
+
+    from models.importers.fill import Held
 
     return Held(
         (None,) * len(layer.weights),  # both sides are built by the same code: their order counts
@@ -339,15 +446,66 @@ def _stem(layer):
     return re.sub(r"_\d+$", "", layer.name)
 
 
+def _kind(path):
+    """What kind of weights file it is: by its first bytes, its ending, then by its fields.
+
+    Raises:
+        InputError: neither tells.
+    """
+    with open(path, "rb") as file:
+        start = file.read(8)
+    kinds = [kind for mark, kind in STARTS.items() if start.startswith(mark)]
+    if not kinds:
+        kinds = [ENDINGS[path.suffix]] if path.suffix in ENDINGS else _kinds_of_message(path)
+    if not kinds:
+        raise InputError(
+            f"{path} is no weights file; accepted, under any name: HDF5 or .keras as Keras wrote "
+            "it, a .caffemodel, a frozen TensorFlow graph"
+        )
+    return kinds[0]
+
+
+def _kinds_of_message(path):
+    """[kind] of a file that is a protocol buffer message of Caffe or TensorFlow, else []."""
+    from models.importers import caffe, protobuf
+
+    counts = protobuf.count_fields(path)
+    (v1, _, _), (layers, _, _) = caffe.MESSAGES["Net"].values()
+    # a net has one name and many layers, a graph has many nodes and at most one library
+    if counts[layers] or counts[v1] > 1 or (counts[v1] and counts[1] <= 1):
+        return ["caffe"]
+    return ["tf_graph"] if counts[1] else []
+
+
 def _importer(path):
     """The importer of a file that another program or Keras 1 or 2 wrote, or None for Keras 3."""
-    if path.suffix == ".keras":
+    kind = _kind(path)
+    if kind == "keras":
         return None
-    return IMPORTERS.get(path.suffix) or (keras_hdf5 if keras_hdf5.is_old(path) else None)
+    name = "keras_hdf5" if kind == "hdf5" else kind
+    importer = importlib.import_module(f"models.importers.{name}")
+    return None if kind == "hdf5" and not importer.is_old(path) else importer
+
+
+@contextlib.contextmanager
+def _named(path, ending):
+    """A file under a name with an ending, which is what Keras goes by."""
+    if str(path).endswith(ending):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder, f"weights{ending}")
+        try:
+            link.symlink_to(Path(path).absolute())
+        except OSError:  # a system that lets few users make links
+            shutil.copyfile(path, link)
+        yield link
 
 
 def _from_keras3(spec, size, path):
     """Build the network as a Keras 3 file holds it, with or without its top, and fill it."""
+    from models.importers import keras3
+
     arrays = keras3.arrays(path)
     bare = spec.construct(include_top=False, weights=None, input_shape=(size, size, 3))
     if arrays == len(bare.weights):
@@ -367,7 +525,8 @@ def _filled(model, path, spec):
         with warnings.catch_warnings():
             # Keras lists each layer it could not fill before it raises: the error says enough
             warnings.filterwarnings("ignore", "Skipping nested container")
-            model.load_weights(path)
+            with _named(path, ".weights.h5") as named:
+                model.load_weights(named)
     except (ValueError, KeyError, OSError, TypeError) as error:
         reason = str(error).partition(" Target variable:")[0]  # after it come the values
         raise InputError(f"weights {path} do not fit {spec.architecture}: {reason}") from error

@@ -7,13 +7,16 @@ where find_layer looks too); preprocessing inside: it travels with the weights.
 """
 
 import ast
+import difflib
 import importlib
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
+from models import own
 from models.errors import InputError
-from models.weights import IMAGENET, NONE, read_about
+from models.weights import IMAGENET, NONE, check_source, is_keras, read_about
 
 # How preprocess_input of keras.applications scales pixels, value * scale + offset per channel,
 # after reversing RGB to BGR where the weights expect it.
@@ -101,15 +104,20 @@ RIJKS = {
     "RijksInceptionV3": "InceptionV3",
     "RijksXception": "Xception",
 }
+# challenges whose weights were released (models.released has their files); the paper says artist,
+# the files creator
+CHALLENGES = ("artist", "creator", "material", "type")
+NEVER_RELEASED = {("RijksVGG19Net", "material")}
 
 # build() decides these itself
 RESERVED = {"include_top", "weights", "input_tensor", "input_shape", "pooling", "classes", "name"}
 RESERVED |= {"classifier_activation", "include_preprocessing"}
 
 FORMS = (
-    "NAME (random weights), NAME:imagenet, NAME:PATH of a weights file, RijksVGG19Net:artist, or "
-    "the path of a .keras file"
+    "NAME (random weights), NAME:imagenet, NAME:PATH of a weights file, RijksVGG19Net:artist, "
+    "the path of a .keras file, or PATH.keras:none (its layers with random weights)"
 )
+KERAS = ".keras"  # ending of a file of one's own
 
 
 @dataclass(frozen=True)
@@ -118,22 +126,31 @@ class Spec:
 
     name: a row of NETWORKS or of RIJKS, or "" for a `.keras` file of its own.
     arguments: of the constructor, tuple of (keyword, literal). weights: `imagenet`, the path of a
-    file, the challenge of a released network, or None for random ones.
+    file, the challenge of a released network, or None for random ones. file: path of the `.keras`
+    file whose layers are the network, which then is `weights` too unless these are random.
     """
 
     name: str
     arguments: tuple = ()
     weights: str | None = None
+    file: str | None = None
 
-    @property
+    @cached_property
     def architecture(self):
-        """`NAME` or `NAME(key=literal, ...)`: the string without its weights."""
+        """`NAME` or `NAME(key=literal, ...)`: the string without its weights.
+
+        Of a file: its stem and a short digest of its content (models.own.name).
+        """
+        if self.file:
+            return own.name(self.file)
         given = ", ".join(f"{key}={value!r}" for key, value in self.arguments)
         return f"{self.name}({given})" if given else self.name
 
     @property
     def text(self):
         """The string itself, as parse takes it."""
+        if self.file:
+            return self.file if self.weights else f"{self.file}:{NONE}"
         return ":".join(part for part in (self.architecture, self.weights) if part)
 
     @property
@@ -145,6 +162,34 @@ class Spec:
     def size(self):
         """Side in pixels that its ImageNet weights were trained at; None for a file of its own."""
         return self._row[0]
+
+    def check(self):
+        """Look for the files that it names, without Keras.
+
+        Raises:
+            InputError: one is not there, or the network in it takes no square RGB pictures.
+        """
+        if self.file:
+            own.side(self.file)
+        if not self.is_released:
+            check_source(self.weights)
+
+    def side(self, size=None):
+        """The side of its pictures in pixels, where `size` is asked for, or None for its own.
+
+        Raises:
+            InputError: a file whose own is another, or that leaves it open and none was asked for.
+        """
+        if size is not None and size < 1:
+            raise InputError(f"size is {size}; it must be above 0")
+        if not self.file:
+            return self.size if size is None else size
+        fixed = own.side(self.file)
+        if fixed is None and size is None:
+            raise InputError(f"{self.file} takes pictures of any size; give input_size")
+        if None not in (fixed, size) and fixed != size:
+            raise InputError(f"input_size is {size}; {self.file} takes pictures of {fixed} pixels")
+        return fixed or size
 
     @property
     def pixels(self):
@@ -178,31 +223,54 @@ def parse(text):
 
     Args:
         text: one of FORMS, e.g. `VGG19`, `VGG19:imagenet`, `GoogLeNet:bvlc_googlenet.caffemodel`,
-            `MobileNet(alpha=0.25):PATH`, `RijksVGG19Net:artist`, `results/.../model.keras`.
+            `MobileNet(alpha=0.25):PATH`, `RijksVGG19Net:artist`, `results/.../model.keras`,
+            `own.keras:none`.
 
     Returns:
         Spec. Nothing in the string is evaluated, no file is opened, Keras is not imported.
 
     Raises:
-        InputError: no such network, or arguments that are no literals or are not the user's.
+        InputError: no such network, a challenge that was never released, or arguments that are no
+            literals or are not the user's.
     """
     name, arguments, weights = _split(text)
     if name in RIJKS and not arguments:
-        if weights is None:
-            challenges = " or ".join(f"{name}:{word}" for word in ("artist", "material", "type"))
-            raise InputError(f"{text!r} needs a challenge: {challenges}")
-        return Spec(name, (), weights)
+        return Spec(name, (), _challenge(name, weights, text))
     if name in NETWORKS:
         weights = None if weights == NONE else weights
         return Spec(name, _arguments(name, arguments or "()", text), weights)
-    if text.endswith(".keras"):
-        return Spec("", (), text)
-    raise InputError(f"no network {text!r}; accepted: {FORMS}; NAME is {', '.join(NETWORKS)}")
+    file = text.removesuffix(f":{NONE}")
+    if file.endswith(KERAS):
+        return Spec("", (), file if file == text else None, file)
+    raise InputError(
+        f"no network {text!r}{_meant(name, text)}; accepted: {FORMS}; NAME is {', '.join(NETWORKS)}"
+    )
 
 
 def names_weights(text):
     """Whether the string that names a network says what it starts from; `none` says so too."""
-    return _split(text)[2] is not None
+    return parse(text).file is not None or _split(text)[2] is not None
+
+
+def _challenge(name, challenge, text):
+    """The challenge of a released network, checked."""
+    released = [word for word in CHALLENGES if (name, word) not in NEVER_RELEASED]
+    if challenge is None:
+        named = " or ".join(f"{name}:{word}" for word in released if word != "creator")
+        raise InputError(f"{text!r} needs a challenge: {named}")
+    if challenge not in released:
+        raise InputError(
+            f"no weights of {RIJKS[name]} for {challenge!r} were released; accepted: "
+            f"{', '.join(released)}"
+        )
+    return challenge
+
+
+def _meant(name, text):
+    """What somebody may have meant by a name that is none, as a part of an error; "" if unknown."""
+    known = {known.lower(): known for known in (*NETWORKS, *RIJKS)}
+    near = difflib.get_close_matches((name or text).lower(), known, 2)
+    return f"; did you mean {' or '.join(known[word] for word in near)}?" if near else ""
 
 
 def _split(text):
@@ -239,18 +307,22 @@ def preprocess(pixels, scaling):
     return keras.layers.Rescaling(how["scale"], how["offset"], name="preprocessing")(ordered)
 
 
-def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0):
-    """Build a classifier: a named network without its top, average-pooled features, a new head.
+def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0, say=None):
+    """Build a classifier: a network without its top, average-pooled features, a new head.
 
     Args:
-        spec: Spec or the string of one, e.g. `VGG19:imagenet` or `MobileNet(alpha=0.25):PATH`;
+        spec: Spec or the string of one, e.g. `VGG19:imagenet`, `MobileNet(alpha=0.25):PATH` or
+            the path of a `.keras` file, whose layers before its classifier are the network;
             without weights its kernels are He-uniform (He et al. 2015), as the scratch network of
             Sabatelli et al. 2018.
         classes: outputs of the head.
-        size: side of the square input in pixels; None for the size of the ImageNet weights.
-        pixels: `own` for the network's own preprocessing, `unit` for [0, 1].
+        size: side of the square input in pixels; None for the size of the ImageNet weights, or
+            the file's own.
+        pixels: `own` for the network's own preprocessing, or a name in PIXELS. A file of another
+            origin has what it has inside: `own` gives it pixels in [0, 255] as they are.
         activation: of the head, `softmax`, `sigmoid` or `linear`.
         seed: of the head and, without weights, of every kernel.
+        say: called with one line on what was found in a `.keras` file.
 
     Returns:
         A keras.Model: pixels (N, size, size, 3), RGB in [0, 255] -> (N, classes).
@@ -263,26 +335,79 @@ def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0):
     from models import initializers, weights
 
     spec = parse(spec) if isinstance(spec, str) else spec
-    size = spec.size if size is None else size
-    if pixels == "unit" and spec.pixels == "none":
-        raise InputError(f"{spec.name} scales pixels in its own layers; pixels must be 'own'")
-    scaling = spec.pixels if pixels == "own" else pixels
-    _refuse_other_pixels(spec.weights, scaling)
-    body = weights.as_built(trunk(spec, size, scaling), spec.weights)
+    size = spec.side(size)
+    scaling = scaling_for(spec, pixels)
+    if spec.file:
+        body = _trunk_of_file(spec, size, pixels, say)
+    else:
+        body = weights.as_built(trunk(spec, size, scaling), spec.weights)
     # a trunk that ends in a vector (CaffeNet's fc7) is its own feature
-    spatial = len(body.output.shape) == 4
-    pool = keras.layers.GlobalAveragePooling2D if spatial else keras.layers.Identity
+    pools = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
+    pool = pools.get(len(body.output.shape), keras.layers.Identity)
     features = pool(name="features")(body.output)
     initializer = keras.initializers.GlorotUniform(seed)
     outputs = keras.layers.Dense(
         classes, activation=activation, kernel_initializer=initializer, name="head"
     )(features)
-    model = keras.Model(body.inputs[0], outputs, name=spec.name)
+    model = keras.Model(body.inputs[0], outputs, name=spec.name or None)
     if spec.weights is None:
         initializers.draw_he_uniform(model, seed)
-    else:
+    elif not spec.file:
         weights.load(body, spec, size, spec.weights)
     return model
+
+
+def _trunk_of_file(spec, size, pixels, say):
+    """The network in a `.keras` file without its classifier, every layer of it trainable."""
+    import keras
+
+    inputs = keras.Input((size, size, 3), name="pixels")
+    known = scaling_of(spec.file)  # then it is scaled inside
+    scaled = inputs if known or pixels == "own" else preprocess(inputs, pixels)
+    found = own.trunk(spec.file, scaled, redrawn=spec.weights is None)
+    body = keras.Model(inputs, found.output)
+    for layer in body.layers:
+        layer.trainable = True  # saved as it was frozen for another training
+    if say:
+        say(f"{spec.file}: {found.note}; {_told_of_pixels(known, pixels, found.prepares)}")
+    return body
+
+
+def _told_of_pixels(known, pixels, prepares):
+    """What a network in a file does to pixels, as text."""
+    if known:
+        return f"pixels are scaled as when it was trained ({known})"
+    given = "pixels from 0 to 255" + ("" if pixels == "own" else f", scaled as {pixels},")
+    if prepares:
+        return f"{given} go through {', '.join(prepares)} first"
+    if pixels == "own":
+        return f"{given} are not scaled: choose pixels if it was trained on another range"
+    return f"{given} go into its first layer with weights"
+
+
+def scaling_for(spec, pixels="own"):
+    """How pixels are scaled for a network, a name in PIXELS, where `own` or another is asked for.
+
+    `none` for a `.keras` file of another origin that is given pixels as they are.
+
+    Raises:
+        InputError: another scaling than that of the weights, or than the network's own layers do.
+    """
+    if spec.pixels == "none" and pixels not in ("own", "none"):
+        raise InputError(f"{spec.name} scales pixels in its own layers; pixels must be 'own'")
+    path = spec.file or spec.weights
+    trained = scaling_of(path) if spec.file or _is_keras_file(spec) else None
+    if spec.file:
+        scaling = pixels if pixels != "own" else trained or "none"
+    else:
+        scaling = spec.pixels if pixels == "own" else pixels
+    if trained not in (None, scaling):
+        raise InputError(f"{path} was trained with pixels {trained}; asked for are {scaling}")
+    return scaling
+
+
+def _is_keras_file(spec):
+    return not spec.is_released and is_keras(spec.weights)
 
 
 def scaling_of(path):
@@ -297,15 +422,6 @@ def scaling_of(path):
     if scaling not in (None, *PIXELS):
         raise InputError(f"{path} has pixels {scaling!r}; accepted: own, {', '.join(PIXELS)}")
     return scaling
-
-
-def _refuse_other_pixels(path, scaling):
-    """Refuse to feed a trained classifier pixels that are scaled in another way than its own."""
-    if not str(path).endswith(".keras"):
-        return
-    trained = scaling_of(path)
-    if trained not in (None, scaling):
-        raise InputError(f"{path} was trained with pixels {trained}; asked for are {scaling}")
 
 
 def trunk(spec, size=None, pixels=None):
@@ -327,9 +443,7 @@ def with_top(spec, size=None, classes=None):
 def _scaled(spec, size, pixels=None):
     import keras
 
-    size = spec.size if size is None else size
-    if size < 1:
-        raise InputError(f"size is {size}; it must be above 0")
+    size = spec.side(size)
     inputs = keras.Input((size, size, 3), name="pixels")
     return preprocess(inputs, pixels or spec.pixels)
 

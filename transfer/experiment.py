@@ -6,7 +6,7 @@ python -m transfer.experiment --dataset_name N --metadata_path CSV --jpg_images_
 
 import argparse
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from models import zoo
@@ -131,8 +131,7 @@ def _run(data, network, weights, chosen, arguments):
     if chosen.initial_weights == "he_uniform":
         # no use for the weights that ANN names, nor for those given for several modes
         weights = NONE if len(set(arguments.tl_mode)) > 1 else arguments.weights or NONE
-    if network.name:  # else Run says what such a file is for
-        network = zoo.parse(f"{network.architecture}:{weights}")
+    network = replace(network, weights=None if weights == NONE else weights)
     chosen = chosen.adapted(bool(network.weights), **changes)
     return Run(data, network, chosen, arguments.input_size)
 

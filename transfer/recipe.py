@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 
+from models import zoo
 from models.errors import InputError
 
 CHOICES = {
@@ -9,7 +10,7 @@ CHOICES = {
     "layers": ("head", "all"),
     "optimizer": ("sgd", "rmsprop", "adam"),
     "batch_norm": ("frozen", "train"),
-    "pixels": ("own", "unit"),
+    "pixels": ("own", *(name for name in zoo.PIXELS if name != "none")),
     "classifier": ("softmax", "svm", "random_forest"),
     "class_weights": ("none", "balanced"),
 }

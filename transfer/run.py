@@ -33,10 +33,11 @@ class Run:
     """One training: of a network, by a recipe, on data.
 
     network: with the weights that it starts from (`imagenet`, a file's path, or None for
-    He-uniform ones). input_size: side of the pictures in pixels; None for the network's own.
+    He-uniform ones); it may be a `.keras` file of one's own. input_size: side of the pictures in
+    pixels; None for the network's own.
 
     Raises:
-        InputError: parts that do not go together, or a weights file that is not there.
+        InputError: parts that do not go together, or a file that is not there.
     """
 
     data: Data
@@ -45,7 +46,7 @@ class Run:
     input_size: int | None = None
 
     def __post_init__(self):
-        if not self.network.name or self.network.is_released:
+        if self.network.is_released:
             raise InputError(f"{self.network.text} is no network to train; give it as weights")
         if self.input_size is not None and self.input_size < 1:
             raise InputError(f"input_size is {self.input_size}; it must be above 0")
@@ -54,12 +55,13 @@ class Run:
                 f"{self.recipe.name} starts from He-uniform; weights {self.network.weights} are "
                 "for others"
             )
-        weights.check_source(self.network.weights)
+        self.network.check()
+        self.network.side(self.input_size)
 
     @property
     def size(self):
         """Side of the pictures in pixels."""
-        return self.input_size or self.network.size
+        return self.network.side(self.input_size)
 
     @property
     def weights(self):

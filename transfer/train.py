@@ -85,7 +85,13 @@ def build(run, store):
     recipe = run.recipe
     keras.utils.set_random_seed(recipe.seed)
     model = zoo.build(
-        run.network, len(store.classes), run.size, recipe.pixels, recipe.head, recipe.seed
+        run.network,
+        len(store.classes),
+        run.size,
+        recipe.pixels,
+        recipe.head,
+        recipe.seed,
+        say=print,
     )
     set_batch_norm(model, recipe.batch_norm, steps(store, recipe))
     return model
@@ -226,7 +232,8 @@ def write_results(model, run, store, trained, values, folder):
     confusion = evaluate.confusion(labels, trained.scores, classes)
     write_csv(folder / "confusion_matrix.csv", confusion)
     if run.recipe.classifier != "random_forest":
-        named = network.Network(run.network.architecture, model, classes, run.recipe.pixels)
+        pixels = zoo.scaling_for(run.network, run.recipe.pixels)
+        named = network.Network(run.network.architecture, model, classes, pixels)
         network.save(named, folder / "model.keras")
     if trained.history:
         write_history(trained.history, folder / "history.csv")

@@ -112,10 +112,19 @@ def classes(path):
     Raises:
         InputError: as read(), or no inner product in the file.
     """
-    products = [a[0] for a in read(path).values() if a and _is_product(a[0])]
+    return _last_product(path)[1].shape[-2]
+
+
+def top_layer(path):
+    """Return the name of the last inner product of a `.caffemodel`; raises as classes()."""
+    return _last_product(path)[0]
+
+
+def _last_product(path):
+    products = [(name, a[0]) for name, a in read(path).items() if a and _is_product(a[0])]
     if not products:
         raise InputError(f"{path} holds no inner product layer, so no classes")
-    return products[-1].shape[-2]
+    return products[-1]
 
 
 def mean(path):

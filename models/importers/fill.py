@@ -127,6 +127,9 @@ def fill(path, model, held, wanted, pairs, reason, note=lambda shapes, place: ""
             variable.assign(value.reshape(variable.shape))
         filled = {place: f"{new}/{v.name}" for place, v in zip(orders[old], variables, strict=True)}
         loaded += [(e, filled[n]) for n, e in enumerate(entries)] if entries else [(old, new)]
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):  # Normalization keeps what it uses apart from weights
+            layer.finalize_state()
     skipped = [(e, why) for name, why in left.items() for e in held[name].entries or (name,)]
     return Report(loaded, skipped)
 

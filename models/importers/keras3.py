@@ -49,6 +49,13 @@ def weight_paths(file):
     )
 
 
+def is_zip(path):
+    """Whether a file begins as a `.keras` file does, or is called one and is no HDF5."""
+    with open(path, "rb") as file:
+        start = file.read(4)
+    return start == b"PK\x03\x04" or (str(path).endswith(".keras") and start != b"\x89HDF")
+
+
 def check(path):
     """Check a `.keras` file; returns nothing.
 
@@ -72,7 +79,7 @@ def contents(path):
         models.errors.InputError: as check(), arrays().
     """
     with contextlib.ExitStack() as stack:
-        if str(path).endswith(".keras"):
+        if is_zip(path):
             file, description = stack.enter_context(opened(path))
         else:
             file, description = stack.enter_context(hdf5.opened(path)), None

@@ -118,20 +118,30 @@ def is_old(path):
         return file.has(file.root, "model_weights") or any(map(file.has_attribute, marks))
 
 
+def top_layer(path):
+    """Read the name of the last layer with weights (see read for what it raises); None without."""
+    with hdf5.opened(path) as file:
+        held = [layer for layer, _, names in _groups(file) if names]
+        return held[-1] if held else None
+
+
 def classes(path):
     """Read how many classes a classifier's file holds: the outputs of its last layer.
 
     Returns:
-        int; None for a file without a top: no dense layer, no convolution that is known as one.
+        int; None for a file without a top: no dense layer, no convolution that is known as one;
+        and for one whose network is inside another, whose top is not the network's own.
 
     Raises:
         models.errors.InputError: as read.
     """
     with hdf5.opened(path) as file:
+        groups = list(_groups(file))
+        count = sum(len(names) for _, _, names in groups)
+        if any(len(names) > count / 2 and len(_inner(names)) > 1 for _, _, names in groups):
+            return None
         shapes = [
-            (layer, file.shape(group, name))
-            for layer, group, names in _groups(file)
-            for name in names
+            (layer, file.shape(group, name)) for layer, group, names in groups for name in names
         ]
         if shapes and shapes[-1][0] in CONVOLUTIONAL_TOPS:
             return shapes[-1][1][-1]
@@ -188,7 +198,8 @@ def load(path, model):
     Layers are matched by equal names, by the names that Keras changed (RENAMED, and
     `/`, which is `_` today) and, where both sides have only Keras's own numbering (`conv2d_7`), by
     that numbering among layers of the same class. The file's last dense layer is the network's
-    head. A network without any dense layer takes the file's other layers and leaves its head.
+    head. A network without any dense layer takes the file's other layers and leaves its head. So
+    it does where the file holds it as a network inside another.
 
     Args:
         path: the file.
@@ -203,6 +214,7 @@ def load(path, model):
     """
     given = {name: weights for name, weights in read(path) if weights}
     wanted = {layer.name: layer for layer in model.layers if layer.weights}
+    given = _taken_apart(given, wanted)
     pairs = match(given, wanted)
     held = {old: _held(old, weights, wanted.get(pairs.get(old))) for old, weights in given.items()}
     reasons = dict.fromkeys(_spare_top(given, wanted, pairs), "the network is built without a top")
@@ -237,6 +249,28 @@ def match(given, wanted):
         if len(mine) == len(theirs):
             pairs.update(zip(mine, theirs, strict=True))
     return {old: pairs[old] for old in given if old in pairs}
+
+
+def _inner(names):
+    """The layers that weights (`a/b/kernel:0`) belong to, here b -> positions, in order."""
+    inner = {}
+    for place, name in enumerate(names):
+        inner.setdefault(name.rpartition("/")[0].rpartition("/")[2], []).append(place)
+    return inner
+
+
+def _taken_apart(given, wanted):
+    """The layers of a file; in place of a network inside it, that the model lacks, its layers."""
+    apart = {}
+    for layer, weights in given.items():
+        inner = _inner([name for name, _ in weights])
+        if layer in wanted or len(inner) < 2:
+            apart[layer] = weights
+            continue
+        for name, numbers in inner.items():
+            free = name not in given and name not in apart
+            apart[name if free else f"{layer}/{name}"] = [weights[number] for number in numbers]
+    return apart
 
 
 def _groups(file):
