@@ -264,7 +264,8 @@ def _taken_apart(given, wanted):
     apart = {}
     for layer, weights in given.items():
         inner = _inner([name for name, _ in weights])
-        if layer in wanted or len(inner) < 2:
+        known = any(name in wanted or _counter(name) for name in inner)
+        if layer in wanted or len(inner) < 2 or not known:
             apart[layer] = weights
             continue
         for name, numbers in inner.items():

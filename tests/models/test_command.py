@@ -15,7 +15,8 @@ from models.errors import InputError
     [
         (InputError("no file a\n  b"), 2, "error: no file a b\n"),
         (OSError("disk full"), 2, "error: disk full\n"),
-        (KeyboardInterrupt(), 130, "interrupted: the same command goes on from here\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (KeyboardInterrupt("interrupted after epoch 3"), 130, "interrupted after epoch 3\n"),
     ],
 )
 def test_a_users_mistake_is_one_line(error, code, said, capsys):
@@ -25,6 +26,45 @@ def test_a_users_mistake_is_one_line(error, code, said, capsys):
 
     assert main() == code
     assert capsys.readouterr().err == said
+
+
+def test_what_goes_on_says_so(capsys):
+    @exit_code(resumes=True)
+    def main(argv=None):
+        raise KeyboardInterrupt
+
+    assert main() == 130
+    assert capsys.readouterr().err == "interrupted: the same command goes on from here\n"
+
+
+STARTING = """
+import os, signal, sys
+from models.command import exit_code, start_keras
+
+class Interrupting:
+    # the user interrupts while Keras is imported, after foreign lines were written
+    def find_spec(self, name, path=None, target=None):
+        if name == 'keras':
+            os.write(2, b'a foreign line')
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(10**6): pass
+            except KeyboardInterrupt as error:
+                HOW
+
+@exit_code
+def main(argv=None):
+    sys.meta_path.insert(0, Interrupting())
+    start_keras()
+
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("how", ["raise", "raise ImportError('no module') from error", "pass"])
+def test_an_interrupted_start_is_one_line_whatever_imports_make_of_it(how):
+    done = start(STARTING.replace("HOW", how))
+    assert (done.returncode, done.stderr, done.stdout) == (130, "interrupted\n", "")
 
 
 def test_our_own_faults_keep_their_traceback():
