@@ -53,7 +53,7 @@ def start_keras(say=print):
         KeyboardInterrupt: the user interrupted the start, whatever the imports made of it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later notes of TensorFlow's
-    with _Interruptible(), _HeldBack():
+    with _HeldBack(), _Interruptible():
         from models import backend
 
         if importlib.util.find_spec("tensorflow"):

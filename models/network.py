@@ -39,11 +39,11 @@ class Network:
     classes_from: str | None = None
 
     def __repr__(self):
-        sides = "x".join("any" if side is None else str(side) for side in (self.size, self.size))
+        sides = f"of {self.size}x{self.size} pixels" if self.size else "of any size"
         count = self.model.output_shape[-1] if len(self.model.outputs) == 1 else None
         named = f"{count} classes by name" if self.classes else f"{count} outputs"
         return (
-            f"Network({self.spec!r}: RGB pictures of {sides} pixels, {named}, "
+            f"Network({self.spec!r}: RGB pictures {sides}, {named}, "
             f"{len(self.layers)} layers; .predict .model .classes .layers)"
         )
 

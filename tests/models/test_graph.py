@@ -6,7 +6,15 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models.errors import InputError
-from models.graph import classifier, cut, find_layer, relu_limit, target_index, trace
+from models.graph import (
+    activation_name,
+    classifier,
+    cut,
+    find_layer,
+    relu_limit,
+    target_index,
+    trace,
+)
 from visualization.optvis import redirected_relu
 
 
@@ -371,3 +379,27 @@ def test_the_same_trace_runs_all_of_a_network_inside():
     assert [call.operation.name for call in traced.calls] == ["deep", "end"]
     assert [call.operation.name for call in traced.networks] == ["inner"]
     assert traced.output_of(inner) is traced.calls[0].output
+
+
+def test_a_cut_network_keeps_its_adapted_scaling():
+    norm = keras.layers.Normalization()
+    norm.adapt(np.random.default_rng(0).normal(100, 20, (4, 8, 8, 3)))
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 3, name="maps")(norm(inputs)))
+    given = np.random.default_rng(1).uniform(0, 255, (2, 8, 8, 3)).astype("float32")
+    found = cut(model, ["maps"]).predict(given, verbose=0)["maps"]
+    np.testing.assert_allclose(found, model.predict(given, verbose=0), rtol=1e-4, atol=1e-4)
+
+
+def test_activations_have_one_name_whatever_they_are():
+    x = keras.Input((4, 4, 3))
+    for operation in (
+        keras.layers.Dense(2, "softmax"),
+        keras.layers.Activation("softmax"),
+        keras.layers.Softmax(),
+        keras.ops.softmax(x)._keras_history.operation,
+    ):
+        assert activation_name(operation) == "softmax"
+    assert activation_name(keras.layers.LeakyReLU()) == "leakyrelu"
+    assert activation_name(keras.layers.Flatten()) is None
+    assert activation_name(keras.layers.Dense(2)) == "linear"

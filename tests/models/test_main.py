@@ -1,5 +1,10 @@
 """The command of models."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -30,7 +35,10 @@ def test_command_describes_and_converts(tmp_path, capsys):
         (["convert", SMALL, "nowhere/out.keras"], "no folder nowhere"),
         (["VGG19:no.h5"], "no weights file no.h5"),
         (["no.keras"], "no weights file no.keras"),
+        (["no.keras:none"], "no weights file no.keras"),
+        (["MobileNets"], "no network 'MobileNets'; did you mean MobileNet"),
         (["RijksVGG19Net:material"], "no weights of VGG19 for 'material' were released"),
+        (["RijksXception:creators"], "no weights of Xception for 'creators' were released"),
         ([SMALL, "--input_size", "0"], "input_size is 0"),
         ([SMALL, "--input_size", "-3"], "input_size is -3"),
     ],
@@ -55,3 +63,17 @@ def test_files_of_another_origin_are_described_as_they_are(tmp_path, capsys):
     assert main([str(tmp_path / "own.keras"), "--input_size", "16"]) == 2
     error = capsys.readouterr().err
     assert "input_size is 16" in error and "takes pictures of 8 pixels" in error
+
+
+@pytest.mark.parametrize(
+    "spec", ["VGG91", "VGG19:no.h5", "no.keras", "RijksVGG19Net:material", "RijksXception:artists"]
+)
+def test_a_mistake_is_known_without_keras(spec, tmp_path):
+    script = (
+        "import sys\nfrom models.__main__ import main\ncode = main(sys.argv[1:])\n"
+        "print(code, sorted({'tensorflow', 'keras', 'h5py'} & set(sys.modules)))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    started = [sys.executable, "-c", script, spec]
+    done = subprocess.run(started, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "2 []\n", done.stderr

@@ -1,11 +1,14 @@
+import warnings
 import zipfile
+from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 import models
-from models import network, weights, zoo
+from models import graph, network, weights, zoo
 from models.errors import InputError
 from models.network import Network
 
@@ -178,6 +181,96 @@ def test_a_converted_network_can_be_trained_on(tmp_path):
     assert model.output_shape == (None, 2)
     with pytest.raises(InputError, match="was trained with pixels tf"):
         zoo.build(f"{SMALL}:{tmp_path / 'm.keras'}", 2, 32, pixels="unit")
+
+
+def test_predict_is_the_networks_output():
+    opened = models.load(SMALL, size=32)
+    given = pixels(32, n=5)
+    expected = opened.model.predict(given, verbose=0)
+    for pictures in (given, given.astype("uint8"), given.astype("float64")):
+        np.testing.assert_allclose(opened.predict(pictures, 2), expected, rtol=1e-4, atol=1e-7)
+    assert opened.predict(given).dtype == np.float32
+
+
+def test_predict_gives_every_output():
+    inputs = keras.Input((None, None, 3))
+    maps = keras.layers.Conv2D(2, 3)(inputs)
+    opened = network.as_network(keras.Model(inputs, [maps, maps + 1.0]))
+    first, second = opened.predict(pixels(8, n=3), 2)
+    assert first.shape == (3, 6, 6, 2)
+    np.testing.assert_allclose(second, first + 1)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "says"),
+    [
+        (pixels(32)[0], r"have the shape \(32, 32, 3\); accepted: \(N, 32, 32, 3\), RGB; one"),
+        (pixels(32)[..., :1], r"have the shape \(1, 32, 32, 1\); accepted"),
+        (pixels(32)[:0], r"have the shape \(0, 32, 32, 3\)"),
+        (pixels(16), r"have the shape \(1, 16, 16, 3\); MobileNet.* takes \(N, 32, 32, 3\)"),
+        (pixels(32) - 300, "hold -300.0 to .*; accepted: 0 to 255"),
+        (pixels(32) * 2, "hold 0.0 to 510.0; accepted: 0 to 255"),
+        (pixels(32) * np.nan, "hold NaN or infinity"),
+        (pixels(32) > 9, "are of bool"),
+        ("a.jpg", "have the shape"),
+    ],
+)
+def test_pictures_that_are_none(pictures, says):
+    with pytest.raises(InputError, match=f"pictures {says}"):
+        models.load(SMALL, size=32).predict(pictures)
+
+
+def test_pictures_from_0_to_1_bring_a_warning():
+    opened = models.load(SMALL, size=32)
+    with pytest.warns(UserWarning, match="nearly black: MobileNet.* takes 0 to 255") as warned:
+        opened.predict(pixels(32) / 255)
+    assert len(warned) == 1 and warned[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        opened.predict(np.zeros((1, 32, 32, 3)))  # black
+        opened.predict((pixels(32) > 99).astype("uint8"))
+        replace(opened, pixels=None).predict(pixels(32) / 255)  # it may well take that
+
+
+def test_layers_are_named_as_find_layer_takes_them(tmp_path):
+    base = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3, name="inner")])
+    base.name = "base"
+    model = keras.Sequential([keras.Input((8, 8, 3)), base, keras.layers.Flatten(name="flat")])
+    opened = network.as_network(model)
+    assert opened.layers == ["base", "base/inner", "flat"]
+    assert graph.find_layer(model, "base/inner") is base.layers[0]
+
+
+def test_it_shows_what_it_is():
+    opened = models.load(SMALL, size=32)
+    assert repr(opened).startswith(f"Network('{SMALL}': RGB pictures of 32x32 pixels, 1000 outputs")
+    assert "1000 classes by name" in repr(replace(opened, classes=["a", "b"]))
+    inputs = keras.Input((None, None, 3))
+    free = network.as_network(keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)))
+    assert "pictures of any size, 2 outputs, 2 layers" in repr(free)
+
+
+def test_help_lists_what_there_is():
+    assert set(models.__all__) <= set(vars(models))
+    for name in set(models.__all__) - {"__version__"}:
+        assert f"models.{name}(" in models.__doc__
+        assert "Example:" in getattr(models, name).__doc__
+    assert "VGG19" in models.names() and "RijksVGG19Net" in models.names()
+    assert models.build(SMALL, 3, 32).output_shape == (None, 3)
+
+
+def test_version_is_the_one_that_is_installed():
+    """pyproject.toml reads it in models/__init__.py, the citation repeats it."""
+    root = Path(models.__file__).parents[1]
+    assert 'attr = "models.__version__"' in (root / "pyproject.toml").read_text()
+    assert f"version: {models.__version__}\n" in (root / "CITATION.cff").read_text()
+
+
+def test_many_classes_are_shortened(tmp_path):
+    opened = models.load(SMALL, size=32)
+    many = replace(opened, classes=[f"class{i}" for i in range(1000)])
+    assert "class0, class1, " in network.describe(many)
+    assert "class17, ..., class999\n" in network.describe(many) + "\n"
 
 
 def test_as_network_takes_models_and_networks_only():

@@ -118,6 +118,113 @@ def test_the_real_googlenet_is_reported(shared):
     assert "the network has no such layer, 1: 'loss3/classifier'" in text
 
 
+# --- told by content
+
+
+@pytest.mark.parametrize("name", ["net", "net.bin", "net.keras.txt", "net.h5", "net.weights"])
+@pytest.mark.parametrize("kind", [".weights.h5", ".keras", ".h5"])
+def test_a_file_of_keras_opens_under_any_name(kind, name, tmp_path):
+    source = keras.applications.MobileNet(alpha=0.25, weights=None, include_top=False)
+    written = tmp_path / f"source{kind}"
+    (source.save_weights if kind == ".weights.h5" else source.save)(written)
+    path = written.rename(tmp_path / name)
+    model = zoo.build(f"{SMALL}:{path}", 2, 32)
+    for ours, theirs in zip(model.get_weights(), source.get_weights(), strict=False):
+        np.testing.assert_array_equal(ours, theirs)
+    assert weights.is_keras(path) == (kind == ".keras")
+    before = weights.identify(path)
+    assert before == weights.identify(path.rename(written))
+    assert sorted(each.name for each in tmp_path.iterdir()) == [written.name]
+
+
+def test_files_of_other_programs_open_under_any_name(shared, tmp_path):
+    link = tmp_path / "googlenet"
+    link.symlink_to(shared / "weights" / "bvlc_googlenet.caffemodel")
+    assert models.load(f"GoogLeNet:{link}").classes[281] == "tabby"
+    graph = tmp_path / "graph.bin"
+    node = b"\x0a\x01a\x12\x05Const"
+    graph.write_bytes(2 * (b"\x0a" + bytes([len(node)]) + node))
+    with pytest.raises(InputError, match="graph.bin has two nodes named 'a'"):
+        models.load(f"InceptionV1:{graph}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no weights at all", b"\x0a", b"\x0a\xff\xff\xff\xff\x0f", b"\xff" * 40, b"\x07\x01"]
+    + [b"\x08\x01" * 30_000, b"\x00" * 64],
+)
+def test_what_no_program_wrote_is_no_weights_file(content, tmp_path):
+    (tmp_path / "odd").write_bytes(content)
+    with pytest.raises(InputError, match="odd is no weights file; accepted, under any name: HDF5"):
+        models.load(f"{SMALL}:{tmp_path}/odd")
+
+
+def test_a_missing_file_brings_one_of_nearly_its_name(tmp_path):
+    (tmp_path / "vgg19_artist.h5").touch()
+    with pytest.raises(InputError, match="vgg19_artists.h5; did you mean .*/vgg19_artist.h5?"):
+        weights.check_source(tmp_path / "vgg19_artists.h5")
+    with pytest.raises(InputError, match="no weights file imagnet; did you mean imagenet?"):
+        weights.check_source("imagnet")
+    with pytest.raises(InputError, match="no weights file /no/folder/a.h5; accepted"):
+        weights.check_source("/no/folder/a.h5")
+
+
+# --- what cannot be used, and what lies inside another network
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras", ".h5"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_named(bad, ending, tmp_path):
+    shape = {"alpha": 0.25, "weights": None, "include_top": False}
+    source = keras.applications.MobileNet(**shape, input_shape=(32, 32, 3))
+    kernel = source.get_layer("conv_pw_5").kernel
+    values = np.array(kernel)
+    values[0, 0, 3, 4] = bad
+    kernel.assign(values)
+    path = tmp_path / f"net{ending}"
+    (source.save_weights if ending == ".weights.h5" else source.save)(path)
+    opening = [lambda text: zoo.build(text, 2, 32), lambda text: models.load(text, 32)]
+    for use in opening:
+        with pytest.raises(InputError, match=f"net{ending} holds weights .*1 of its .*: conv_pw_5"):
+            use(f"{SMALL}:{path}")
+    if ending == ".keras":
+        with pytest.raises(InputError, match="conv_pw_5"):
+            models.load(str(path))
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_network_inside_another_gives_its_weights(ending, tmp_path):
+    shape = {"alpha": 0.25, "weights": None, "include_top": False}
+    base = keras.applications.MobileNet(**shape, input_shape=(32, 32, 3))
+    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)]
+    whole = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255), base])
+    for layer in layers:
+        whole.add(layer)
+    path = tmp_path / f"whole{ending}"
+    whole.save(path)
+    for model in (zoo.build(f"{SMALL}:{path}", 2, 32), models.load(f"{SMALL}:{path}", 32).model):
+        for ours, theirs in zip(model.get_weights(), base.get_weights(), strict=False):
+            np.testing.assert_array_equal(ours, theirs)
+    with pytest.raises(InputError, match="does not fit"):
+        zoo.build(f"VGG16:{path}", 2, 32)
+
+
+@pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
+def test_adapted_scaling_is_used_once_it_is_filled(ending, tmp_path):
+    """Keras's Normalization keeps what it computes with apart from its weights."""
+    source = keras.applications.EfficientNetB0(
+        weights=None, include_top=False, input_shape=(32, 32, 3)
+    )
+    norm = next(x for x in source.layers if isinstance(x, keras.layers.Normalization))
+    norm.set_weights([np.float32([1, 2, 3]), np.float32([4, 5, 6]), np.int64(7)])
+    path = tmp_path / f"net{ending}"
+    (source.save_weights if ending == ".weights.h5" else source.save)(path)
+    model = zoo.build(f"EfficientNetB0:{path}", 2, 32)
+    norm = next(x for x in model.layers if isinstance(x, keras.layers.Normalization))
+    np.testing.assert_allclose(np.ravel(norm.mean), [1, 2, 3])
+    np.testing.assert_allclose(np.ravel(norm.variance), [4, 5, 6])
+
+
 # --- what a network is
 
 

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 
@@ -5,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import weights, zoo
+from models import released, weights, zoo
 from models.errors import InputError
 
 SMALL = "MobileNet(alpha=0.25)"
@@ -82,6 +83,8 @@ def test_parse_reads_literals_and_evaluates_nothing():
         ("MobileNet(x=(1, 2)):p", "MobileNet", (("x", (1, 2)),), "p"),
         ("RijksVGG19Net:artist", "RijksVGG19Net", (), "artist"),
         ("a/VGG19/model.keras", "", (), "a/VGG19/model.keras"),
+        ("own.keras:none", "", (), None),
+        ("MobileNet:own.keras", "MobileNet", (), "own.keras"),
     ],
 )
 def test_parse_reads_weights_of_every_form(text, name, arguments, weights):
@@ -90,10 +93,40 @@ def test_parse_reads_weights_of_every_form(text, name, arguments, weights):
     assert spec.text == text
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("VGG91", "no network 'VGG91'; did you mean VGG19"),
+        ("vgg19:imagenet", "did you mean VGG19 or VGG16?"),
+        ("Resnet50(x=1)", "did you mean ResNet50"),
+        ("RijksVGG19", "did you mean RijksVGG19Net"),
+        ("nothing like it", "no network 'nothing like it'; accepted: NAME"),
+        ("RijksVGG19Net", "needs a challenge: RijksVGG19Net:artist or RijksVGG19Net:type"),
+        ("RijksVGG19Net:material", "no weights of VGG19 for 'material' were released"),
+        ("RijksXception:artists", "for 'artists' were released; accepted: artist, creator, mat"),
+    ],
+)
+def test_mistakes_are_told_with_what_was_meant(text, says):
+    with pytest.raises(InputError, match=re.escape(says)):
+        zoo.parse(text)
+
+
+def test_challenges_are_those_of_the_released_files():
+    for name, architecture in zoo.RIJKS.items():
+        for challenge in zoo.CHALLENGES:
+            key = (released.CHALLENGES[challenge], released.FILES[architecture])
+            assert (key in released.RELEASED) == ((name, challenge) not in zoo.NEVER_RELEASED)
+
+
+def test_whether_a_string_says_what_it_starts_from():
+    named = ["VGG19:none", "VGG19:imagenet", "a.keras", "a.keras:none", "RijksVGG19Net:type"]
+    assert all(map(zoo.names_weights, named)) and not zoo.names_weights("VGG19")
+
+
 def test_parse_does_not_import_keras():
     code = (
-        "import sys; from models import zoo; zoo.parse('VGG19:imagenet');"
-        "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+        "import sys; from models import zoo; zoo.parse('VGG19:imagenet').check();"
+        "sys.exit(bool({'keras', 'tensorflow', 'h5py', 'numpy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -115,6 +148,11 @@ def test_bad_specs_name_what_is_accepted(spec):
 def test_what_keras_refuses_is_one_clear_error(spec, size):
     with pytest.raises(InputError, match="cannot be built"):
         zoo.build(spec, 2, size)
+
+
+def test_every_named_scaling_may_be_asked_for():
+    layer = zoo.build(SMALL, 2, 32, pixels="caffenet").get_layer("preprocessing")
+    np.testing.assert_allclose(layer.offset, zoo.PIXELS["caffenet"]["offset"])
 
 
 def test_unit_pixels_are_refused_where_the_network_scales():

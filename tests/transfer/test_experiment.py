@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -170,13 +172,89 @@ def test_what_a_network_starts_from(mode, ann, given, started):
     assert made.weights == started
 
 
-@pytest.mark.parametrize("ann", ["a.keras", "RijksVGG19Net:artist"])
-def test_what_is_no_network_to_train_is_named(ann):
+@pytest.mark.parametrize(
+    ("ann", "says"),
+    [
+        ("a.keras", "no weights file a.keras"),
+        ("RijksVGG19Net:artist", "RijksVGG19Net:artist is no network to train"),
+    ],
+)
+def test_what_is_no_network_to_train_is_named(ann, says):
     needed = ["--dataset_name", "a", "--challenge", "b", "--results_path", "r"]
     needed += ["--datasets_path", "d", "--ANN", ann, "--tl_mode", "fine_tuning"]
     arguments = experiment.flags().parse_args(needed)
-    with pytest.raises(InputError, match=f"{ann} is no network to train"):
+    with pytest.raises(InputError, match=says):
         experiment.runs_from(arguments, experiment.data_from(arguments))
+
+
+@pytest.fixture
+def own_network(tmp_path):
+    """A small network of one's own, as a `.keras` file: scaling inside, a classifier at its end."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255)]
+    layers += [keras.layers.Conv2D(8, 5, strides=2, activation="relu")]
+    layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(7, "softmax")]
+    keras.Sequential(layers).save(tmp_path / "own.keras")
+    return tmp_path / "own.keras"
+
+
+def test_a_file_of_ones_own_is_trained_on_in_every_mode(collection, tmp_path, own_network, capsys):
+    given = {"ANN": own_network, "weights": None, "input_size": None, "epochs": 1}
+    words = command(collection, tmp_path, "off_the_shelf", **given)
+    assert experiment.main([*words, "--tl_mode", "fine_tuning", "random"]) == 0
+    printed = capsys.readouterr().out
+    assert "own.keras: features from global_average_pooling2d (8), dense cut off" in printed
+    (folder,) = (tmp_path / "results/tiny/artist").iterdir()
+    assert re.fullmatch(r"own-[0-9a-f]{8}", folder.name)
+    for mode, started in (("off_the_shelf", own_network), ("fine_tuning", own_network)):
+        measured = metrics(folder / mode)
+        assert measured["ANN"] == folder.name and measured["weights"] == str(started)
+        assert measured["feature_size"] == 8 and measured["settings"]["input_size"] == 32
+    assert metrics(folder / "random")["weights"] == "none"
+    kernels = {
+        mode: network.load(str(folder / mode / "model.keras")).model.layers[2].kernel
+        for mode in RECIPES
+    }
+    original = keras.models.load_model(own_network).layers[1].kernel
+    np.testing.assert_array_equal(kernels["off_the_shelf"], original)
+    assert 0 < np.abs(kernels["fine_tuning"] - original).max() < 0.1
+    assert np.abs(kernels["random"] - original).max() > 0.1
+    # the same network from another place is the same run, another under the same name is not
+    moved = tmp_path / "moved" / "own.keras"
+    moved.parent.mkdir()
+    shutil.move(own_network, moved)
+    again = {**given, "ANN": moved}
+    assert run(collection, tmp_path, "fine_tuning", **again) == 0
+    assert "already finished" in capsys.readouterr().out
+
+
+def test_a_runs_own_file_is_trained_on(collection, tmp_path, own_network):
+    given = {"weights": None, "input_size": None, "epochs": 1}
+    assert run(collection, tmp_path, "fine_tuning", **given, ANN=own_network, pixels="tf") == 0
+    (first,) = (tmp_path / "results/tiny/artist").glob("own-*/fine_tuning/model.keras")
+    opened = network.load(str(first))
+    assert opened.pixels == "tf" and opened.classes == ["cold", "warm"]
+    assert run(collection, tmp_path, "off_the_shelf", **given, ANN=first) == 0
+    (second,) = (tmp_path / "results/tiny/artist").glob("own-*-*/off_the_shelf")
+    assert second.parent.name.startswith(first.parts[-3])
+    assert network.load(str(second / "model.keras")).pixels == "tf"
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        ({"input_size": 64}, "input_size is 64; .*own.keras takes pictures of 32 pixels"),
+        ({"weights": "imagenet"}, "one of them"),
+        ({"ANN": "gone.keras"}, "no weights file gone.keras"),
+    ],
+)
+def test_what_does_not_fit_a_file_is_one_line(
+    flags, says, collection, tmp_path, own_network, capsys
+):
+    given = {"ANN": own_network, "weights": None, "input_size": None, **flags}
+    assert run(collection, tmp_path, "fine_tuning", **given) == 2
+    error = capsys.readouterr().err
+    assert re.match(f"error: .*{says}", error) and error.count("\n") == 1
 
 
 def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):
