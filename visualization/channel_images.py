@@ -154,7 +154,8 @@ class Job:
         the file's path, tells only where it lay (transfer.result_folder).
         """
         settings, file = self.settings, self.settings.weights_file
-        named = zoo.parse(settings.model).architecture if file else settings.model
+        spec = zoo.parse(settings.model)
+        named = spec.name and spec.architecture if file else settings.model
         names = ("layer", "steps", "size", "dtype", "seed", "param")
         return {
             "model": named or None,  # a saved network has no name
