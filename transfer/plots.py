@@ -1,11 +1,25 @@
-"""Learning curves of finished runs, after figures 2 and 3 of Sabatelli et al. 2018."""
+"""Figures of runs, and what all figures share: fonts for any script, colours, contact sheets.
 
+font = font_for(labels)
+axes.set_title(font.shown(label), family=font.families)
+sheet = contact_sheet([(path, label), ...])
+"""
+
+import functools
+import importlib.metadata
 import io
 import itertools
+import math
+import re
 import textwrap
+import unicodedata
+from dataclasses import dataclass
 
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import MaxNLocator
+from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
 from transfer.recipes import RECIPES
@@ -29,6 +43,318 @@ MARKERS = ("", "x", "^", "s", "+", "d")
 LINE_WIDTH = 1.5  # points, matplotlib's own default
 HANDLE_LENGTH = 3.5  # in letter heights: room for two periods of dash and dot
 LEGEND_BELOW = 4  # entries that leave the curves above them their height
+
+
+FIRST_FAMILY = "DejaVu Sans"  # matplotlib brings it along: Latin, Greek, Cyrillic and symbols
+NOT_FONTS = "Last Resort"  # a font of boxes for every character, which matplotlib brings along
+FONT_FILE = re.compile(r"\.(ttf|otf|ttc)$", re.IGNORECASE)
+REGULAR = 400  # the weight of plain text (OpenType, usWeightClass)
+UNKNOWN = "?"  # in place of a character that no installed font has
+# general categories of Unicode for which no font is looked for: controls, formats, surrogates,
+# private and unassigned ones, spaces; and of those, what is drawn as a space, and not at all
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"}
+SPACES, LEFT_OUT = {"Cc", "Zs", "Zl", "Zp"}, {"Cf", "Mn", "Me"}
+# whose letters are in fonts for Chinese, Japanese and Korean; by the first words of their names
+EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH")
+# Chinese, Japanese and Korean draw some characters differently: endings of families for each
+REGIONS = {"HIRAGANA": " JP", "KATAKANA": " JP", "HANGUL": " KR", "CJK": " SC"}
+# a package of Debian and one of PyPI: for East Asian writing, and for most others
+PACKAGES = {True: ("fonts-noto-cjk", "mplfonts"), False: ("fonts-noto-core", "manimgx-fonts")}
+
+MOST_TILE = 160  # pixels; the pictures themselves lie elsewhere
+MOST_SHEET = 4000  # pixels across
+GAP, TEXT = 6, 16  # pixels between tiles, and for a line of text
+LETTERS, HEADING = 11, 13  # height of letters in captions and headings, in pixels
+MOST_LINES = 2  # that a line of a caption is broken into
+PAPER, INK = (255, 255, 255), (40, 40, 40)
+
+
+@dataclass(frozen=True)
+class Font:
+    """Fonts that together have the characters of some texts, for matplotlib and for Pillow.
+
+    families: list of names, as matplotlib takes them in place of one; each character is drawn in
+    the first that has it. faces: for each its file and the number of the face in it.
+    """
+
+    families: list
+    faces: tuple
+
+    def shown(self, text):
+        """A text as it can be drawn: a `?` for each character that none of the fonts has."""
+        return "".join(self._shown(character) for character in text)
+
+    def has_all(self, text):
+        """Whether shown(text) loses nothing."""
+        return UNKNOWN not in self.shown(text.replace(UNKNOWN, ""))
+
+    def _shown(self, character):
+        category = unicodedata.category(character)
+        if character == "\n" or (category != "Cc" and self._face(character) is not None):
+            return character
+        if category in SPACES:
+            return " "
+        return "" if category in LEFT_OUT else UNKNOWN
+
+    def _face(self, character):
+        return next((face for face in self.faces if _has(face, character)), None)
+
+    def runs(self, text):
+        """Pieces of a text, each with the face that it is drawn in: one where one face has all."""
+        for face in self.faces:
+            if all(_has(face, character) for character in text):
+                return [(face, text)]
+        pieces = itertools.groupby(text, lambda character: self._face(character) or self.faces[0])
+        return [(face, "".join(characters)) for face, characters in pieces]
+
+
+def font_for(texts, say=print):
+    """Find fonts that have the characters of texts among those installed.
+
+    Looked at are the fonts that matplotlib knows, then those installed since it last looked, and
+    fonts within installed Python packages.
+
+    Args:
+        texts: iterable of str.
+        say: called with one line where characters are left that no font has; they are drawn as
+            `?` (Font.shown).
+
+    Returns:
+        Font.
+    """
+    default = font_manager.findfont(FIRST_FAMILY)
+    families, faces = [FIRST_FAMILY], [(str(default), 0)]
+    missing = {character for text in texts for character in text}
+    missing = {
+        c for c in missing if unicodedata.category(c) not in UNSEEN and not _has(faces[0], c)
+    }
+    for look_again in (lambda: None, _add_new_fonts, _add_packaged_fonts):
+        if missing:
+            look_again()
+        while missing and (found := _best_face(missing)):
+            families.append(found.name)
+            faces.append((found.fname, getattr(found, "index", 0)))
+            missing = {character for character in missing if not _has(faces[-1], character)}
+    drawn = {c for c in missing if unicodedata.category(c) not in LEFT_OUT}
+    if drawn:
+        say(_advice(drawn))
+    return Font(families, tuple(faces))
+
+
+def _advice(missing):
+    east_asian = any(_is_east_asian(character) for character in missing)
+    debian, python = PACKAGES[east_asian]
+    some = "".join(sorted(missing)[:5]) + ("…" if len(missing) > 5 else "")
+    count = f"{len(missing)} character{'s' * (len(missing) > 1)}"
+    return (
+        f"no installed font has {count} of the figures' texts ({some}), drawn as {UNKNOWN}: "
+        f"apt-get install {debian}, or pip install {python}"
+    )
+
+
+def _is_east_asian(character):
+    return unicodedata.name(character, "").startswith(EAST_ASIAN)
+
+
+def _add_new_fonts():
+    """Let matplotlib know fonts installed since it made its list, which it keeps for good."""
+    _add_fonts(font_manager.findSystemFonts())
+
+
+def _add_packaged_fonts():
+    """Let matplotlib know the font files within Python packages, which it never looks for."""
+    for package in importlib.metadata.distributions():
+        if any(FONT_FILE.search(str(file)) for file in _font_files(package)):
+            _add_fonts(str(package.locate_file(file)) for file in _font_files(package))
+
+
+def _font_files(package):
+    listed = package.read_text("RECORD") or ""
+    if not re.search(r"\.(ttf|otf|ttc)\b", listed, re.IGNORECASE):  # most packages: not parsed
+        return []
+    return [file for file in package.files or () if FONT_FILE.search(str(file))]
+
+
+def _add_fonts(paths):
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in sorted(set(paths) - known):
+        try:
+            font_manager.fontManager.addfont(path)
+        except Exception:  # FreeType and matplotlib raise nearly anything on a damaged font
+            continue
+
+
+def _best_face(missing):
+    """The font with the most of these characters, as matplotlib lists it; None without any."""
+    names = [unicodedata.name(character, "") for character in missing]
+    region = next((r for s, r in REGIONS.items() if any(n.startswith(s) for n in names)), "")
+    regular = {}  # family -> its plainest face
+    for font in font_manager.fontManager.ttflist:
+        if font.style == "normal" and not font.name.startswith(NOT_FONTS):
+            known = regular.setdefault(font.name, font)
+            if _boldness(font) < _boldness(known):
+                regular[font.name] = font
+    ranked = sorted(
+        regular.values(),
+        key=lambda font: (
+            not (region and font.name.endswith(region)),
+            "Mono" in font.name,
+            "Sans" not in font.name,
+            font.name,
+        ),
+    )
+    best, most = None, 0
+    for font in ranked:
+        face = (font.fname, getattr(font, "index", 0))
+        covered = sum(_has(face, character) for character in missing)
+        if covered > most:
+            best, most = font, covered
+        if most == len(missing):
+            break
+    return best
+
+
+def _boldness(font):
+    weight = font.weight
+    if not isinstance(weight, int):
+        weight = font_manager.weight_dict.get(weight, REGULAR)
+    return abs(weight - REGULAR)
+
+
+@functools.lru_cache(64)
+def _opened(path, index):
+    try:  # before matplotlib 3.11 there is no index
+        return FT2Font(path, face_index=index) if index else FT2Font(path)
+    except Exception:  # see _add_fonts
+        return None
+
+
+def _has(face, character):
+    font = _opened(*face)
+    return font is not None and font.get_char_index(ord(character)) > 0
+
+
+def contact_sheet(tiles, columns=None, kind="PNG", headings=None, say=print):
+    """Put pictures side by side, text in any script under each.
+
+    Args:
+        tiles: list of (picture, text). A picture is the path of a file, the bytes of one, or None
+            for an empty place; it keeps its proportion. A text may have several lines.
+        columns: of tiles; None for a sheet somewhat wider than high.
+        kind: PNG or JPEG.
+        headings: dict number of a tile, from 0 -> text above it, which begins a new row; or None.
+        say: as for font_for.
+
+    Returns:
+        bytes of such a file.
+    """
+    headings = headings or {}
+    columns = columns or math.ceil(math.sqrt(1.5 * len(tiles)))
+    side = max(16, min(MOST_TILE, MOST_SHEET // columns - GAP))
+    font = font_for([text for _, text in tiles] + [*headings.values()], say)
+    rows = list(_rows(len(tiles), columns, headings))
+    texts = [_broken(text, font, side) for _, text in tiles]
+    across = max(len(row) for row in rows) if headings else columns
+    width = across * (side + GAP) + GAP
+    heads = [
+        _broken(headings[row[0]], font, width - GAP, HEADING) for row in rows if row[0] in headings
+    ]
+    lines = [max(1, *(len(texts[number]) for number in row)) for row in rows]
+    height = sum(side + GAP + TEXT * count for count in lines)
+    height += sum(GAP + TEXT * len(head) for head in heads) + GAP
+    sheet, top = Image.new("RGB", (width, height), PAPER), GAP
+    draw, heads = ImageDraw.Draw(sheet), iter(heads)
+    for row, count in zip(rows, lines, strict=True):
+        if row[0] in headings:
+            for line in next(heads):
+                _draw_line(draw, (GAP, top), line, font, HEADING)
+                top += TEXT
+            top += GAP
+        for left, number in zip(itertools.count(GAP, side + GAP), row):
+            _paste(sheet, tiles[number][0], (left, top), side)
+            for place, line in enumerate(texts[number]):
+                _draw_line(draw, (left, top + side + 1 + TEXT * place), line, font, LETTERS)
+        top += side + GAP + TEXT * count
+    return as_bytes(sheet, kind)
+
+
+def as_bytes(picture, kind="PNG"):
+    """A Pillow picture as the bytes of a file."""
+    file = io.BytesIO()
+    picture.save(file, kind, quality=90)  # which PNG does not read
+    return file.getvalue()
+
+
+def _rows(count, columns, headings):
+    """Numbers of the tiles in every row."""
+    row = []
+    for number in range(count):
+        if row and (len(row) == columns or number in headings):
+            yield row
+            row = []
+        row.append(number)
+    yield row
+
+
+def _paste(sheet, picture, place, side):
+    """Draw a picture into the middle of a square."""
+    if picture is None:
+        return
+    with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as image:
+        image.draft("RGB", (side, side))  # a large JPEG is decoded smaller
+        scale = side / max(image.size)
+        size = [max(1, round(scale * length)) for length in image.size]
+        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    left, top = (start + (side - length) // 2 for start, length in zip(place, size, strict=True))
+    sheet.paste(small, (left, top))
+
+
+def _draw_line(draw, place, text, font, size):
+    left, top = place
+    for face, piece in font.runs(text):
+        drawn = _pillow_font(face, size)
+        # on one line whatever the fonts' heights; the letters' feet lie a height below their heads
+        draw.text((left, top + size), piece, fill=INK, font=drawn, anchor="ls")
+        left += drawn.getlength(piece)
+
+
+def _width(text, font, size):
+    return sum(_pillow_font(face, size).getlength(piece) for face, piece in font.runs(text))
+
+
+@functools.lru_cache(64)
+def _pillow_font(face, size):
+    path, index = face
+    return ImageFont.truetype(path, size, index)
+
+
+def _broken(text, font, width, size=LETTERS):
+    """A text as lines that fit a width in pixels, each of its own lines broken once at most."""
+    lines = []
+    for line in font.shown(text).split("\n"):
+        for place in range(MOST_LINES):
+            piece = _fitting(line, font, width, size)
+            rest = line[len(piece) :].lstrip()
+            if rest and place == MOST_LINES - 1:
+                while piece and _width(piece + "…", font, size) > width:
+                    piece = piece[:-1]
+                piece += "…"
+            lines.append(piece.rstrip())
+            line = rest
+            if not line:
+                break
+    return lines
+
+
+def _fitting(line, font, width, size):
+    """The beginning of a line that fits, up to its last space where there is one."""
+    if _width(line, font, size) <= width:
+        return line
+    fits = 1
+    while _width(line[: fits + 1], font, size) <= width:
+        fits += 1
+    space = line[: fits + 1].rfind(" ")
+    return line[:space] if space > 0 else line[:fits]
 
 
 def learning_curves(runs, title):
