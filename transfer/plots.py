@@ -15,13 +15,17 @@ import textwrap
 import unicodedata
 from dataclasses import dataclass
 
+import matplotlib
+import numpy as np
 from matplotlib import font_manager
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
+from transfer import evaluate
 from transfer.recipes import RECIPES
 from transfer.results import (
     PAPER_NETWORKS,
@@ -66,6 +70,11 @@ MOST_SHEET = 4000  # pixels across
 GAP, TEXT = 6, 16  # pixels between tiles, and for a line of text
 LETTERS, HEADING = 11, 13  # height of letters in captions and headings, in pixels
 MOST_LINES = 2  # that a line of a caption is broken into
+MOST_CLASSES, MOST_NUMBERED = 40, 25  # of a confusion matrix, and of one with numbers in it
+MOST_BARS = 60  # classes
+MOST_LETTERS = 28  # of a class's name beside a matrix or a bar
+CELL, BAR, LETTER = 0.24, 0.19, 0.066  # inches: of a matrix, for a bar, of a name
+SMALL, TINY = 8, 7  # points of titles, of names
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
@@ -234,47 +243,42 @@ def _has(face, character):
     return font is not None and font.get_char_index(ord(character)) > 0
 
 
-def contact_sheet(tiles, columns=None, kind="PNG", headings=None, say=print):
+def contact_sheet(tiles, columns=None, kind="PNG", headings=None, title="", say=print):
     """Put pictures side by side, text in any script under each.
 
     Args:
-        tiles: list of (picture, text). A picture is the path of a file, the bytes of one, or None
-            for an empty place; it keeps its proportion. A text may have several lines.
+        tiles: list of (picture, text). A picture is the path of a file, the bytes of one, a
+            function that gives them, or None for an empty place; it keeps its proportion, and is
+            crossed out where it cannot be opened. A text may have several lines.
         columns: of tiles; None for a sheet somewhat wider than high.
         kind: PNG or JPEG.
         headings: dict number of a tile, from 0 -> text above it, which begins a new row; or None.
+        title: text above everything.
         say: as for font_for.
 
     Returns:
         bytes of such a file.
     """
     headings = headings or {}
-    columns = columns or math.ceil(math.sqrt(1.5 * len(tiles)))
+    columns = columns or max(1, math.ceil(math.sqrt(1.5 * len(tiles))))
     side = max(16, min(MOST_TILE, MOST_SHEET // columns - GAP))
-    font = font_for([text for _, text in tiles] + [*headings.values()], say)
-    rows = list(_rows(len(tiles), columns, headings))
+    font = font_for([title, *(text for _, text in tiles), *headings.values()], say)
+    width = columns * (side + GAP) + GAP
     texts = [_broken(text, font, side) for _, text in tiles]
-    across = max(len(row) for row in rows) if headings else columns
-    width = across * (side + GAP) + GAP
-    heads = [
-        _broken(headings[row[0]], font, width - GAP, HEADING) for row in rows if row[0] in headings
-    ]
-    lines = [max(1, *(len(texts[number]) for number in row)) for row in rows]
-    height = sum(side + GAP + TEXT * count for count in lines)
-    height += sum(GAP + TEXT * len(head) for head in heads) + GAP
-    sheet, top = Image.new("RGB", (width, height), PAPER), GAP
-    draw, heads = ImageDraw.Draw(sheet), iter(heads)
-    for row, count in zip(rows, lines, strict=True):
+    blocks = [_broken(title, font, width - 2 * GAP, HEADING)] if title else []
+    for row in _rows(len(tiles), columns, headings):
         if row[0] in headings:
-            for line in next(heads):
-                _draw_line(draw, (GAP, top), line, font, HEADING)
-                top += TEXT
-            top += GAP
-        for left, number in zip(itertools.count(GAP, side + GAP), row):
-            _paste(sheet, tiles[number][0], (left, top), side)
-            for place, line in enumerate(texts[number]):
-                _draw_line(draw, (left, top + side + 1 + TEXT * place), line, font, LETTERS)
-        top += side + GAP + TEXT * count
+            blocks.append(_broken(headings[row[0]], font, width - 2 * GAP, HEADING))
+        blocks.append(row)
+    heights = [_height(block, texts, side) for block in blocks]
+    sheet = Image.new("RGB", (width, sum(heights) + GAP), PAPER)
+    top = GAP
+    for block, height in zip(blocks, heights, strict=True):
+        if isinstance(block, range):
+            _draw_row(sheet, top, side, [(tiles[n][0], texts[n]) for n in block], font)
+        else:
+            _draw_lines(sheet, (GAP, top), block, font, HEADING)
+        top += height
     return as_bytes(sheet, kind)
 
 
@@ -286,36 +290,63 @@ def as_bytes(picture, kind="PNG"):
 
 
 def _rows(count, columns, headings):
-    """Numbers of the tiles in every row."""
-    row = []
-    for number in range(count):
-        if row and (len(row) == columns or number in headings):
-            yield row
-            row = []
-        row.append(number)
-    yield row
+    """Ranges of the tiles' numbers, one for every row."""
+    start = 0
+    for number in range(1, count + 1):
+        if number == count or number - start == columns or number in headings:
+            yield range(start, number)
+            start = number
+
+
+def _height(block, texts, side):
+    """Pixels that a row of tiles (their numbers) or the lines of a heading take."""
+    if isinstance(block, range):
+        return side + GAP + TEXT * max(len(texts[number]) for number in block)
+    return TEXT * len(block) + GAP
+
+
+def _draw_row(sheet, top, side, tiles, font):
+    for left, (picture, lines) in zip(itertools.count(GAP, side + GAP), tiles):
+        _paste(sheet, picture, (left, top), side)
+        _draw_lines(sheet, (left, top + side + 1), lines, font, LETTERS)
 
 
 def _paste(sheet, picture, place, side):
-    """Draw a picture into the middle of a square."""
+    """Draw a picture into the middle of a square, a cross where it cannot be opened."""
     if picture is None:
         return
+    try:
+        small = _small(picture() if callable(picture) else picture, side)
+    except Exception:  # Pillow raises nearly anything on a damaged file
+        (left, top), cross = place, ImageDraw.Draw(sheet)
+        for turn in (1, -1):
+            ends = (left, top + side // 2 - turn * side // 2)
+            cross.line((*ends, left + side, top + side // 2 + turn * side // 2), fill=INK)
+        return
+    left, top = (start + (side - length) // 2 for start, length in zip(place, small.size))
+    sheet.paste(small, (left, top))
+
+
+def _small(picture, side):
+    """A picture that fits a square, in its own proportion."""
     with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as image:
         image.draft("RGB", (side, side))  # a large JPEG is decoded smaller
         scale = side / max(image.size)
         size = [max(1, round(scale * length)) for length in image.size]
-        small = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    left, top = (start + (side - length) // 2 for start, length in zip(place, size, strict=True))
-    sheet.paste(small, (left, top))
+        return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
-def _draw_line(draw, place, text, font, size):
-    left, top = place
-    for face, piece in font.runs(text):
-        drawn = _pillow_font(face, size)
-        # on one line whatever the fonts' heights; the letters' feet lie a height below their heads
-        draw.text((left, top + size), piece, fill=INK, font=drawn, anchor="ls")
-        left += drawn.getlength(piece)
+def _draw_lines(sheet, place, lines, font, size):
+    """Draw lines of text, the first one's top left corner at a place."""
+    draw = ImageDraw.Draw(sheet)
+    for number, line in enumerate(lines):
+        left, top = place
+        for face, piece in font.runs(line):
+            drawn = _pillow_font(face, size)
+            # all on one line, whatever the fonts' own heights
+            at = (left, top + TEXT * number + size)
+            draw.text(at, piece, fill=INK, font=drawn, anchor="ls")
+            left += drawn.getlength(piece)
 
 
 def _width(text, font, size):
@@ -357,7 +388,7 @@ def _fitting(line, font, width, size):
     return line[:space] if space > 0 else line[:fits]
 
 
-def learning_curves(runs, title):
+def learning_curves(runs, title, say=print):
     """Draw the accuracy (percent) over the epochs of runs, the best epoch as a dot.
 
     Several: validation accuracy, one colour per network, dash-dotted off the shelf, dashed fine
@@ -366,6 +397,7 @@ def learning_curves(runs, title):
     Args:
         runs: list of transfer.run.FinishedRun; those without a history are left out.
         title: of the figure.
+        say: as for font_for.
 
     Returns:
         matplotlib Figure.
@@ -380,8 +412,10 @@ def learning_curves(runs, title):
     if not drawn:
         raise InputError(f"no learning curve: none of {len(runs)} runs was trained by epochs")
     alone = len(drawn) == 1
+    font = font_for([title, *(run.network for run in drawn)], say)
     figure = Figure(figsize=(9, 4.8), layout="constrained")  # inches: a page's width
-    figure.suptitle(textwrap.fill(one_line(title), 80), parse_math=False)
+    words = font.shown(textwrap.fill(one_line(title), 80))
+    figure.suptitle(words, family=font.families, parse_math=False)
     for axes in figure.subplots(1, 2 if alone else 1, squeeze=False)[0]:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -389,7 +423,7 @@ def learning_curves(runs, title):
     if alone:
         _draw_one(figure, drawn[0])
     else:
-        _draw_several(figure, drawn)
+        _draw_several(figure, drawn, font)
     return figure
 
 
@@ -413,7 +447,7 @@ def _draw_one(figure, run):
         axes.legend(handlelength=HANDLE_LENGTH)
 
 
-def _draw_several(figure, runs):
+def _draw_several(figure, runs, font):
     axes, paints = figure.axes[0], _paints(runs)
     short = short_weights([column_of(run) for run in runs])
     entries = {}
@@ -433,16 +467,17 @@ def _draw_several(figure, runs):
         entries.setdefault(f"{network}, {label_column(column, short)}", line)
     (entries["best epoch"],) = axes.plot([], [], "o", color="0.4")
     axes.set_ylabel("validation accuracy (%)")
-    _legend(figure, entries)
+    _legend(figure, entries, font)
 
 
-def _legend(figure, entries):
-    lines, labels = list(entries.values()), [one_line(label) for label in entries]
+def _legend(figure, entries, font):
+    lines, labels = list(entries.values()), [font.shown(one_line(label)) for label in entries]
     # never over the curves: below them while the entries are few, else beside them
     place = "outside lower center" if len(entries) <= LEGEND_BELOW else "outside right upper"
     legend = figure.legend(lines, labels, fontsize="small", handlelength=HANDLE_LENGTH, loc=place)
     for text in legend.get_texts():
         text.set_parse_math(False)  # a "$" in a name is no formula
+        text.set_family(font.families)
 
 
 def _dot_best(axes, run, values, colour, label=None):
@@ -462,3 +497,144 @@ def _paints(runs):
         name: {"color": COLOURS[index], "linewidth": LINE_WIDTH * (1 + turn)}
         for name, (turn, index) in turns.items()
     }
+
+
+def confusion_matrix(counts, names, most=MOST_CLASSES):
+    """Draw a confusion matrix, every row in percent of its class's pictures.
+
+    Classes that are taken for one another stand together (evaluate.block_order). Of more than
+    `most` classes the part with the most mistakes is drawn, which the title says; a row then has
+    its percentages of all its pictures all the same.
+
+    Args:
+        counts: (classes, classes) int, a row per true class.
+        names: of the classes, as they are shown.
+        most: of the classes drawn.
+
+    Returns:
+        matplotlib Figure.
+
+    Source:
+        Cetinic et al. 2018, figures 10 and 12 to 14.
+    """
+    counts = np.asarray(counts)
+    chosen = evaluate.most_confused(counts, most)
+    chosen = chosen[evaluate.block_order(counts[np.ix_(chosen, chosen)])]
+    pictures = counts.sum(axis=1)[chosen]
+    with np.errstate(invalid="ignore"):
+        shares = counts[np.ix_(chosen, chosen)] / pictures[:, None]
+    occurring = int(np.count_nonzero(counts.sum(axis=0) + counts.sum(axis=1)))
+    title = "Test pictures of each class by the class predicted, in % of the class"
+    if len(chosen) < occurring:
+        title += f"\nthe {len(chosen)} of {occurring} classes with the most mistakes"
+    labels = [_shortened(one_line(names[number])) for number in chosen]
+    rows = [f"{label} ({count})" for label, count in zip(labels, pictures, strict=True)]
+    font = font_for([*rows, title], lambda line: None)  # told where the names were chosen
+    side, room = max(2.5, CELL * len(chosen)), 0.5 + LETTER * max(map(_columns, rows))
+    size = (room + side + 1, room + side + 0.6)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((room / size[0], room / size[1], side / size[0], side / size[1]))
+    colours = matplotlib.colormaps["Blues"].with_extremes(bad="0.85")
+    # the square root: a tenth of a class's pictures is seen beside the nine tenths that are right
+    drawn = axes.imshow(100 * shares, cmap=colours, norm=PowerNorm(0.5, 0, 100), aspect="equal")
+    _name_ticks(axes, labels, rows, font)
+    axes.set_title(title, size=SMALL)
+    axes.set_xlabel("predicted", size=SMALL)
+    axes.set_ylabel("true (pictures)", size=SMALL)
+    bar = figure.add_axes(((room + side + 0.15) / size[0], room / size[1], 0.12 / size[0], 0.25))
+    figure.colorbar(drawn, bar, ticks=[0, 1, 10, 25, 50, 100]).ax.tick_params(labelsize=6)
+    if len(chosen) <= MOST_NUMBERED:
+        _write_shares(axes, shares)
+    return figure
+
+
+def _name_ticks(axes, below, beside, font):
+    places = range(len(below))
+    axes.set_xticks(places, map(font.shown, below), rotation=90, size=TINY, family=font.families)
+    axes.set_yticks(places, map(font.shown, beside), size=TINY, family=font.families)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_parse_math(False)  # a "$" in a name is no formula
+
+
+def _write_shares(axes, shares):
+    """Write the percentages into the cells that have any."""
+    for row, column in zip(*np.nonzero(np.nan_to_num(shares) >= 0.005), strict=True):
+        share = shares[row, column]
+        paint = "white" if share > 0.4 else "black"
+        axes.text(column, row, f"{100 * share:.0f}", size=6, color=paint, ha="center", va="center")
+
+
+def class_distribution(labels, names, most=MOST_BARS):
+    """Draw how many pictures of each class train, validate and test.
+
+    Args:
+        labels: dict split -> (pictures,) class numbers.
+        names: of the classes, as they are shown.
+        most: of classes drawn as bars, the commonest at the top; more are curves over their ranks.
+
+    Returns:
+        matplotlib Figure.
+
+    Source:
+        Cetinic et al. 2018, figures 2 and 3.
+    """
+    counts = {split: np.bincount(part, minlength=len(names)) for split, part in labels.items()}
+    total = sum(counts.values())
+    order = np.argsort(-total, kind="stable")
+    told = ", ".join(f"{split} {part.sum()}" for split, part in counts.items())
+    title = f"Pictures of {len(names)} classes: {told}"
+    shown = [_shortened(one_line(names[number])) for number in order]
+    font = font_for([*shown, title], lambda line: None)  # see confusion_matrix
+    if len(names) > most:
+        return _distribution_curves(counts, order, total, shown, title, font)
+    room, height = 0.3 + LETTER * max(map(_columns, shown)), max(1, BAR * len(names))
+    size = (room + 5.2, height + 1.1)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((room / size[0], 0.5 / size[1], 5 / size[0], height / size[1]))
+    before = np.zeros(len(names))
+    for (split, part), colour in zip(counts.items(), COLOURS, strict=False):
+        axes.barh(range(len(names)), part[order], 0.8, before, color=colour, label=split)
+        before += part[order]
+    for place, count in enumerate(before):
+        axes.text(count, place, f" {count:.0f}", size=6, va="center")
+    axes.set_yticks(range(len(names)), map(font.shown, shown), size=TINY, family=font.families)
+    for label in axes.get_yticklabels():
+        label.set_parse_math(False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(0, before.max() * 1.08)
+    axes.set_title(title, size=SMALL)
+    axes.legend(fontsize=TINY, loc="lower right")
+    axes.set_xlabel("pictures", size=SMALL)
+    return figure
+
+
+def _distribution_curves(counts, order, total, shown, title, font):
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    axes = figure.subplots()
+    ranks = np.arange(1, len(order) + 1)
+    for (split, part), colour in zip(counts.items(), COLOURS, strict=False):
+        # a class without a picture in a split has no place on a logarithmic axis
+        some = part[order] > 0
+        axes.plot(ranks[some], part[order][some], ".", markersize=3, color=colour, label=split)
+    axes.plot(ranks, total[order], color="0.4", linewidth=1, label="all")
+    axes.set_yscale("log")
+    first, last = (font.shown(f"{shown[i]}, {total[order[i]]}") for i in (0, -1))
+    words = f"classes, from the commonest ({first}) to the rarest ({last})"
+    axes.set_xlabel(words, size=SMALL, family=font.families, parse_math=False)
+    axes.set_ylabel("pictures", size=SMALL)
+    axes.set_title(title, size=SMALL)
+    axes.legend(fontsize=TINY)
+    return figure
+
+
+def _columns(text):
+    """Width of a text in Latin letters: Chinese, Japanese and Korean ones take two."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
+
+
+def _shortened(text):
+    if _columns(text) <= MOST_LETTERS:
+        return text
+    while _columns(text) >= MOST_LETTERS:
+        text = text[:-1]
+    return text + "…"
