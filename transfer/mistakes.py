@@ -29,6 +29,7 @@ def write(store, scores, probabilities, folder, say=print):
         say: as for plots.font_for.
     """
     labels, classes = store.labels, store.classes
+    say = _once(say)
     font = plots.font_for(classes, say)
     names = [name if font.has_all(name) else f"class {n}" for n, name in enumerate(classes)]
     tested = Tested(store, np.asarray(scores), probabilities, names)
@@ -38,11 +39,23 @@ def write(store, scores, probabilities, folder, say=print):
     drawn = {
         "confusion_matrix.png": plots.png(plots.confusion_matrix(tested.counts, names)),
         "class_distribution.png": plots.png(plots.class_distribution(labels, names)),
-        "mistakes.png": mistakes_sheet(tested),
-        "confused_pairs.png": pairs_sheet(tested, pairs[:PAIRS]),
+        "mistakes.png": mistakes_sheet(tested, say),
+        "confused_pairs.png": pairs_sheet(tested, pairs[:PAIRS], say),
     }
     for name, content in drawn.items():
         write_bytes(folder / name, content)
+
+
+def _once(say):
+    """A say that says the first line alone: ids may lack the glyphs that names lack."""
+    said = []
+
+    def once(line):
+        if not said:
+            say(line)
+        said.append(line)
+
+    return once
 
 
 @dataclass(frozen=True)
@@ -90,19 +103,19 @@ class Tested:
         return partial(self.store.encoded, "test", int(place)), text
 
 
-def mistakes_sheet(tested):
+def mistakes_sheet(tested, say=print):
     """The wrong test pictures of the highest scores, as the bytes of a PNG file."""
     wrong = evaluate.mistakes(tested.labels, tested.scores)
-    kind = "probability" if tested.probabilities else "score"
     title = f"{len(wrong)} of {len(tested.labels)} test pictures are named wrongly"
     if len(wrong):
-        some = f", the first {MOST_MISTAKES}" if len(wrong) > MOST_MISTAKES else ""
-        title += f"; by the {kind} of the wrong class{some}: true class, predicted class, id"
+        some = f"the first {MOST_MISTAKES} " if len(wrong) > MOST_MISTAKES else ""
+        kind = "probable" if tested.probabilities else "high in score"
+        title += f"; {some}by how {kind} the wrong class is: true class, predicted class, id"
     tiles = [tested.tile(place) for place in wrong[:MOST_MISTAKES]]
-    return plots.contact_sheet(tiles, COLUMNS, title=title)
+    return plots.contact_sheet(tiles, COLUMNS, title=title, say=say)
 
 
-def pairs_sheet(tested, pairs):
+def pairs_sheet(tested, pairs, say=print):
     """Examples of both classes of confused pairs, as the bytes of a PNG file.
 
     Those that were taken for the other class come first, then others of the class.
@@ -110,6 +123,7 @@ def pairs_sheet(tested, pairs):
     Args:
         tested: Tested.
         pairs: DataFrame, rows of evaluate.confused_pairs.
+        say: as for plots.font_for.
 
     Source:
         Cetinic et al. 2018, figure 11.
@@ -124,7 +138,7 @@ def pairs_sheet(tested, pairs):
         tiles += _examples(tested, pair.number_a, pair.number_b)
         tiles += _examples(tested, pair.number_b, pair.number_a)
     title = "" if headings else "No test picture is taken for another class"
-    return plots.contact_sheet(tiles, COLUMNS, headings=headings, title=title)
+    return plots.contact_sheet(tiles, COLUMNS, headings=headings, title=title, say=say)
 
 
 def _examples(tested, number, other):

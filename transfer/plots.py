@@ -73,7 +73,7 @@ MOST_LINES = 2  # that a line of a caption is broken into
 MOST_CLASSES, MOST_NUMBERED = 40, 25  # of a confusion matrix, and of one with numbers in it
 MOST_BARS = 60  # classes
 MOST_LETTERS = 28  # of a class's name beside a matrix or a bar
-CELL, BAR, LETTER = 0.24, 0.19, 0.066  # inches: of a matrix, for a bar, of a name
+CELL, BAR, LETTER = 0.24, 0.19, 0.057  # inches: of a matrix, for a bar, of a name
 SMALL, TINY = 8, 7  # points of titles, of names
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
@@ -277,7 +277,7 @@ def contact_sheet(tiles, columns=None, kind="PNG", headings=None, title="", say=
         if isinstance(block, range):
             _draw_row(sheet, top, side, [(tiles[n][0], texts[n]) for n in block], font)
         else:
-            _draw_lines(sheet, (GAP, top), block, font, HEADING)
+            _draw_lines(sheet, (GAP, top + GAP), block, font, HEADING)
         top += height
     return as_bytes(sheet, kind)
 
@@ -302,7 +302,7 @@ def _height(block, texts, side):
     """Pixels that a row of tiles (their numbers) or the lines of a heading take."""
     if isinstance(block, range):
         return side + GAP + TEXT * max(len(texts[number]) for number in block)
-    return TEXT * len(block) + GAP
+    return TEXT * len(block) + 2 * GAP
 
 
 def _draw_row(sheet, top, side, tiles, font):
@@ -319,11 +319,12 @@ def _paste(sheet, picture, place, side):
         small = _small(picture() if callable(picture) else picture, side)
     except Exception:  # Pillow raises nearly anything on a damaged file
         (left, top), cross = place, ImageDraw.Draw(sheet)
-        for turn in (1, -1):
-            ends = (left, top + side // 2 - turn * side // 2)
-            cross.line((*ends, left + side, top + side // 2 + turn * side // 2), fill=INK)
+        cross.line((left, top, left + side, top + side), fill=INK)
+        cross.line((left, top + side, left + side, top), fill=INK)
         return
-    left, top = (start + (side - length) // 2 for start, length in zip(place, small.size))
+    left, top = (
+        start + (side - length) // 2 for start, length in zip(place, small.size, strict=True)
+    )
     sheet.paste(small, (left, top))
 
 
@@ -605,6 +606,7 @@ def class_distribution(labels, names, most=MOST_BARS):
     axes.set_title(title, size=SMALL)
     axes.legend(fontsize=TINY, loc="lower right")
     axes.set_xlabel("pictures", size=SMALL)
+    axes.tick_params("x", labelsize=TINY)
     return figure
 
 
