@@ -52,7 +52,7 @@ def _once(say):
 
     def once(line):
         if not said:
-            say(line)
+            say(f"{line}; such classes are shown by their number in per_class.csv")
         said.append(line)
 
     return once

@@ -5,6 +5,7 @@ axes.set_title(font.shown(label), family=font.families)
 sheet = contact_sheet([(path, label), ...])
 """
 
+import dataclasses
 import functools
 import importlib.metadata
 import io
@@ -13,7 +14,6 @@ import math
 import re
 import textwrap
 import unicodedata
-from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
@@ -52,7 +52,7 @@ LEGEND_BELOW = 4  # entries that leave the curves above them their height
 FIRST_FAMILY = "DejaVu Sans"  # matplotlib brings it along: Latin, Greek, Cyrillic and symbols
 NOT_FONTS = "Last Resort"  # a font of boxes for every character, which matplotlib brings along
 FONT_FILE = re.compile(r"\.(ttf|otf|ttc)$", re.IGNORECASE)
-REGULAR = 400  # the weight of plain text (OpenType, usWeightClass)
+REGULAR, BOLD = 400, 700  # weights of plain and of bold text (OpenType, usWeightClass)
 UNKNOWN = "?"  # in place of a character that no installed font has
 # general categories of Unicode for which no font is looked for: controls, formats, surrogates,
 # private and unassigned ones, spaces; and of those, what is drawn as a space, and not at all
@@ -78,7 +78,7 @@ SMALL, TINY = 8, 7  # points of titles, of names
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Font:
     """Fonts that together have the characters of some texts, for matplotlib and for Pillow.
 
@@ -141,6 +141,7 @@ def font_for(texts, say=print):
         if missing:
             look_again()
         while missing and (found := _best_face(missing)):
+            _add_weights(found)
             families.append(found.name)
             faces.append((found.fname, getattr(found, "index", 0)))
             missing = {character for character in missing if not _has(faces[-1], character)}
@@ -193,6 +194,15 @@ def _add_fonts(paths):
             continue
 
 
+def _add_weights(font):
+    """Let a family that lacks a plain or a bold face give what it has for both, without warning."""
+    listed = font_manager.fontManager.ttflist
+    family = [other for other in listed if other.name == font.name and other.style == font.style]
+    for weight in (REGULAR, BOLD):
+        if weight not in map(_weight, family):
+            listed.append(dataclasses.replace(font, weight=weight))
+
+
 def _best_face(missing):
     """The font with the most of these characters, as matplotlib lists it; None without any."""
     names = [unicodedata.name(character, "") for character in missing]
@@ -201,7 +211,7 @@ def _best_face(missing):
     for font in font_manager.fontManager.ttflist:
         if font.style == "normal" and not font.name.startswith(NOT_FONTS):
             known = regular.setdefault(font.name, font)
-            if _boldness(font) < _boldness(known):
+            if abs(_weight(font) - REGULAR) < abs(_weight(known) - REGULAR):
                 regular[font.name] = font
     ranked = sorted(
         regular.values(),
@@ -223,11 +233,9 @@ def _best_face(missing):
     return best
 
 
-def _boldness(font):
+def _weight(font):
     weight = font.weight
-    if not isinstance(weight, int):
-        weight = font_manager.weight_dict.get(weight, REGULAR)
-    return abs(weight - REGULAR)
+    return weight if isinstance(weight, int) else font_manager.weight_dict.get(weight, REGULAR)
 
 
 @functools.lru_cache(64)
@@ -621,7 +629,7 @@ def _distribution_curves(counts, order, total, shown, title, font):
     axes.plot(ranks, total[order], color="0.4", linewidth=1, label="all")
     axes.set_yscale("log")
     first, last = (font.shown(f"{shown[i]}, {total[order[i]]}") for i in (0, -1))
-    words = f"classes, from the commonest ({first}) to the rarest ({last})"
+    words = f"classes, from the commonest ({first})\nto the rarest ({last})"
     axes.set_xlabel(words, size=SMALL, family=font.families, parse_math=False)
     axes.set_ylabel("pictures", size=SMALL)
     axes.set_title(title, size=SMALL)
