@@ -70,8 +70,7 @@ def flags():
     parser.add_argument(
         "--sheet",
         type=Path,
-        help="A contact sheet to write (.png or .jpg): the first "
-        f"{MOST_TILES} pictures with their first class (default: none).",
+        help="A contact sheet of the first pictures to write, .png or .jpg (default: none).",
     )
     parser.add_argument(
         "--classes",
