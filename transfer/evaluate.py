@@ -2,12 +2,15 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import confusion_matrix, f1_score
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
 
 from models.errors import InputError
 
 # below the smallest float32 probability that a softmax gives; keeps log finite
 TINY = 1e-38
+Z = 1.959963984540054  # of the normal distribution: 95 % lie within plus and minus this
 
 
 def ranks(scores, labels):
@@ -41,11 +44,14 @@ def metrics(scores, labels, probabilities=True):
     Returns:
         dict; accuracies and F1 in [0, 1], loss the mean of -log p(true class) in nats. F1 is
         averaged with equal weight over the classes that occur in the labels or the predictions.
+        top1_interval is Wilson's 95 % interval of the top-1 accuracy, [low, high].
     """
     if not np.isfinite(scores).all():
         raise InputError("the network's test scores are not all numbers (NaN or infinite)")
     place = ranks(scores, labels)
     values = {f"top{k}_accuracy": float(np.mean(place < k)) for k in (1, 3, 5)}
+    interval = wilson(np.sum(place < 1), len(place))
+    values["top1_interval"] = [float(bound) for bound in interval]
     predicted = np.argmax(scores, axis=1)
     values["macro_f1"] = float(f1_score(labels, predicted, average="macro", zero_division=0))
     values["loss"] = None
@@ -77,3 +83,169 @@ def confusion(labels, scores, classes):
     frame = pd.DataFrame(counts, columns=classes)
     frame.insert(0, "true \\ predicted", classes)
     return frame
+
+
+def wilson(hits, count):
+    """Wilson's 95 % interval of a share, e.g. of an accuracy or a recall.
+
+    Args:
+        hits: how many of the `count` have it; numbers or arrays.
+        count: of all.
+
+    Returns:
+        (low, high), float arrays in [0, 1]; NaN where count is 0.
+
+    Source:
+        Wilson 1927; without correction for continuity (Newcombe 1998, method 3).
+    """
+    hits, count = np.asarray(hits, float), np.asarray(count, float)
+    count = np.where(count > 0, count, np.nan)
+    share, squared = hits / count, Z**2
+    middle = share + squared / (2 * count)
+    half = Z * np.sqrt(share * (1 - share) / count + squared / (4 * count**2))
+    scale = 1 + squared / count
+    return np.clip((middle - half) / scale, 0, 1), np.clip((middle + half) / scale, 0, 1)
+
+
+def chance(train_labels, test_labels):
+    """The top-1 accuracy of always naming the commonest class of the training pictures.
+
+    Args:
+        train_labels, test_labels: (pictures,) class numbers.
+    """
+    return float(np.mean(np.asarray(test_labels) == np.bincount(train_labels).argmax()))
+
+
+def per_class(labels, scores, classes):
+    """What is right and wrong class by class, as a DataFrame with a row for each.
+
+    Args:
+        labels: (pictures,) class numbers of the test pictures.
+        scores: (pictures, classes).
+        classes: names.
+
+    Returns:
+        DataFrame: number (of the class, from 0), class, pictures (of it in the test), predicted
+        (pictures that the network took for it), precision, recall, recall_low and recall_high
+        (Wilson's 95 % interval), f1. NaN where there is nothing to divide by: recall without a
+        picture, precision without a prediction, f1 without both.
+    """
+    predicted = np.argmax(scores, axis=1)
+    numbers = range(len(classes))
+    precision, recall, f1, pictures = precision_recall_fscore_support(
+        labels, predicted, labels=numbers, zero_division=np.nan
+    )
+    hits = np.bincount(labels[predicted == labels], minlength=len(classes))
+    low, high = wilson(hits, pictures)
+    return pd.DataFrame(
+        {
+            "number": numbers,
+            "class": classes,
+            "pictures": pictures,
+            "predicted": np.bincount(predicted, minlength=len(classes)),
+            "precision": precision,
+            "recall": recall,
+            "recall_low": low,
+            "recall_high": high,
+            "f1": f1,
+        }
+    )
+
+
+def mistakes(labels, scores):
+    """Places of the wrong test pictures, those with the highest score of the wrong class first.
+
+    Args:
+        labels: (pictures,) class numbers.
+        scores: (pictures, classes).
+
+    Returns:
+        (mistakes,) int.
+    """
+    predicted = np.argmax(scores, axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    return wrong[np.argsort(-scores[wrong, predicted[wrong]], kind="stable")]
+
+
+def confused_pairs(counts, classes):
+    """Pairs of classes of which one is taken for the other, those with the most pictures first.
+
+    Args:
+        counts: (classes, classes) int, a row per true class.
+        classes: names.
+
+    Returns:
+        DataFrame: number_a, number_b (classes, from 0; of a more pictures are taken for b than the
+        other way round), class_a, class_b, pictures_a, pictures_b (in the test), a_as_b, b_as_a,
+        confused (their sum), share (of all pictures of both), by_chance (what `confused` would be
+        if the predictions, each class as often as it is, had nothing to do with the pictures).
+    """
+    counts = np.asarray(counts)
+    pictures, predicted = counts.sum(axis=1), counts.sum(axis=0)
+    first, second = np.nonzero(np.triu(counts + counts.T, 1))
+    swap = counts[first, second] < counts[second, first]
+    first, second = np.where(swap, second, first), np.where(swap, first, second)
+    by_chance = (pictures[first] * predicted[second] + pictures[second] * predicted[first]) / max(
+        counts.sum(), 1
+    )
+    names = np.array(classes, dtype=object)
+    confused = counts[first, second] + counts[second, first]
+    pairs = pd.DataFrame(
+        {
+            "number_a": first,
+            "number_b": second,
+            "class_a": names[first],
+            "class_b": names[second],
+            "pictures_a": pictures[first],
+            "pictures_b": pictures[second],
+            "a_as_b": counts[first, second],
+            "b_as_a": counts[second, first],
+            "confused": confused,
+            "share": confused / (pictures[first] + pictures[second]),
+            "by_chance": by_chance,
+        }
+    )
+    # of as many pictures, the pair where they are the larger share
+    order = ["confused", "share", "number_a", "number_b"]
+    pairs = pairs.sort_values(order, ascending=[False, False, True, True])
+    return pairs.reset_index(drop=True)
+
+
+def most_confused(counts, most):
+    """Numbers of the classes that mistakes are about: all with pictures or predictions, or fewer.
+
+    Args:
+        counts: (classes, classes) int, a row per true class.
+        most: of classes; of more, those with the most mistakes, from them and to them.
+
+    Returns:
+        (classes,) int, growing.
+    """
+    counts = np.asarray(counts)
+    occurring = np.flatnonzero(counts.sum(axis=0) + counts.sum(axis=1))
+    wrong = counts - np.diag(np.diag(counts))
+    about = (wrong.sum(axis=0) + wrong.sum(axis=1))[occurring]
+    return np.sort(occurring[np.argsort(-about, kind="stable")[:most]])
+
+
+def block_order(counts):
+    """Order classes so that those that are taken for one another stand together.
+
+    Args:
+        counts: (classes, classes) int, a row per true class.
+
+    Returns:
+        (classes,) int, their places in the new order: hierarchical clustering (average linkage)
+        of the symmetric rates of confusion, its leaves in the order that makes neighbours alike.
+
+    Source:
+        Bar-Joseph et al. 2001 for the order of the leaves.
+    """
+    counts = np.asarray(counts, float)
+    if len(counts) < 3:
+        return np.arange(len(counts))
+    rates = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    alike = (rates + rates.T) / 2
+    distances = 1 - alike / max(alike.max(), TINY)
+    np.fill_diagonal(distances, 0)
+    return leaves_list(linkage(squareform(distances), "average", optimal_ordering=True))

@@ -1,13 +1,31 @@
-"""Learning curves of finished runs, after figures 2 and 3 of Sabatelli et al. 2018."""
+"""Figures of runs, and what all figures share: fonts for any script, colours, contact sheets.
 
+font = font_for(labels)
+axes.set_title(font.shown(label), family=font.families)
+sheet = contact_sheet([(path, label), ...])
+"""
+
+import dataclasses
+import functools
+import importlib.metadata
 import io
 import itertools
+import math
+import re
 import textwrap
+import unicodedata
 
+import matplotlib
+import numpy as np
+from matplotlib import font_manager
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 from matplotlib.ticker import MaxNLocator
+from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
+from transfer import evaluate
 from transfer.recipes import RECIPES
 from transfer.results import (
     PAPER_NETWORKS,
@@ -31,7 +49,355 @@ HANDLE_LENGTH = 3.5  # in letter heights: room for two periods of dash and dot
 LEGEND_BELOW = 4  # entries that leave the curves above them their height
 
 
-def learning_curves(runs, title):
+FIRST_FAMILY = "DejaVu Sans"  # matplotlib brings it along: Latin, Greek, Cyrillic and symbols
+NOT_FONTS = "Last Resort"  # a font of boxes for every character, which matplotlib brings along
+FONT_FILE = re.compile(r"\.(ttf|otf|ttc)$", re.IGNORECASE)
+REGULAR, BOLD = 400, 700  # weights of plain and of bold text (OpenType, usWeightClass)
+UNKNOWN = "?"  # in place of a character that no installed font has
+# general categories of Unicode for which no font is looked for: controls, formats, surrogates,
+# private and unassigned ones, spaces; and of those, what is drawn as a space, and not at all
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zs", "Zl", "Zp"}
+SPACES, LEFT_OUT = {"Cc", "Zs", "Zl", "Zp"}, {"Cf", "Mn", "Me"}
+# whose letters are in fonts for Chinese, Japanese and Korean; by the first words of their names
+EAST_ASIAN = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "IDEOGRAPHIC", "FULLWIDTH")
+# Chinese, Japanese and Korean draw some characters differently: endings of families for each
+REGIONS = {"HIRAGANA": " JP", "KATAKANA": " JP", "HANGUL": " KR", "CJK": " SC"}
+# a package of Debian and one of PyPI: for East Asian writing, and for most others
+PACKAGES = {True: ("fonts-noto-cjk", "mplfonts"), False: ("fonts-noto-core", "manimgx-fonts")}
+
+MOST_TILE = 160  # pixels; the pictures themselves lie elsewhere
+MOST_SHEET = 4000  # pixels across
+GAP, TEXT = 6, 16  # pixels between tiles, and for a line of text
+LETTERS, HEADING = 11, 13  # height of letters in captions and headings, in pixels
+MOST_LINES = 2  # that a line of a caption is broken into
+MOST_CLASSES, MOST_NUMBERED = 40, 25  # of a confusion matrix, and of one with numbers in it
+MOST_BARS = 60  # classes
+MOST_LETTERS = 28  # of a class's name beside a matrix or a bar
+CELL, BAR, LETTER = 0.24, 0.19, 0.057  # inches: of a matrix, for a bar, of a name
+SMALL, TINY = 8, 7  # points of titles, of names
+PAPER, INK = (255, 255, 255), (40, 40, 40)
+
+
+@dataclasses.dataclass(frozen=True)
+class Font:
+    """Fonts that together have the characters of some texts, for matplotlib and for Pillow.
+
+    families: list of names, as matplotlib takes them in place of one; each character is drawn in
+    the first that has it. faces: for each its file and the number of the face in it.
+    """
+
+    families: list
+    faces: tuple
+
+    def shown(self, text):
+        """A text as it can be drawn: a `?` for each character that none of the fonts has."""
+        return "".join(self._shown(character) for character in text)
+
+    def has_all(self, text):
+        """Whether shown(text) loses nothing."""
+        return UNKNOWN not in self.shown(text.replace(UNKNOWN, ""))
+
+    def _shown(self, character):
+        category = unicodedata.category(character)
+        if character == "\n" or (category != "Cc" and self._face(character) is not None):
+            return character
+        if category in SPACES:
+            return " "
+        return "" if category in LEFT_OUT else UNKNOWN
+
+    def _face(self, character):
+        return next((face for face in self.faces if _has(face, character)), None)
+
+    def runs(self, text):
+        """Pieces of a text, each with the face that it is drawn in: one where one face has all."""
+        for face in self.faces:
+            if all(_has(face, character) for character in text):
+                return [(face, text)]
+        pieces = itertools.groupby(text, lambda character: self._face(character) or self.faces[0])
+        return [(face, "".join(characters)) for face, characters in pieces]
+
+
+def font_for(texts, say=print):
+    """Find fonts that have the characters of texts among those installed.
+
+    Looked at are the fonts that matplotlib knows, then those installed since it last looked, and
+    fonts within installed Python packages.
+
+    Args:
+        texts: iterable of str.
+        say: called with one line where characters are left that no font has; they are drawn as
+            `?` (Font.shown).
+
+    Returns:
+        Font.
+    """
+    default = font_manager.findfont(FIRST_FAMILY)
+    families, faces = [FIRST_FAMILY], [(str(default), 0)]
+    missing = {character for text in texts for character in text}
+    missing = {
+        c for c in missing if unicodedata.category(c) not in UNSEEN and not _has(faces[0], c)
+    }
+    for look_again in (lambda: None, _add_new_fonts, _add_packaged_fonts):
+        if missing:
+            look_again()
+        while missing and (found := _best_face(missing)):
+            _add_weights(found)
+            families.append(found.name)
+            faces.append((found.fname, getattr(found, "index", 0)))
+            missing = {character for character in missing if not _has(faces[-1], character)}
+    drawn = {c for c in missing if unicodedata.category(c) not in LEFT_OUT}
+    if drawn:
+        say(_advice(drawn))
+    return Font(families, tuple(faces))
+
+
+def _advice(missing):
+    east_asian = any(_is_east_asian(character) for character in missing)
+    debian, python = PACKAGES[east_asian]
+    some = "".join(sorted(missing)[:5]) + ("…" if len(missing) > 5 else "")
+    count = f"{len(missing)} character{'s' * (len(missing) > 1)}"
+    return (
+        f"no installed font has {count} of the figures' texts ({some}), drawn as {UNKNOWN}: "
+        f"apt-get install {debian}, or pip install {python}"
+    )
+
+
+def _is_east_asian(character):
+    return unicodedata.name(character, "").startswith(EAST_ASIAN)
+
+
+def _add_new_fonts():
+    """Let matplotlib know fonts installed since it made its list, which it keeps for good."""
+    _add_fonts(font_manager.findSystemFonts())
+
+
+def _add_packaged_fonts():
+    """Let matplotlib know the font files within Python packages, which it never looks for."""
+    for package in importlib.metadata.distributions():
+        if any(FONT_FILE.search(str(file)) for file in _font_files(package)):
+            _add_fonts(str(package.locate_file(file)) for file in _font_files(package))
+
+
+def _font_files(package):
+    listed = package.read_text("RECORD") or ""
+    if not re.search(r"\.(ttf|otf|ttc)\b", listed, re.IGNORECASE):  # most packages: not parsed
+        return []
+    return [file for file in package.files or () if FONT_FILE.search(str(file))]
+
+
+def _add_fonts(paths):
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in sorted(set(paths) - known):
+        try:
+            font_manager.fontManager.addfont(path)
+        except Exception:  # FreeType and matplotlib raise nearly anything on a damaged font
+            continue
+
+
+def _add_weights(font):
+    """Let a family that lacks a plain or a bold face give what it has for both, without warning."""
+    listed = font_manager.fontManager.ttflist
+    family = [other for other in listed if other.name == font.name and other.style == font.style]
+    for weight in (REGULAR, BOLD):
+        if weight not in map(_weight, family):
+            listed.append(dataclasses.replace(font, weight=weight))
+
+
+def _best_face(missing):
+    """The font with the most of these characters, as matplotlib lists it; None without any."""
+    names = [unicodedata.name(character, "") for character in missing]
+    region = next((r for s, r in REGIONS.items() if any(n.startswith(s) for n in names)), "")
+    regular = {}  # family -> its plainest face
+    for font in font_manager.fontManager.ttflist:
+        if font.style == "normal" and not font.name.startswith(NOT_FONTS):
+            known = regular.setdefault(font.name, font)
+            if abs(_weight(font) - REGULAR) < abs(_weight(known) - REGULAR):
+                regular[font.name] = font
+    ranked = sorted(
+        regular.values(),
+        key=lambda font: (
+            not (region and font.name.endswith(region)),
+            "Mono" in font.name,
+            "Sans" not in font.name,
+            font.name,
+        ),
+    )
+    best, most = None, 0
+    for font in ranked:
+        face = (font.fname, getattr(font, "index", 0))
+        covered = sum(_has(face, character) for character in missing)
+        if covered > most:
+            best, most = font, covered
+        if most == len(missing):
+            break
+    return best
+
+
+def _weight(font):
+    weight = font.weight
+    return weight if isinstance(weight, int) else font_manager.weight_dict.get(weight, REGULAR)
+
+
+@functools.lru_cache(64)
+def _opened(path, index):
+    try:  # before matplotlib 3.11 there is no index
+        return FT2Font(path, face_index=index) if index else FT2Font(path)
+    except Exception:  # see _add_fonts
+        return None
+
+
+def _has(face, character):
+    font = _opened(*face)
+    return font is not None and font.get_char_index(ord(character)) > 0
+
+
+def contact_sheet(tiles, columns=None, kind="PNG", headings=None, title="", say=print):
+    """Put pictures side by side, text in any script under each.
+
+    Args:
+        tiles: list of (picture, text). A picture is the path of a file, the bytes of one, a
+            function that gives them, or None for an empty place; it keeps its proportion, and is
+            crossed out where it cannot be opened. A text may have several lines.
+        columns: of tiles; None for a sheet somewhat wider than high.
+        kind: PNG or JPEG.
+        headings: dict number of a tile, from 0 -> text above it, which begins a new row; or None.
+        title: text above everything.
+        say: as for font_for.
+
+    Returns:
+        bytes of such a file.
+    """
+    headings = headings or {}
+    columns = columns or max(1, math.ceil(math.sqrt(1.5 * len(tiles))))
+    side = max(16, min(MOST_TILE, MOST_SHEET // columns - GAP))
+    font = font_for([title, *(text for _, text in tiles), *headings.values()], say)
+    width = columns * (side + GAP) + GAP
+    texts = [_broken(text, font, side) for _, text in tiles]
+    blocks = [_broken(title, font, width - 2 * GAP, HEADING)] if title else []
+    for row in _rows(len(tiles), columns, headings):
+        if row[0] in headings:
+            blocks.append(_broken(headings[row[0]], font, width - 2 * GAP, HEADING))
+        blocks.append(row)
+    heights = [_height(block, texts, side) for block in blocks]
+    sheet = Image.new("RGB", (width, sum(heights) + GAP), PAPER)
+    top = GAP
+    for block, height in zip(blocks, heights, strict=True):
+        if isinstance(block, range):
+            _draw_row(sheet, top, side, [(tiles[n][0], texts[n]) for n in block], font)
+        else:
+            _draw_lines(sheet, (GAP, top + GAP), block, font, HEADING)
+        top += height
+    return as_bytes(sheet, kind)
+
+
+def as_bytes(picture, kind="PNG"):
+    """A Pillow picture as the bytes of a file."""
+    file = io.BytesIO()
+    picture.save(file, kind, quality=90)  # which PNG does not read
+    return file.getvalue()
+
+
+def _rows(count, columns, headings):
+    """Ranges of the tiles' numbers, one for every row."""
+    start = 0
+    for number in range(1, count + 1):
+        if number == count or number - start == columns or number in headings:
+            yield range(start, number)
+            start = number
+
+
+def _height(block, texts, side):
+    """Pixels that a row of tiles (their numbers) or the lines of a heading take."""
+    if isinstance(block, range):
+        return side + GAP + TEXT * max(len(texts[number]) for number in block)
+    return TEXT * len(block) + 2 * GAP
+
+
+def _draw_row(sheet, top, side, tiles, font):
+    for left, (picture, lines) in zip(itertools.count(GAP, side + GAP), tiles):
+        _paste(sheet, picture, (left, top), side)
+        _draw_lines(sheet, (left, top + side + 1), lines, font, LETTERS)
+
+
+def _paste(sheet, picture, place, side):
+    """Draw a picture into the middle of a square, a cross where it cannot be opened."""
+    if picture is None:
+        return
+    try:
+        small = _small(picture() if callable(picture) else picture, side)
+    except Exception:  # Pillow raises nearly anything on a damaged file
+        (left, top), cross = place, ImageDraw.Draw(sheet)
+        cross.line((left, top, left + side, top + side), fill=INK)
+        cross.line((left, top + side, left + side, top), fill=INK)
+        return
+    left, top = (
+        start + (side - length) // 2 for start, length in zip(place, small.size, strict=True)
+    )
+    sheet.paste(small, (left, top))
+
+
+def _small(picture, side):
+    """A picture that fits a square, in its own proportion."""
+    with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as image:
+        image.draft("RGB", (side, side))  # a large JPEG is decoded smaller
+        scale = side / max(image.size)
+        size = [max(1, round(scale * length)) for length in image.size]
+        return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+
+
+def _draw_lines(sheet, place, lines, font, size):
+    """Draw lines of text, the first one's top left corner at a place."""
+    draw = ImageDraw.Draw(sheet)
+    for number, line in enumerate(lines):
+        left, top = place
+        for face, piece in font.runs(line):
+            drawn = _pillow_font(face, size)
+            # all on one line, whatever the fonts' own heights
+            at = (left, top + TEXT * number + size)
+            draw.text(at, piece, fill=INK, font=drawn, anchor="ls")
+            left += drawn.getlength(piece)
+
+
+def _width(text, font, size):
+    return sum(_pillow_font(face, size).getlength(piece) for face, piece in font.runs(text))
+
+
+@functools.lru_cache(64)
+def _pillow_font(face, size):
+    path, index = face
+    return ImageFont.truetype(path, size, index)
+
+
+def _broken(text, font, width, size=LETTERS):
+    """A text as lines that fit a width in pixels, each of its own lines broken once at most."""
+    lines = []
+    for line in font.shown(text).split("\n"):
+        for place in range(MOST_LINES):
+            piece = _fitting(line, font, width, size)
+            rest = line[len(piece) :].lstrip()
+            if rest and place == MOST_LINES - 1:
+                while piece and _width(piece + "…", font, size) > width:
+                    piece = piece[:-1]
+                piece += "…"
+            lines.append(piece.rstrip())
+            line = rest
+            if not line:
+                break
+    return lines
+
+
+def _fitting(line, font, width, size):
+    """The beginning of a line that fits, up to its last space where there is one."""
+    if _width(line, font, size) <= width:
+        return line
+    fits = 1
+    while _width(line[: fits + 1], font, size) <= width:
+        fits += 1
+    space = line[: fits + 1].rfind(" ")
+    return line[:space] if space > 0 else line[:fits]
+
+
+def learning_curves(runs, title, say=print):
     """Draw the accuracy (percent) over the epochs of runs, the best epoch as a dot.
 
     Several: validation accuracy, one colour per network, dash-dotted off the shelf, dashed fine
@@ -40,6 +406,7 @@ def learning_curves(runs, title):
     Args:
         runs: list of transfer.run.FinishedRun; those without a history are left out.
         title: of the figure.
+        say: as for font_for.
 
     Returns:
         matplotlib Figure.
@@ -54,8 +421,10 @@ def learning_curves(runs, title):
     if not drawn:
         raise InputError(f"no learning curve: none of {len(runs)} runs was trained by epochs")
     alone = len(drawn) == 1
+    font = font_for([title, *(run.network for run in drawn)], say)
     figure = Figure(figsize=(9, 4.8), layout="constrained")  # inches: a page's width
-    figure.suptitle(textwrap.fill(one_line(title), 80), parse_math=False)
+    words = font.shown(textwrap.fill(one_line(title), 80))
+    figure.suptitle(words, family=font.families, parse_math=False)
     for axes in figure.subplots(1, 2 if alone else 1, squeeze=False)[0]:
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -63,7 +432,7 @@ def learning_curves(runs, title):
     if alone:
         _draw_one(figure, drawn[0])
     else:
-        _draw_several(figure, drawn)
+        _draw_several(figure, drawn, font)
     return figure
 
 
@@ -87,7 +456,7 @@ def _draw_one(figure, run):
         axes.legend(handlelength=HANDLE_LENGTH)
 
 
-def _draw_several(figure, runs):
+def _draw_several(figure, runs, font):
     axes, paints = figure.axes[0], _paints(runs)
     short = short_weights([column_of(run) for run in runs])
     entries = {}
@@ -107,16 +476,17 @@ def _draw_several(figure, runs):
         entries.setdefault(f"{network}, {label_column(column, short)}", line)
     (entries["best epoch"],) = axes.plot([], [], "o", color="0.4")
     axes.set_ylabel("validation accuracy (%)")
-    _legend(figure, entries)
+    _legend(figure, entries, font)
 
 
-def _legend(figure, entries):
-    lines, labels = list(entries.values()), [one_line(label) for label in entries]
+def _legend(figure, entries, font):
+    lines, labels = list(entries.values()), [font.shown(one_line(label)) for label in entries]
     # never over the curves: below them while the entries are few, else beside them
     place = "outside lower center" if len(entries) <= LEGEND_BELOW else "outside right upper"
     legend = figure.legend(lines, labels, fontsize="small", handlelength=HANDLE_LENGTH, loc=place)
     for text in legend.get_texts():
         text.set_parse_math(False)  # a "$" in a name is no formula
+        text.set_family(font.families)
 
 
 def _dot_best(axes, run, values, colour, label=None):
@@ -136,3 +506,145 @@ def _paints(runs):
         name: {"color": COLOURS[index], "linewidth": LINE_WIDTH * (1 + turn)}
         for name, (turn, index) in turns.items()
     }
+
+
+def confusion_matrix(counts, names, most=MOST_CLASSES):
+    """Draw a confusion matrix, every row in percent of its class's pictures.
+
+    Classes that are taken for one another stand together (evaluate.block_order). Of more than
+    `most` classes the part with the most mistakes is drawn, which the title says; a row then has
+    its percentages of all its pictures all the same.
+
+    Args:
+        counts: (classes, classes) int, a row per true class.
+        names: of the classes, as they are shown.
+        most: of the classes drawn.
+
+    Returns:
+        matplotlib Figure.
+
+    Source:
+        Cetinic et al. 2018, figures 10 and 12 to 14.
+    """
+    counts = np.asarray(counts)
+    chosen = evaluate.most_confused(counts, most)
+    chosen = chosen[evaluate.block_order(counts[np.ix_(chosen, chosen)])]
+    pictures = counts.sum(axis=1)[chosen]
+    with np.errstate(invalid="ignore"):
+        shares = counts[np.ix_(chosen, chosen)] / pictures[:, None]
+    occurring = int(np.count_nonzero(counts.sum(axis=0) + counts.sum(axis=1)))
+    title = "Test pictures of each class by the class predicted, in % of the class"
+    if len(chosen) < occurring:
+        title += f"\nthe {len(chosen)} of {occurring} classes with the most mistakes"
+    labels = [_shortened(one_line(names[number])) for number in chosen]
+    rows = [f"{label} ({count})" for label, count in zip(labels, pictures, strict=True)]
+    font = font_for([*rows, title], lambda line: None)  # told where the names were chosen
+    side, room = max(2.5, CELL * len(chosen)), 0.5 + LETTER * max(map(_columns, rows))
+    size = (room + side + 1, room + side + 0.6)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((room / size[0], room / size[1], side / size[0], side / size[1]))
+    colours = matplotlib.colormaps["Blues"].with_extremes(bad="0.85")
+    # the square root: a tenth of a class's pictures is seen beside the nine tenths that are right
+    drawn = axes.imshow(100 * shares, cmap=colours, norm=PowerNorm(0.5, 0, 100), aspect="equal")
+    _name_ticks(axes, labels, rows, font)
+    axes.set_title(title, size=SMALL)
+    axes.set_xlabel("predicted", size=SMALL)
+    axes.set_ylabel("true (pictures)", size=SMALL)
+    bar = figure.add_axes(((room + side + 0.15) / size[0], room / size[1], 0.12 / size[0], 0.25))
+    figure.colorbar(drawn, bar, ticks=[0, 1, 10, 25, 50, 100]).ax.tick_params(labelsize=6)
+    if len(chosen) <= MOST_NUMBERED:
+        _write_shares(axes, shares)
+    return figure
+
+
+def _name_ticks(axes, below, beside, font):
+    places = range(len(below))
+    axes.set_xticks(places, map(font.shown, below), rotation=90, size=TINY, family=font.families)
+    axes.set_yticks(places, map(font.shown, beside), size=TINY, family=font.families)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_parse_math(False)  # a "$" in a name is no formula
+
+
+def _write_shares(axes, shares):
+    """Write the percentages into the cells that have any."""
+    for row, column in zip(*np.nonzero(np.nan_to_num(shares) >= 0.005), strict=True):
+        share = shares[row, column]
+        paint = "white" if share > 0.4 else "black"
+        axes.text(column, row, f"{100 * share:.0f}", size=6, color=paint, ha="center", va="center")
+
+
+def class_distribution(labels, names, most=MOST_BARS):
+    """Draw how many pictures of each class train, validate and test.
+
+    Args:
+        labels: dict split -> (pictures,) class numbers.
+        names: of the classes, as they are shown.
+        most: of classes drawn as bars, the commonest at the top; more are curves over their ranks.
+
+    Returns:
+        matplotlib Figure.
+
+    Source:
+        Cetinic et al. 2018, figures 2 and 3.
+    """
+    counts = {split: np.bincount(part, minlength=len(names)) for split, part in labels.items()}
+    total = sum(counts.values())
+    order = np.argsort(-total, kind="stable")
+    told = ", ".join(f"{split} {part.sum()}" for split, part in counts.items())
+    title = f"Pictures of {len(names)} classes: {told}"
+    shown = [_shortened(one_line(names[number])) for number in order]
+    font = font_for([*shown, title], lambda line: None)  # see confusion_matrix
+    if len(names) > most:
+        return _distribution_curves(counts, order, total, shown, title, font)
+    room, height = 0.3 + LETTER * max(map(_columns, shown)), max(1, BAR * len(names))
+    size = (room + 5.2, height + 1.1)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((room / size[0], 0.5 / size[1], 5 / size[0], height / size[1]))
+    before = np.zeros(len(names))
+    for (split, part), colour in zip(counts.items(), COLOURS, strict=False):
+        axes.barh(range(len(names)), part[order], 0.8, before, color=colour, label=split)
+        before += part[order]
+    for place, count in enumerate(before):
+        axes.text(count, place, f" {count:.0f}", size=6, va="center")
+    axes.set_yticks(range(len(names)), map(font.shown, shown), size=TINY, family=font.families)
+    for label in axes.get_yticklabels():
+        label.set_parse_math(False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(0, before.max() * 1.08)
+    axes.set_title(title, size=SMALL)
+    axes.legend(fontsize=TINY, loc="lower right")
+    axes.set_xlabel("pictures", size=SMALL)
+    axes.tick_params("x", labelsize=TINY)
+    return figure
+
+
+def _distribution_curves(counts, order, total, shown, title, font):
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    axes = figure.subplots()
+    ranks = np.arange(1, len(order) + 1)
+    for (split, part), colour in zip(counts.items(), COLOURS, strict=False):
+        # a class without a picture in a split has no place on a logarithmic axis
+        some = part[order] > 0
+        axes.plot(ranks[some], part[order][some], ".", markersize=3, color=colour, label=split)
+    axes.plot(ranks, total[order], color="0.4", linewidth=1, label="all")
+    axes.set_yscale("log")
+    first, last = (font.shown(f"{shown[i]}, {total[order[i]]}") for i in (0, -1))
+    words = f"classes, from the commonest ({first})\nto the rarest ({last})"
+    axes.set_xlabel(words, size=SMALL, family=font.families, parse_math=False)
+    axes.set_ylabel("pictures", size=SMALL)
+    axes.set_title(title, size=SMALL)
+    axes.legend(fontsize=TINY)
+    return figure
+
+
+def _columns(text):
+    """Width of a text in Latin letters: Chinese, Japanese and Korean ones take two."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
+
+
+def _shortened(text):
+    if _columns(text) <= MOST_LETTERS:
+        return text
+    while _columns(text) >= MOST_LETTERS:
+        text = text[:-1]
+    return text + "…"

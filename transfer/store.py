@@ -195,6 +195,11 @@ class Store:
                 return [str(i) for i in range(len(self.labels[split]))]
             return file["ids"].asstr()[:].tolist()
 
+    def encoded(self, split, number):
+        """The bytes of one picture of a split, JPEG or PNG, by its place in stored order."""
+        with h5py.File(file_path(self.folder, split, "images"), "r") as file:
+            return _bytes(file[f"X_{SPLITS[split][1]}"], number)
+
     def dataset(self, split, size, batch_size, shuffle_seed=None, first_epoch=0, first=0):
         """Batches of a split as a tf.data.Dataset; memory does not grow with the collection.
 

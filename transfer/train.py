@@ -15,7 +15,7 @@ import pandas as pd
 
 from models import backend, network, zoo
 from models.errors import InputError
-from transfer import classifiers, evaluate, features, inference, plots
+from transfer import classifiers, evaluate, features, inference, mistakes, plots
 from transfer.progress import Progress
 from transfer.result_folder import (
     check_writable,
@@ -51,8 +51,8 @@ def train_and_test(run, results_path, tensorboard=None):
 
     Returns:
         Path of the result folder: metrics.json, history.csv, predictions.csv,
-        confusion_matrix.csv, learning_curve.png, model.keras, manifest.json; a random forest has
-        no learning curve and no model.keras.
+        confusion_matrix.csv, learning_curve.png, model.keras, manifest.json, and what
+        transfer.mistakes writes; a random forest has no learning curve and no model.keras.
 
     Raises:
         InputError: a part of the run that cannot be used, a picture that cannot be decoded, or
@@ -199,6 +199,7 @@ def metrics(model, run, store, trained):
         "classifier": recipe.classifier,
         "toy": store.toy,
         **evaluate.metrics(trained.scores, labels["test"], probabilities=recipe.head == "softmax"),
+        "chance_top1": evaluate.chance(labels["train"], labels["test"]),
         **{f"n_{split}": len(part) for split, part in labels.items()},
         "n_classes": len(store.classes),
         "head_parameters": model.get_layer("head").count_params(),
@@ -231,6 +232,7 @@ def write_results(model, run, store, trained, values, folder):
     write_csv(folder / "predictions.csv", predictions)
     confusion = evaluate.confusion(labels, trained.scores, classes)
     write_csv(folder / "confusion_matrix.csv", confusion)
+    mistakes.write(store, trained.scores, run.recipe.head == "softmax", folder)
     if run.recipe.classifier != "random_forest":
         pixels = zoo.scaling_for(run.network, run.recipe.pixels)
         named = network.Network(run.network.architecture, model, classes, pixels)
@@ -244,6 +246,20 @@ def write_results(model, run, store, trained, values, folder):
     print(
         f"test: top-1 {values['top1_accuracy']:.2%}, top-5 {values['top5_accuracy']:.2%}, "
         f"macro F1 {values['macro_f1']:.4f} over {values['n_test']} pictures"
+    )
+    print(chance_line(values))
+
+
+def chance_line(values):
+    """How sure the top-1 accuracy is, and what it would be without looking at a picture.
+
+    Args:
+        values: from metrics.
+    """
+    low, high = values["top1_interval"]
+    return (
+        f"top-1 is {low:.1%} to {high:.1%} with 95 % confidence; the commonest class of the "
+        f"training pictures alone would give {values['chance_top1']:.1%}"
     )
 
 

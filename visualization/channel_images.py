@@ -300,7 +300,7 @@ def _image(job, batch):
 def _finish(job, result, best, say):
     """Compare every channel with the same pictures; write contact sheet, scores and manifest."""
     from models import backend
-    from visualization import figures
+    from transfer import plots
 
     layer, records = job.settings.layer, []
     for channel in job.channels:
@@ -310,7 +310,7 @@ def _finish(job, result, best, say):
         if records[-1] != before:  # made before an interruption, with other pictures or none
             write_json(file, asdict(records[-1]))
     tiles = [(png_file(result.path, layer, r.channel), r.caption) for r in records]
-    write_bytes(result.path / "contact_sheet.png", figures.contact_sheet(tiles))
+    write_bytes(result.path / "contact_sheet.png", plots.contact_sheet(tiles))
     write_csv(result.path / "scores.csv", table(records))
     # of finished images that are compared anew, the manifest goes on to say how they were made
     if not (result.path / MANIFEST).exists():
@@ -402,10 +402,10 @@ def write_sheet(folders, out, columns=None):
         raise InputError(f"out is {out}; accepted: a name that ends in {' or '.join(KINDS)}")
     if columns is not None and columns < 1:
         raise InputError(f"columns is {columns}; it must be above 0")
-    from visualization import figures
+    from transfer import plots
 
     tiles = [tile for folder in folders for tile in _tiles(folder)]
-    write_bytes(out, figures.contact_sheet(tiles, columns, kind))
+    write_bytes(out, plots.contact_sheet(tiles, columns, kind))
     return len(tiles)
 
 

@@ -5,12 +5,11 @@ python visualization/deep_viz.py PICTURES... --models A B --out F.png [--method 
 
 import argparse
 import logging
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import zoo
+from models import class_names, zoo
 from models.command import exit_code, start_keras
 from models.errors import InputError
 from transfer.pictures import find_files
@@ -30,7 +29,6 @@ FORMATS = ("png", "pdf", "svg")
 MOST_ROWS = 60  # of a figure: about 2 m long at the default tile
 CHECKED = 4  # pictures of --check
 OPTIONS = tuple(dict.fromkeys(o.name for method in METHODS.values() for o in method.options))
-WORDNET = re.compile(r"n\d{8}\s+([^,]+)")  # a line of ImageNet's synset_words.txt
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ def read(arguments):
         files if arguments.masks else files[:MOST_ROWS],
         tuple(arguments.models or TOY),
         arguments.input_size or (None if arguments.models else TOY_SIZE),
-        arguments.classes and read_class_names(arguments.classes),
+        arguments.classes and class_names.read(arguments.classes),
         settings,
         arguments.out,
         arguments.tile,
@@ -174,22 +172,6 @@ def file_format(path):
         endings = ", ".join(f".{name}" for name in FORMATS)
         raise InputError(f"{path}: the name of a figure must end in {endings}")
     return ending
-
-
-def read_class_names(path):
-    """Read class names, one a line; of a WordNet line (`n01440764 tench, Tinca tinca`) the first.
-
-    Raises:
-        InputError: no such file, no text in UTF-8, or no name in it.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"class names {path} cannot be read: {error}") from error
-    names = [line.strip() for line in lines if line.strip()]
-    if not names:
-        raise InputError(f"class names {path}: the file is empty")
-    return [match[1].strip() if (match := WORDNET.match(name)) else name for name in names]
 
 
 def run(request, networks, masks):

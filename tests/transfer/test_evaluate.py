@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import top_k_accuracy_score
+from sklearn.metrics import classification_report, top_k_accuracy_score
 
 from models.errors import InputError
 from transfer import evaluate
@@ -73,3 +73,100 @@ def test_tables_survive_hostile_names():
     assert matrix[0][1:] == classes
     counts = np.array([row[1:] for row in matrix[1:]], int)
     assert counts.tolist() == [[1, 0, 0, 1], [1, 0, 0, 0], [0] * 4, [1, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("hits", "count", "low", "high"),
+    # Newcombe 1998, table I, method 3
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilsons_interval_is_the_published_one(hits, count, low, high):
+    np.testing.assert_allclose(evaluate.wilson(hits, count), (low, high), atol=5e-5)
+
+
+def test_an_interval_of_nothing_is_unknown_and_of_all_ends_at_1():
+    low, high = evaluate.wilson(np.array([0, 7]), np.array([0, 7]))
+    assert np.isnan([low[0], high[0]]).all() and high[1] == 1 and 0.6 < low[1] < 1
+
+
+def test_accuracy_has_its_interval_and_what_chance_gives():
+    found = evaluate.metrics(SCORES, LABELS)
+    assert found["top1_interval"] == pytest.approx(evaluate.wilson(1, 4))
+    # class 2 is the commonest to train with, and half of the test
+    assert evaluate.chance([2, 2, 2, 0, 1, 1], [2, 0, 2, 1]) == 0.5
+    assert evaluate.chance([0, 1, 1], [0, 0, 2]) == 0
+
+
+@given(st.data(), st.integers(2, 6), st.integers(1, 40))
+def test_classes_agree_with_scikit_learn(data, classes, pictures):
+    numbers = st.integers(0, classes - 1)
+    labels = data.draw(hnp.arrays(np.int64, pictures, elements=numbers))
+    predicted = data.draw(hnp.arrays(np.int64, pictures, elements=numbers))
+    rows = evaluate.per_class(labels, np.eye(classes)[predicted], list("abcdef")[:classes])
+    report = classification_report(
+        labels, predicted, labels=range(classes), output_dict=True, zero_division=np.nan
+    )
+    for row in rows.itertuples():
+        theirs = report[str(row.number)]
+        for ours, name in ((row.precision, "precision"), (row.recall, "recall"), (row.f1, "f1")):
+            key = "f1-score" if name == "f1" else name
+            assert ours == pytest.approx(theirs[key], nan_ok=True)
+        assert row.pictures == theirs["support"] == (labels == row.number).sum()
+        assert row.predicted == (predicted == row.number).sum()
+        if row.pictures:
+            assert row.recall_low - 1e-9 <= row.recall <= row.recall_high + 1e-9
+
+
+COUNTS = np.array([[5, 3, 0, 0], [1, 6, 0, 0], [0, 0, 4, 2], [0, 0, 2, 0]])
+
+
+def test_confused_pairs_hand_computed():
+    pairs = evaluate.confused_pairs(COUNTS, list("abcd"))
+    assert pairs[["class_a", "class_b", "a_as_b", "b_as_a", "confused"]].values.tolist() == [
+        ["c", "d", 2, 2, 4],  # 4 of 8 pictures; the other pair is 4 of 15
+        ["a", "b", 3, 1, 4],
+    ]
+    assert pairs["share"].tolist() == pytest.approx([4 / 8, 4 / 15])
+    # 23 pictures; c: 6 true, 6 predicted; d: 2 and 2; a: 8 and 6; b: 7 and 9
+    expected = [(6 * 2 + 2 * 6) / 23, (8 * 9 + 7 * 6) / 23]
+    assert pairs["by_chance"].tolist() == pytest.approx(expected)
+    assert evaluate.confused_pairs(np.diag([3, 0, 1]), list("abc")).empty
+
+
+def test_the_class_that_is_taken_for_the_other_more_often_comes_first():
+    (pair,) = evaluate.confused_pairs([[1, 1], [4, 0]], ["x", "y"]).itertuples()
+    assert (pair.class_a, pair.class_b, pair.a_as_b, pair.b_as_a) == ("y", "x", 4, 1)
+
+
+def test_mistakes_begin_with_the_surest():
+    assert evaluate.mistakes(LABELS, SCORES).tolist() == [3, 1, 2]
+    assert evaluate.mistakes(np.arange(3), np.eye(3)).tolist() == []
+
+
+def test_the_part_with_the_most_mistakes():
+    counts = np.diag([9, 9, 9, 0, 9])
+    counts[0, 4] = counts[4, 0] = 2
+    counts[2, 1] = 1
+    assert evaluate.most_confused(counts, 9).tolist() == [0, 1, 2, 4]  # 3 never occurs
+    assert evaluate.most_confused(counts, 2).tolist() == [0, 4]
+
+
+def test_blocks_stand_together():
+    """Three blocks of classes that are confused only within them, in a shuffled matrix."""
+    rng = np.random.default_rng(0)
+    blocks = rng.permutation(np.repeat([0, 1, 2], [4, 3, 5]))
+    counts = np.where(blocks[:, None] == blocks[None], 5, 0) + np.diag(np.full(12, 20))
+    order = evaluate.block_order(counts)
+    assert sorted(order) == list(range(12))
+    assert np.count_nonzero(np.diff(blocks[order])) == 2
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3])
+def test_few_classes_have_an_order(classes):
+    assert sorted(evaluate.block_order(np.eye(classes))) == list(range(classes))
+    assert sorted(evaluate.block_order(np.zeros((classes, classes)))) == list(range(classes))

@@ -18,7 +18,7 @@ from PIL import Image
 
 from models import network
 from models.errors import InputError
-from transfer import experiment, train
+from transfer import evaluate, experiment, train
 from transfer.recipes import RECIPES
 from transfer.store import Store
 
@@ -27,6 +27,12 @@ RESULT_FILES = {"metrics.json", "history.csv", "predictions.csv", "confusion_mat
     "learning_curve.png",
     "model.keras",
     "manifest.json",
+    "per_class.csv",
+    "confused_pairs.csv",
+    "confused_pairs.png",
+    "mistakes.png",
+    "confusion_matrix.png",
+    "class_distribution.png",
 }
 
 
@@ -130,6 +136,12 @@ def test_each_mode_writes_a_whole_result(collection, tmp_path, mode):
     assert [row["id"] for row in rows] == [row["id"] for row in split if row["split"] == "test"]
     hits = np.mean([row["true"] == row["predicted"] for row in rows])
     assert measured["top1_accuracy"] == pytest.approx(hits)
+    assert measured["top1_interval"] == pytest.approx(evaluate.wilson(3 * hits, 3))
+    train = [row["label"] for row in split if row["split"] == "train"]
+    commonest = max(sorted(set(train)), key=train.count)
+    assert measured["chance_top1"] == pytest.approx(
+        np.mean([row["true"] == commonest for row in rows])
+    )
 
 
 def test_several_networks_and_modes_are_as_in_processes_of_their_own(collection, tmp_path, capsys):

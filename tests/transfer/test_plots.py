@@ -1,6 +1,16 @@
-"""Learning curves of made-up runs."""
+"""Fonts, contact sheets, and figures of made-up runs."""
 
+import importlib.metadata
+import io
+import warnings
+
+import numpy as np
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+from PIL import Image
 
 from models.errors import InputError
 from transfer import plots
@@ -64,3 +74,210 @@ def test_one_run_shows_training_and_validation_and_its_best_epoch(made):
 def test_a_run_without_epochs_has_no_curve(made):
     with pytest.raises(InputError, match="none of 1 runs"):
         plots.learning_curves([made(classifier="svm")], "title")
+
+
+# ---- fonts
+
+
+@pytest.fixture
+def only_dejavu(monkeypatch):
+    """A machine with the one font that matplotlib brings along, and its last resort."""
+    kept = ("DejaVu Sans", "Last Resort High-Efficiency")
+    fonts = [font for font in font_manager.fontManager.ttflist if font.name in kept]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", fonts)
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [])
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: [])
+    return fonts
+
+
+def write_font(path, characters, family):
+    """A font of squares for these characters."""
+    pen = TTGlyphPen(None)
+    for number, point in enumerate([(0, 0), (0, 700), (700, 700), (700, 0)]):
+        (pen.lineTo if number else pen.moveTo)(point)
+    pen.closePath()
+    names = [".notdef", *(f"u{ord(character):X}" for character in characters)]
+    font = FontBuilder(1000)
+    font.setupGlyphOrder(names)
+    font.setupCharacterMap({ord(c): f"u{ord(c):X}" for c in characters})
+    font.setupGlyf(dict.fromkeys(names, pen.glyph()))
+    font.setupHorizontalMetrics(dict.fromkeys(names, (800, 0)))
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": family, "styleName": "Regular"})
+    font.setupOS2(usWeightClass=100)  # thin, and nothing else
+    font.setupPost()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    font.save(path)
+    return str(path)
+
+
+def draw(font, texts):
+    """Draw texts plain and bold with matplotlib; warnings are errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = Figure()
+        for text in texts:
+            for weight in ("normal", "bold"):
+                words = font.shown(text)
+                figure.text(0, 0, words, family=font.families, weight=weight, parse_math=False)
+        return plots.png(figure)
+
+
+def test_latin_needs_no_other_font(only_dejavu):
+    said = []
+    font = plots.font_for(["Ärmel, Łódź, Ὅμηρος, Достоевский", "a ↔ b…"], said.append)
+    assert font.families == ["DejaVu Sans"] and said == []
+
+
+def test_no_font_is_one_line_and_no_warning(only_dejavu, capfd):
+    said, texts = [], ["铜器 bronze", "器物", "plain\ttext\x07", "\ud800", "a\u0301\U000e0001"]
+    font = plots.font_for(texts, said.append)
+    (line,) = said
+    assert line == (
+        "no installed font has 3 characters of the figures' texts (器物铜), drawn as ?: "
+        "apt-get install fonts-noto-cjk, or pip install mplfonts"
+    )
+    assert font.shown(texts[0]) == "?? bronze" and not font.has_all(texts[0])
+    assert font.shown(texts[2]) == "plain text " and font.shown(texts[3]) == "?"
+    assert font.has_all("what?\n")
+    assert draw(font, texts).startswith(b"\x89PNG")
+    assert plots.contact_sheet([(None, text) for text in texts], say=said.append)
+    assert capfd.readouterr() == ("", "")
+    plots.font_for(["हिन्दी"], said.append)
+    assert "fonts-noto-core" in said[-1] and "manimgx-fonts" in said[-1]
+
+
+def test_a_font_installed_since_matplotlib_looked(only_dejavu, tmp_path, monkeypatch, capfd):
+    path = write_font(tmp_path / "new.ttf", "铜器", "Test Sans")
+    broken = tmp_path / "broken.ttf"
+    broken.write_bytes(b"no font")
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [path, str(broken)])
+    font = plots.font_for(["铜器 bronze"])
+    assert font.families == ["DejaVu Sans", "Test Sans"] and font.faces[1] == (path, 0)
+    assert font.has_all("铜器 bronze")
+    assert font.runs("铜器ab") == [(font.faces[1], "铜器"), (font.faces[0], "ab")]
+    assert font.runs("ab") == [(font.faces[0], "ab")]
+    draw(font, ["铜器 bronze"])
+    assert capfd.readouterr() == ("", "")  # bold is not in the font, and nothing says so
+
+
+def test_a_font_within_a_python_package(only_dejavu, tmp_path, monkeypatch):
+    write_font(tmp_path / "somefont" / "fonts" / "a.ttf", "铜", "Packaged")
+    about = tmp_path / "somefont-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: somefont\nVersion: 1.0\n")
+    (about / "RECORD").write_text("somefont/__init__.py,,\nsomefont/fonts/a.ttf,,\n")
+    found = importlib.metadata.Distribution.at(about)
+    monkeypatch.setattr("importlib.metadata.distributions", lambda: [found])
+    assert plots.font_for(["铜"]).families == ["DejaVu Sans", "Packaged"]
+
+
+def test_few_fonts_that_together_have_all(only_dejavu, tmp_path, monkeypatch):
+    given = {"A Sans": "铜", "B Sans": "铜器物", "C Sans SC": "铜器", "D Mono": "ก"}
+    paths = [write_font(tmp_path / f"{n}.ttf", c, n) for n, c in given.items()]
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: paths)
+    assert plots.font_for(["铜器"]).families == ["DejaVu Sans", "C Sans SC"]  # for Chinese
+    assert plots.font_for(["铜器物ก"]).families == ["DejaVu Sans", "B Sans", "D Mono"]
+
+
+def test_every_script_of_the_real_collections(capfd):
+    """With the fonts of this machine: whatever they have, nothing but our line is said."""
+    texts = ["铜器", "ひらがな", "한국", "العربية", "हिन्दी", "ไทย", "🎨"]
+    said = []
+    font = plots.font_for(texts, said.append)
+    draw(font, texts)
+    assert len(said) <= 1 and capfd.readouterr() == ("", "")
+
+
+# ---- contact sheets
+
+
+def picture(colour, size=(8, 8)):
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, "PNG")
+    return file.getvalue()
+
+
+def opened(sheet):
+    with Image.open(io.BytesIO(sheet)) as image:
+        return image.convert("RGB")
+
+
+def test_contact_sheet_holds_every_image(tmp_path):
+    tiles = []
+    for number in range(5):
+        path = tmp_path / f"{number}.png"
+        path.write_bytes(picture((number * 60,) * 3))
+        tiles.append((path, str(number)))
+    sheet = opened(plots.contact_sheet(tiles, columns=3))
+    assert sheet.size == (3 * 166 + 6, 2 * 182 + 6)
+    middles = [sheet.getpixel((86 + 166 * (n % 3), 86 + 182 * (n // 3))) for n in range(5)]
+    assert middles == [(n * 60,) * 3 for n in range(5)]
+
+
+def test_pictures_keep_their_proportion_and_lines_make_rows_higher():
+    tiles = [(picture("red", (80, 20)), "a\nb"), (lambda: picture("blue"), "w " * 100)]
+    sheet = opened(plots.contact_sheet(tiles, columns=2))
+    assert sheet.size == (2 * 166 + 6, 160 + 6 + 2 * 16 + 6)
+    assert sheet.getpixel((86, 86)) == (255, 0, 0) and sheet.getpixel((86, 20)) == (255, 255, 255)
+    assert sheet.getpixel((252, 20)) == (0, 0, 255)
+
+
+def test_headings_begin_rows_and_what_cannot_be_opened_is_crossed_out():
+    tiles = [(picture("red"), "1"), (b"broken", "2"), (None, ""), (picture("blue"), "4")]
+    sheet = opened(plots.contact_sheet(tiles, columns=4, headings={0: "first", 3: "second"}))
+    row = 28 + 182  # a heading and its tiles
+    assert sheet.size == (4 * 166 + 6, 2 * row + 6)
+    assert sheet.getpixel((86, 6 + 28 + 80)) == (255, 0, 0)
+    assert sheet.getpixel((252, 6 + 28 + 80)) == plots.INK
+    assert sheet.getpixel((418, 6 + 28 + 80)) == (255, 255, 255)
+    assert sheet.getpixel((86, 6 + row + 28 + 80)) == (0, 0, 255)
+
+
+def test_a_sheet_without_pictures_says_its_title():
+    sheet = opened(plots.contact_sheet([], title="No picture", kind="JPEG"))
+    assert sheet.height == 16 + 12 + 6 and np.asarray(sheet).min() < 100
+
+
+# ---- matrices and distributions
+
+
+def test_rows_of_a_confusion_matrix_are_percentages_in_the_order_of_blocks():
+    counts = np.array([[8, 0, 2], [0, 0, 0], [3, 1, 6]])
+    axes = plots.confusion_matrix(counts, ["a", "$b", "c"]).axes[0]
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    below = [label.get_text() for label in axes.get_xticklabels()]
+    assert sorted(names) == ["$b (0)", "a (10)", "c (10)"]
+    assert [name.partition(" ")[0] for name in names] == below
+    drawn = axes.images[0].get_array()
+    order = [["a", "$b", "c"].index(name) for name in below]
+    expected = 100 * counts / np.array([10, np.nan, 10])[:, None]
+    np.testing.assert_allclose(drawn.filled(np.nan), expected[np.ix_(order, order)])
+    assert abs(below.index("a") - below.index("c")) == 1
+
+
+def test_of_many_classes_the_part_with_the_most_mistakes_is_told():
+    counts = np.diag(np.full(50, 9))
+    counts[7, 30] = 3
+    figure = plots.confusion_matrix(counts, [f"n{n}" for n in range(50)], most=10)
+    names = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert len(names) == 10 and {"n7", "n30"} <= set(names)
+    assert "the 10 of 50 classes with the most mistakes" in figure.axes[0].get_title()
+    # a row's percentages are of all its pictures, within the part or not
+    row = figure.axes[0].images[0].get_array()[names.index("n7")]
+    assert row.sum() == pytest.approx(100) and row[names.index("n30")] == pytest.approx(25)
+
+
+@pytest.mark.parametrize("most", [60, 2])
+def test_distribution_counts_every_split(most):
+    labels = {"train": np.array([0, 1, 1, 2, 2, 2]), "val": np.array([2]), "test": np.array([1])}
+    axes = plots.class_distribution(labels, ["铜 $", "b", "c"], most).axes[0]
+    assert axes.get_title() == "Pictures of 3 classes: train 6, val 1, test 1"
+    if most == 60:
+        names = [label.get_text() for label in axes.get_yticklabels()]
+        assert names[:2] == ["c", "b"]
+        widths = [bar.get_width() for bar in axes.patches]
+        assert widths == [3, 2, 1, 1, 0, 0, 0, 1, 0]
+    else:
+        assert list(axes.get_lines()[-1].get_ydata()) == [4, 3, 1]
+        assert axes.get_yscale() == "log"

@@ -13,8 +13,9 @@ from PIL import Image
 
 from models.errors import InputError
 from models.graph import PRECISIONS as CUT_PRECISIONS
+from transfer import plots
 from transfer.pictures import read_all
-from visualization import channel_images, figures, render
+from visualization import channel_images, render
 from visualization.channel_images import PRECISIONS, Record, Settings
 from visualization.optvis import maco
 from visualization.optvis import render as optvis_render
@@ -83,7 +84,7 @@ def test_pictures_given_later(words, tmp_path, capsys, monkeypatch):
         captions.extend(text for _, text in tiles)
         return b"sheet"
 
-    monkeypatch.setattr(figures, "contact_sheet", contact_sheet)
+    monkeypatch.setattr(plots, "contact_sheet", contact_sheet)
     pictures = noise(tmp_path / "pictures", 0, 1, 2)
     assert render.main([*words, "--pictures", str(pictures)]) == 0
     printed = capsys.readouterr().out
@@ -146,7 +147,7 @@ def test_an_interrupted_comparison_goes_on(words, tmp_path, capsys, monkeypatch)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(figures, "contact_sheet", interrupted)
+        patched.setattr(plots, "contact_sheet", interrupted)
         assert render.main(again) == 130
     assert not out.exists(), "some channels compared, others not: no folder to be read"
     assert render.main(again) == 0

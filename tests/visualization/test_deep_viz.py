@@ -180,11 +180,6 @@ def test_every_option_of_a_method_is_a_flag():
     ]
 
 
-def test_names_of_classes(network_files):
-    names = deep_viz.read_class_names(network_files / "names.txt")
-    assert names == ["tench", "n2 odd", "B, c"]  # only WordNet's lines are cut
-
-
 def shell(*words, cwd):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from models.errors import InputError
+from transfer import plots
 from transfer.pictures import read_all
-from visualization import figures, render, sheet
+from visualization import render, sheet
 from visualization.optvis import render as optvis_render
 
 ROOT = Path(__file__).parents[2]
@@ -205,7 +206,7 @@ def test_what_kill_9_left_is_not_published(network, tmp_path, capsys):
     out, partial = tmp_path / "out", tmp_path / ".out.partial"
     torn, mark = ".second_0001.png.4711", "identity.json"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(figures, "contact_sheet", interrupted)
+        patched.setattr(plots, "contact_sheet", interrupted)
         assert render.main(command(network, out)) == 130
     (partial / torn).write_bytes(b"half")
     assert (partial / mark).exists()

@@ -1,6 +1,5 @@
 """A sheet over several result folders."""
 
-import io
 import json
 
 import numpy as np
@@ -53,17 +52,3 @@ def test_bad_input_is_one_line(words, says, results, capsys):
     assert sheet.main([word.format(results) for word in words]) == 2
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
-
-
-def test_contact_sheet_holds_every_image(tmp_path):
-    tiles = []
-    for number in range(5):
-        path = tmp_path / f"{number}.png"
-        path.write_bytes(figures.png(np.full((8, 8, 3), number / 4)))
-        tiles.append((path, str(number)))
-    with Image.open(io.BytesIO(figures.contact_sheet(tiles, columns=3))) as sheet:
-        assert sheet.size == (3 * 166 + 6, 2 * 182 + 6)
-        middles = [
-            sheet.getpixel((6 + 166 * (n % 3) + 80, 6 + 182 * (n // 3) + 80)) for n in range(5)
-        ]
-    assert middles == [(round(n / 4 * 255),) * 3 for n in range(5)]

@@ -1,0 +1,340 @@
+"""Command: a trained network names new pictures: classes and probabilities in a CSV.
+
+python -m transfer.predict RUN|MODEL PICTURES... --out CSV [--sheet FIGURE]
+"""
+
+import argparse
+import hashlib
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from models import class_names, weights, zoo
+from models.command import exit_code, start_keras
+from models.errors import InputError
+from transfer.pictures import DECODING, encoded, find_files, read
+from transfer.result_folder import (
+    check_writable,
+    read_json,
+    result_folder,
+    write_bytes,
+    write_csv,
+)
+
+FIRST = 5  # classes of a picture, the likeliest
+MOST_TILES = 200  # pictures of a sheet
+SHEETS = {".png": "PNG", ".jpg": "JPEG"}  # by the ending of the name
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command is asked for.
+
+    model: as models.load takes it. pictures: files. out: the CSV. sheet: file of a contact sheet,
+    or None. size: pixels, for a network that leaves it open, or None. names: of the classes, list,
+    or None. batch_size: pictures computed at once.
+    """
+
+    model: str
+    pictures: tuple
+    out: Path
+    sheet: Path | None
+    size: int | None
+    names: list | None
+    batch_size: int
+
+    @property
+    def kept(self):
+        """Folder beside the CSV: how it was made, and what an interrupted pass goes on from."""
+        return self.out.with_name(f"{self.out.name}.about")
+
+
+def flags():
+    """The command's flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m transfer.predict", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "model",
+        metavar="RUN|MODEL",
+        help="The folder of a finished run, or a network as models.load takes it, e.g. FILE.keras, "
+        "VGG19:imagenet or RijksVGG19Net:artist.",
+    )
+    parser.add_argument("pictures", nargs="+", help="Picture files, and folders of them.")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="The CSV to write: a row for each picture with its five likeliest classes.",
+    )
+    parser.add_argument(
+        "--sheet",
+        type=Path,
+        help="A contact sheet of the first pictures to write, .png or .jpg (default: none).",
+    )
+    parser.add_argument(
+        "--classes",
+        type=Path,
+        help="A file with class names, one a line, in the order of the network's outputs (default: "
+        "the network's own).",
+    )
+    parser.add_argument(
+        "--input_size",
+        type=int,
+        help="Side of the pictures in pixels, where the network leaves it open (default: its own).",
+    )
+    parser.add_argument(
+        "--batch_size",
+        type=int,
+        default=32,
+        help="Pictures computed at once; bounds memory (default: 32).",
+    )
+    return parser
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    request = read_flags(flags().parse_args(argv))
+    start_keras()
+    predict(request)
+
+
+def read_flags(arguments):
+    """The flags as a Request: whatever can be wrong with them is refused here, before any work."""
+    for name in ("input_size", "batch_size"):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise InputError(f"{name} is {value}; it must be above 0")
+    request = Request(
+        _named_model(arguments.model),
+        tuple(dict.fromkeys(find_files(arguments.pictures))),
+        arguments.out,
+        arguments.sheet,
+        arguments.input_size,
+        arguments.classes and class_names.read(arguments.classes),
+        arguments.batch_size,
+    )
+    _check_places(request)
+    return request
+
+
+def _named_model(text):
+    """What models.load takes: a run's folder is the network in it."""
+    folder = Path(text)
+    if folder.is_dir():
+        if (folder / "model.keras").is_file():
+            return str(folder / "model.keras")
+        told = folder / "metrics.json"
+        if told.exists() and read_json(told).get("classifier") == "random_forest":
+            raise InputError(
+                f"{folder} is the run of a random forest, which is not kept; accepted: a run with "
+                "another classifier, which has a model.keras"
+            )
+        raise InputError(f"{folder} holds no model.keras; accepted: the folder of a finished run")
+    spec = zoo.parse(text)
+    if not spec.is_released:
+        weights.check_source(spec.weights)
+    return text
+
+
+def _check_places(request):
+    out, sheet = request.out, request.sheet
+    if out.suffix.lower() != ".csv":
+        raise InputError(f"out is {out}; accepted: a name that ends in .csv")
+    if sheet and sheet.suffix.lower() not in SHEETS:
+        raise InputError(f"sheet is {sheet}; accepted: a name that ends in {' or '.join(SHEETS)}")
+    for path in filter(None, (out, sheet)):
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; accepted: the name of a file")
+        if not path.exists():
+            check_writable(path)
+    if out.exists() and not request.kept.exists():
+        raise InputError(f"{out} exists and was not made by this command; give another name")
+
+
+def predict(request, say=print):
+    """Write the classes of pictures, or find them written; and a contact sheet on request.
+
+    Args:
+        request: Request.
+        say: called with what there is to tell.
+
+    Raises:
+        InputError: a network that has no classes or does not take the pictures, none of which can
+            be read, or a CSV of other predictions in this place.
+    """
+    import numpy as np
+
+    network = open_network(request)
+    if network.classes is None:
+        say("the names of the classes are not known: they are numbers, from 0 (classes names them)")
+    out, request_identity = request.out, identity(network, request)
+    files = ("classes.npy", "values.npy", "numbers.npy")
+    with result_folder(request.kept, request_identity, "*.npy", say=say) as result:
+        if result.finished and out.exists():
+            say(f"already finished: {out}")
+        elif not result.finished:
+            _compute(network, request, *(result.path / name for name in files))
+            result.about = {"model": request.model}
+    classes, values, numbers = (np.load(request.kept / name, mmap_mode="r") for name in files)
+    problems = _problems(request.pictures, numbers, network.size)
+    if not out.exists():
+        write_csv(out, table(network, request.pictures, classes, values, numbers, problems))
+        unread = f", {len(problems)} could not be read (column problem)" if problems else ""
+        say(f"{len(numbers)} pictures named in {out}{unread}")
+    if request.sheet:
+        best = dict(
+            zip(numbers.tolist(), zip(classes[:, 0], values[:, 0], strict=True), strict=True)
+        )
+        write_bytes(request.sheet, sheet(network, request, best))
+        say(f"wrote {request.sheet}")
+
+
+def open_network(request):
+    """The network that is asked for, with the names of its classes and its size.
+
+    Raises:
+        InputError: it has no classes, or takes no square RGB pictures of a known size; as many
+            names as it has no outputs.
+    """
+    from models.network import load
+
+    network = load(request.model, request.size)
+    inputs = network.model.inputs
+    shape = tuple(inputs[0].shape)
+    if len(inputs) > 1 or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
+        raise InputError(f"{network.spec} takes {shape}; accepted: networks of square RGB pictures")
+    if network.size is None:
+        raise InputError(f"{network.spec} takes pictures of any size; give input_size")
+    if network.output is None or network.model.output_shape[-1] < 2:
+        raise InputError(
+            f"{network.spec} has no classes; accepted: a network with a score for each class"
+        )
+    if request.names:
+        outputs = network.model.output_shape[-1]
+        if len(request.names) != outputs:
+            raise InputError(
+                f"{len(request.names)} class names for {network.spec}, which has {outputs} classes"
+            )
+        network = replace(network, classes=request.names)
+    return network
+
+
+def identity(network, request):
+    """What decides the predictions, for JSON: the network, the pictures, how they are read."""
+    files = hashlib.sha256()
+    for path in request.pictures:
+        status = path.stat()
+        files.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
+    return {
+        "weights_identity": weights.fingerprint(network.model),
+        "input_size": network.size,
+        "classes": network.classes,
+        "pictures": f"{len(request.pictures)} files, {files.hexdigest()[:16]}",
+        "decoding": DECODING,
+    }
+
+
+def _compute(network, request, classes, values, numbers):
+    """Compute the best classes of all pictures into .npy files, or what is missing of them."""
+    import numpy as np
+
+    from models import backend
+    from transfer import inference
+    from transfer.progress import Progress
+
+    forward, first = backend.forward(network.model), min(FIRST, network.model.output_shape[-1])
+
+    def best(pictures):
+        outputs = np.asarray(forward(pictures))
+        if not np.isfinite(outputs).all():
+            raise InputError(f"{network.spec} gives outputs that are no numbers (NaN or infinite)")
+        order = np.argsort(-outputs, axis=1, kind="stable")[:, :first].astype("<i4")
+        return order, np.take_along_axis(outputs, order, axis=1).astype("<f4")
+
+    batches = inference.files(
+        request.pictures, lambda path: read(path, network.size), request.batch_size
+    )
+    try:
+        inference.collect(
+            best,
+            batches,
+            inference.OnDisk((classes, values), numbers),
+            Progress(len(request.pictures), "pictures named"),
+        )
+    except Exception as error:
+        if backend.is_out_of_memory(error):
+            raise InputError(
+                f"out of memory with batch_size {request.batch_size} and pictures of "
+                f"{network.size} pixels; a smaller batch_size may help"
+            ) from error
+        raise
+
+
+def _problems(pictures, numbers, size):
+    """What is wrong with the pictures that could not be read: dict number -> reason."""
+    problems = {}
+    for number in sorted(set(range(len(pictures))).difference(numbers.tolist())):
+        try:
+            read(pictures[number], size)
+            problems[number] = "it could not be read when the others were"
+        except InputError as error:
+            problems[number] = str(error).removeprefix(f"picture {pictures[number]}: ")
+    return problems
+
+
+def table(network, pictures, classes, values, numbers, problems):
+    """The predictions as a DataFrame: picture, class_1, probability_1, class_2, ..., problem.
+
+    Args:
+        network: models.network.Network; without probabilities the columns are score_1 and so on.
+        pictures: list of Path.
+        classes, values: (pictures read, best), class numbers and what the network gives them.
+        numbers: (pictures read,) places of these among the pictures.
+        problems: dict number of a picture that could not be read -> reason.
+    """
+    import numpy as np
+    import pandas as pd
+
+    names = [network.class_name(number) for number in range(network.model.output_shape[-1])]
+    names = np.array(names, dtype=object)
+    columns = {"picture": [str(path) for path in pictures]}
+    for place in range(classes.shape[1]):
+        name, value = np.full(len(pictures), "", object), np.full(len(pictures), np.nan)
+        name[numbers] = names[classes[:, place]]
+        # the float32 that they are has no more digits
+        value[numbers] = [float(f"{number:.6g}") for number in values[:, place]]
+        columns[f"class_{place + 1}"] = name
+        columns[f"{network.output}_{place + 1}"] = value
+    columns["problem"] = [problems.get(number, "") for number in range(len(pictures))]
+    return pd.DataFrame(columns)
+
+
+def sheet(network, request, best):
+    """A contact sheet of pictures with their first class, as the bytes of a file.
+
+    Args:
+        network: models.network.Network.
+        request: Request.
+        best: dict number of a picture -> (class number, value); of those that could be read.
+    """
+    from functools import partial
+
+    from transfer.plots import contact_sheet
+
+    tiles = []
+    for number, path in enumerate(request.pictures[:MOST_TILES]):
+        text = "cannot be read"
+        if number in best:
+            index, value = best[number]
+            value = f"{value:.2f}" if network.output == "probability" else f"score {value:.3g}"
+            text = f"{network.class_name(index)}, {value}"
+        tiles.append((partial(encoded, path), f"{text}\n{path.stem}"))
+    count = len(request.pictures)
+    title = f"the first {MOST_TILES} of {count} pictures" if count > MOST_TILES else ""
+    return contact_sheet(tiles, kind=SHEETS[request.sheet.suffix.lower()], title=title)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
