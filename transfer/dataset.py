@@ -10,7 +10,7 @@ from models.errors import InputError
 from transfer import metadata, splits
 from transfer.pictures import find_pictures
 from transfer.progress import Progress
-from transfer.result_folder import result_folder, safe_name, sha256
+from transfer.result_folder import csv_sha256, result_folder, safe_name, sha256
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Data:
         return {
             "csv": str(self.metadata_path),
             "csv_sha256": sha256(self.metadata_path),
-            "split_sha256": sha256(folder / "split.csv"),
+            "split_sha256": csv_sha256(folder / "split.csv"),
             "toy": toy,
             **self.settings,
         }

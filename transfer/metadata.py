@@ -196,7 +196,7 @@ def summary(findings):
 
 def write_report(findings, path):
     """Write findings as CSV (RFC 4180), sorted, one line each, whole or not at all."""
-    write_csv(path, findings.sort_values(FINDINGS), line_end="\r\n")
+    write_csv(path, findings.sort_values(FINDINGS))
 
 
 def _text(path):

@@ -4,8 +4,10 @@ A finished folder says in manifest.json how it was made and what decides its num
 An unfinished one lies beside it under a temporary name, its identity in identity.json.
 """
 
+import codecs
 import contextlib
 import hashlib
+import io
 import json
 import os
 import platform
@@ -29,6 +31,9 @@ ALWAYS = ("command", "finished", "machine", "versions", "identity")
 # of an identity: what says which weights a network had; the first that both have decides
 WEIGHTS = ("weights_identity", "weights_sha256", "weights")
 TEMPORARY = re.compile(r"\..+\.\d+")  # names of open_whole
+# what a spreadsheet computes (OWASP, "CSV injection"), and such a text with apostrophes before it
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
 
 
 @contextlib.contextmanager
@@ -281,16 +286,78 @@ def write_text(path, text):
     write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
-def write_csv(path, frame, line_end="\n", missing=""):
-    """Write a pandas DataFrame, without its index, as a CSV file whole or not at all.
+def write_csv(path, frame, missing=""):
+    """Write a pandas DataFrame as a CSV file (see csv_bytes) whole or not at all."""
+    write_bytes(path, csv_bytes(frame, missing))
+
+
+def csv_bytes(frame, missing=""):
+    """A pandas DataFrame, without its index, as the bytes of a CSV file that spreadsheets open.
+
+    UTF-8 behind a byte order mark, without which Excel reads another encoding; lines end with CR
+    LF (RFC 4180). A text that a spreadsheet would compute has an apostrophe before it, a control
+    character that no cell can show is U+FFFD. read_csv gives the frame back, as text.
 
     Args:
-        path: of the file.
         frame: its columns are the header; numbers are written so that they read back the same.
-        line_end: of every row; RFC 4180 has "\\r\\n".
         missing: text of None and NaN.
     """
-    write_text(path, frame.to_csv(index=False, lineterminator=line_end, na_rep=missing))
+    safe = frame.copy()
+    safe.columns = range(safe.shape[1])
+    for number, (_, column) in enumerate(frame.items()):
+        if column.dtype.kind not in "biuf":  # numbers as they are, -1 too
+            cells = [_guarded(cell) if isinstance(cell, str) else cell for cell in column]
+            safe[number] = type(column)(cells, safe.index, dtype=object)
+    safe.columns = [_guarded(str(name)) for name in frame.columns]
+    text = safe.to_csv(index=False, lineterminator="\r\n", na_rep=missing)
+    return codecs.BOM_UTF8 + text.encode("utf-8", "backslashreplace")
+
+
+def read_csv(path):
+    """Read a CSV file that write_csv wrote; one of an earlier version, without mark, as it is.
+
+    Returns:
+        pandas DataFrame of text; without columns for an empty file.
+
+    Raises:
+        InputError: not a CSV file in UTF-8.
+        FileNotFoundError: there is none.
+    """
+    import pandas as pd
+
+    content = Path(path).read_bytes()
+    if not content.strip():
+        return pd.DataFrame()
+    try:
+        # not the first row as the header: pandas would number columns of one name
+        rows = pd.read_csv(
+            io.BytesIO(content), header=None, dtype=str, na_filter=False, skip_blank_lines=False
+        )
+    except ValueError as error:
+        raise InputError(f"{path}: not a CSV file ({error})") from None
+    if content.startswith(codecs.BOM_UTF8):
+        rows = rows.map(unguarded)
+    rows.columns = rows.iloc[0].tolist()
+    return rows.iloc[1:].reset_index(drop=True).astype(object)
+
+
+def _guarded(text):
+    text = UNPRINTABLE.sub("\ufffd", text)
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def unguarded(text):
+    """A text without the apostrophe that keeps a spreadsheet from computing it (csv_bytes)."""
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+
+
+def csv_sha256(path):
+    """SHA-256 of a CSV file of ours without byte order mark and guards, as it was before them."""
+    with open(path, "rb") as file:
+        if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            return sha256(path)
+    text = read_csv(path).to_csv(index=False, lineterminator="\r\n")
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def write_json(path, value):

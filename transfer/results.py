@@ -270,11 +270,6 @@ def section(comparison, figure):
     return "\n".join(parts)
 
 
-def csv_text(frame):
-    """A frame as the text of a CSV file, cells quoted where they need it, lines ended by CR LF."""
-    return frame.to_csv(index=False, lineterminator="\r\n")
-
-
 def published_page(name):
     """One published table as Markdown, with the notes on cells that are lost or doubtful.
 

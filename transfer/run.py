@@ -12,7 +12,7 @@ from transfer import pictures
 from transfer.dataset import Data
 from transfer.recipe import CHOICES, SETTINGS, Recipe
 from transfer.recipes import RECIPES
-from transfer.result_folder import read_json, safe_name, sha256
+from transfer.result_folder import read_csv, read_json, safe_name, sha256
 
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 # what is needed of metrics.json, and what each value must be
@@ -215,12 +215,9 @@ def _read_metrics(path):
 def _read_history(path):
     import pandas as pd
 
-    try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-    except (FileNotFoundError, pd.errors.EmptyDataError):
+    if not path.exists():
         return None
-    except ValueError as error:
-        raise InputError(f"{path}: not a CSV file ({error})") from None
+    text = read_csv(path)
     if text.empty:
         return None
     history = {}

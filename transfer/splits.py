@@ -84,7 +84,7 @@ def assign(pictures, protocol, seed=42, min_pictures=1):
 
 def save(rows, path):
     """Write the rows of assign() as a UTF-8 CSV (RFC 4180), whole or not at all."""
-    write_csv(path, rows[PICTURES], line_end="\r\n")
+    write_csv(path, rows[PICTURES])
 
 
 def _counted(counts):

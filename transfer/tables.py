@@ -88,6 +88,7 @@ def collate(results_dir):
         InputError: a run is damaged or there is none.
     """
     from transfer import plots, results
+    from transfer.result_folder import csv_bytes
     from transfer.run import read_runs
 
     runs = read_runs(results_dir)
@@ -111,7 +112,7 @@ def collate(results_dir):
     return {
         "comparison.md": _encoded(results.page(sections)),
         "runs.md": _encoded(results.every_run(runs, results_dir)),
-        **{name: _encoded(results.csv_text(frame)) for name, frame in frames.items()},
+        **{name: csv_bytes(frame) for name, frame in frames.items()},
         **figures,
     }
 

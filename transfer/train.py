@@ -20,6 +20,7 @@ from transfer.progress import Progress
 from transfer.result_folder import (
     check_writable,
     open_whole,
+    read_csv,
     result_folder,
     versions,
     write_bytes,
@@ -338,7 +339,8 @@ def read_history(path):
     if not Path(path).exists():
         return []
     kinds = {"epoch": int, **dict.fromkeys(HISTORY[1:], float)}  # to the last digit
-    return pd.read_csv(path, converters=kinds).to_dict("records")
+    rows = read_csv(path).to_dict("records")
+    return [{key: kind(row[key]) for key, kind in kinds.items()} for row in rows]
 
 
 class KeptEpochs(keras.callbacks.Callback):

@@ -123,8 +123,10 @@ def test_each_mode_writes_a_whole_result(collection, tmp_path, mode):
     assert measured["head_parameters"] == 256 * 2 + 2
     assert measured["epochs_run"] == 2 and measured["best_epoch"] in (1, 2)
     assert not measured["toy"] and measured["seconds"] > 0 and measured["images_per_second"] > 0
-    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8")))
-    split = list(csv.DictReader(next(tmp_path.glob("datasets/*/*/*/split.csv")).open()))
+    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8-sig")))
+    split = list(
+        csv.DictReader(next(tmp_path.glob("datasets/*/*/*/split.csv")).open(encoding="utf-8-sig"))
+    )
     assert [row["id"] for row in rows] == [row["id"] for row in split if row["split"] == "test"]
     hits = np.mean([row["true"] == row["predicted"] for row in rows])
     assert measured["top1_accuracy"] == pytest.approx(hits)
@@ -204,7 +206,7 @@ def test_saved_model_gives_the_predictions_of_the_table(collection, tmp_path):
     opened = network.load(str(folder / "model.keras"))
     model, about = opened.model, {"classes": opened.classes}
     assert about["classes"] == ["cold", "warm"]
-    for row in csv.DictReader((folder / "predictions.csv").open()):
+    for row in csv.DictReader((folder / "predictions.csv").open(encoding="utf-8-sig")):
         picture = Image.open(collection / "jpg" / f"{row['id']}.jpg").resize((32, 32))
         scores = model.predict(np.asarray(picture, np.float32)[None], verbose=0)[0]
         assert about["classes"][scores.argmax()] == row["predicted"]
@@ -218,7 +220,7 @@ def test_hostile_names_come_through(tmp_path):
     )
     assert run(collection, tmp_path, dataset_name="Museo d'été, 1/2\n") == 0
     (folder,) = tmp_path.glob("results/*/artist/MobileNet(alpha=0.25)/off_the_shelf")
-    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8", newline="")))
+    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8-sig", newline="")))
     assert {row["true"] for row in rows} <= {names[0], "line break | <b>"}
     assert metrics(folder)["dataset"] == "Museo d'été, 1/2\n"
 

@@ -1,14 +1,21 @@
 """Result folders: whole or absent, found again, never mixed up, resumed."""
 
+import csv
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import unicodedata
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.errors import InputError
 from transfer import result_folder as folders
@@ -318,11 +325,76 @@ def test_csv_of_a_frame(tmp_path):
     frame = pd.DataFrame(
         {"name": ['a "b", c', None, "\ud800é"], "value": [0.1, 1 / 3, float("nan")]}
     )
-    folders.write_csv(tmp_path / "a.csv", frame, line_end="\r\n")
-    text = 'name,value\r\n"a ""b"", c",0.1\r\n,0.3333333333333333\r\n\\ud800é,\r\n'
+    folders.write_csv(tmp_path / "a.csv", frame)
+    text = '\ufeffname,value\r\n"a ""b"", c",0.1\r\n,0.3333333333333333\r\n\\ud800é,\r\n'
     assert (tmp_path / "a.csv").read_bytes() == text.encode()
     folders.write_csv(tmp_path / "a.csv", frame[["value"]], missing="nan")
-    assert (tmp_path / "a.csv").read_text() == "value\n0.1\n0.3333333333333333\nnan\n"
+    lines = (tmp_path / "a.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines == ["value", "0.1", "0.3333333333333333", "nan"]
+
+
+FORMULAS = ["=cmd()", "+1", "-2", "@SUM(A1)", "\tx", "\rx", "'=1", "''-", "'@"]
+HARMLESS = ["'s-Gravenhage", "'", "''", "a=b", " =1", "", "1+1", "é"]
+
+
+def test_no_text_reaches_a_spreadsheet_as_a_formula(tmp_path):
+    cells = FORMULAS + HARMLESS
+    numbers = [-1.5 - number for number in range(len(cells))]
+    mixed = [-1, "-1", None] + [""] * (len(cells) - 3)
+    frame = pd.DataFrame({"=title": cells, "number": numbers, "mixed": mixed})
+    folders.write_csv(tmp_path / "a.csv", frame)
+    with open(tmp_path / "a.csv", encoding="utf-8-sig", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["'=title", "number", "mixed"]
+    assert [row[0] for row in rows] == [f"'{text}" for text in FORMULAS] + HARMLESS
+    assert [float(row[1]) for row in rows] == numbers
+    assert [row[2] for row in rows[:3]] == ["-1", "'-1", ""]
+    read = folders.read_csv(tmp_path / "a.csv")
+    assert read["=title"].tolist() == cells and read["mixed"].tolist()[:3] == ["-1", "-1", ""]
+    assert [folders.unguarded(f"'{text}") for text in FORMULAS] == FORMULAS
+    assert [folders.unguarded(text) for text in HARMLESS] == HARMLESS
+
+
+# any text but surrogates, which UTF-8 cannot hold, and control characters
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\t\n\r"))
+HARD = st.text("'=+-@\t\r\n\",;a \ufeff")
+
+
+@given(
+    st.integers(1, 3).flatmap(
+        lambda width: st.lists(
+            st.lists(TEXT | HARD, min_size=width, max_size=width), min_size=1, max_size=4
+        )
+    )
+)
+def test_any_table_of_text_reads_back(rows):
+    header, *cells = rows
+    frame = pd.DataFrame(cells, columns=header, dtype=object)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        folders.write_csv(path, frame)
+        read = folders.read_csv(path)
+        plain = frame.to_csv(index=False, lineterminator="\r\n").encode()
+        assert folders.csv_sha256(path) == hashlib.sha256(plain).hexdigest()
+    assert [list(read.columns), *read.values.tolist()] == rows
+
+
+@given(st.text())
+def test_control_characters_never_reach_a_csv(text):
+    written = folders.csv_bytes(pd.DataFrame({"a": [text]}, dtype=object)).decode("utf-8-sig")
+    assert not [c for c in written if unicodedata.category(c) == "Cc" and c not in "\t\r\n"]
+
+
+def test_a_csv_of_an_earlier_version_is_read_as_it_is(tmp_path):
+    (tmp_path / "a.csv").write_bytes("id,label\n'=1,é\n".encode())
+    assert folders.read_csv(tmp_path / "a.csv").values.tolist() == [["'=1", "é"]]
+    assert folders.csv_sha256(tmp_path / "a.csv") == folders.sha256(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_bytes(b"")
+    assert folders.read_csv(tmp_path / "a.csv").empty
+    for damaged in (b"a\n1,2,3\n", b"a\n\xff\n", b'a\n"1\n'):
+        (tmp_path / "a.csv").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"a\.csv: not a CSV file"):
+            folders.read_csv(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("text", ["..", ".", "", "  ", ".hidden", "../.."])

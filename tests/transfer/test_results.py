@@ -1,12 +1,10 @@
 """The text of tables against values worked out by hand, escaping, and the published figures."""
 
 import csv
-import io
 import re
 
-import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import InputError
@@ -176,13 +174,6 @@ def test_escaped_text_is_one_line_that_reads_back(text):
     assert len(escaped.splitlines()) <= 1
     assert not re.search(r"(?<!\\)(\\\\)*[|*`<\[$]", escaped)
     assert re.sub(r"\\(\W|_)", r"\1", escaped) == results.one_line(text)
-
-
-@settings(max_examples=30)
-@given(st.lists(st.lists(st.text(alphabet='a,"\n\r|é'), min_size=2, max_size=2)))
-def test_csv_text_reads_back(rows):
-    text = results.csv_text(pd.DataFrame(rows, columns=["a", "b"], dtype=object))
-    assert list(csv.reader(io.StringIO(text, newline=""))) == [["a", "b"], *rows]
 
 
 def test_weights_files_of_one_name_are_told_apart_by_their_folders():
