@@ -1,4 +1,4 @@
-"""Command: networks, modes, one challenge (Sabatelli et al. 2018), from CSV to test metrics.
+"""Command: networks, modes and seeds on one challenge, from a CSV to test metrics.
 
 python -m transfer.experiment --dataset_name N --metadata_path CSV --jpg_images_path DIR
     --results_path DIR --datasets_path DIR --challenge COLUMN --ANN NAME... --tl_mode MODE...
@@ -17,7 +17,8 @@ from transfer import metadata, recipe, splits
 from transfer.dataset import Data
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES
-from transfer.run import Run
+from transfer.result_folder import check_place
+from transfer.run import Run, check_paths
 
 
 def flags():
@@ -26,15 +27,21 @@ def flags():
         prog="python -m transfer.experiment", description=__doc__.splitlines()[0]
     )
     needed = parser.add_argument_group("what to run")
-    needed.add_argument("--dataset_name", required=True, help="names the result folders")
-    needed.add_argument("--challenge", required=True, help="material, type, artist or a column")
+    needed.add_argument(
+        "--dataset_name", required=True, help="The collection's name, for the result folders."
+    )
+    needed.add_argument(
+        "--challenge",
+        required=True,
+        help="What is to be told: material, type, artist, or a column of the CSV.",
+    )
     needed.add_argument(
         "--ANN",
         required=True,
         nargs="+",
         action="extend",
-        help="one or several, e.g. VGG19 or 'MobileNet(alpha=0.25)'; also with the weights that it "
-        "starts from, as VGG19:FILE",
+        help="One or several networks, e.g. VGG19 or 'MobileNet(alpha=0.25)'; VGG19:FILE starts "
+        "from the weights in a file.",
     )
     needed.add_argument(
         "--tl_mode",
@@ -42,16 +49,47 @@ def flags():
         nargs="+",
         action="extend",
         choices=list(RECIPES),
-        help="one or several",
+        help="One or several ways to train: off_the_shelf trains a classifier on the network's "
+        "features, fine_tuning every layer, random every layer from scratch.",
     )
-    needed.add_argument("--results_path", required=True, type=Path)
-    needed.add_argument("--datasets_path", required=True, type=Path, help="where HDF5 files lie")
+    needed.add_argument(
+        "--results_path",
+        required=True,
+        type=Path,
+        help="The folder of all results; each run has one of its own in it, named after what is "
+        "run: a run that is there is not computed again.",
+    )
+    needed.add_argument(
+        "--datasets_path",
+        required=True,
+        type=Path,
+        help="The folder where splits and pictures are stored once for all runs (HDF5 files).",
+    )
     _add_collection_flags(parser.add_argument_group("the collection"))
     network = parser.add_argument_group("the network")
-    network.add_argument("--weights", help="imagenet (default), none, or a file; not for random")
-    network.add_argument("--input_size", type=int, help="pixels; default: the network's own")
-    parser.add_argument("--tensorboard", type=Path, help="write TensorBoard logs to this folder")
-    _add_recipe_flags(parser.add_argument_group("recipe (defaults: the paper's, per mode)"))
+    network.add_argument(
+        "--weights",
+        help="What the network starts from: imagenet (default), none, or a file; random, which "
+        "starts from scratch, takes none.",
+    )
+    network.add_argument(
+        "--input_size",
+        type=int,
+        help="The side of the pictures in pixels (default: the network's own).",
+    )
+    parser.add_argument(
+        "--tensorboard", type=Path, help="The folder for TensorBoard's logs (default: none)."
+    )
+    group = parser.add_argument_group("recipe (defaults: Sabatelli et al. 2018, per mode)")
+    _add_recipe_flags(group)
+    group.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        action="extend",
+        help="One or several seeds: each is a run of its own, and tables show their mean and "
+        "range (default: the one of --seed).",
+    )
     return parser
 
 
@@ -72,6 +110,29 @@ def _add_collection_flags(data):
     data.add_argument("--drop_labels", nargs="*", default=list(metadata.ANONYMOUS))
 
 
+# field of Recipe -> help of its flag
+RECIPE_HELP = {
+    "optimizer": "The optimizer (default: rmsprop off the shelf, else sgd).",
+    "learning_rate": "The optimizer's learning rate (default: {}).",
+    "momentum": "The momentum of sgd (default: {}).",
+    "nesterov": "Whether sgd has Nesterov's momentum (default: {}).",
+    "rho": "How much of the mean of squared gradients rmsprop keeps in a step (default: {}).",
+    "epsilon": "What rmsprop and adam add to a divisor (default: {}).",
+    "batch_size": "The pictures in a step of training (default: {}).",
+    "epochs": "The most epochs, if validation does not stop training before (default: {}).",
+    "patience": "The epochs without a lower validation loss that end training (default: {}).",
+    "pixels": "How pixels are scaled: own is as the network was trained, unit to [0, 1] as in "
+    "the paper (default: {}).",
+    "batch_norm": "Whether batch normalisation is trained or keeps its averages (default: frozen; "
+    "train from scratch).",
+    "classifier": "What is put on the features; svm and random_forest are for off_the_shelf "
+    "(default: {}).",
+    "class_weights": "Whether rare classes weigh more in the loss: balanced, or none "
+    "(default: {}).",
+    "seed": "The seed of initial weights and of the order of pictures (default: {}).",
+}
+
+
 def _add_recipe_flags(group):
     """One flag per field of Recipe that a single run may change; a flag not given is None."""
     for field in fields(Recipe):
@@ -79,7 +140,8 @@ def _add_recipe_flags(group):
             kind, choices = type(field.default), recipe.CHOICES.get(field.name)
             if kind is bool:
                 kind, choices = _boolean, (True, False)
-            group.add_argument(f"--{field.name}", type=kind, choices=choices)
+            text = RECIPE_HELP[field.name].format(field.default)
+            group.add_argument(f"--{field.name}", type=kind, choices=choices, help=text)
 
 
 def _boolean(text):
@@ -93,6 +155,9 @@ def main(argv=None):
     arguments = flags().parse_args(argv)
     data = data_from(arguments)
     runs = runs_from(arguments, data)
+    check_place(arguments.datasets_path)
+    for run in runs:
+        check_paths(run, arguments.results_path, arguments.tensorboard)
     start_keras()
     from transfer.train import train_and_test
 
@@ -109,11 +174,14 @@ def data_from(arguments):
 
 
 def runs_from(arguments, data):
-    """The Runs that the flags name: every network in every mode.
+    """The Runs that the flags name: every network in every mode, with every seed.
 
     Raises:
         InputError: a network, weights or a pair of choices that cannot be.
     """
+    if arguments.seeds and arguments.seed is not None:
+        raise InputError(f"seed is {arguments.seed} and seeds are {arguments.seeds}; one of them")
+    seeds = dict.fromkeys(arguments.seeds or [arguments.seed])
     runs = []
     for ann in dict.fromkeys(arguments.ANN):
         network, named = zoo.parse(ann), zoo.names_weights(ann)
@@ -121,12 +189,13 @@ def runs_from(arguments, data):
             raise InputError(f"ANN is {ann!r} and weights are {arguments.weights}; one of them")
         for mode in dict.fromkeys(arguments.tl_mode):
             weights = network.weights or NONE if named else arguments.weights or IMAGENET
-            runs.append(_run(data, network, weights, RECIPES[mode], arguments))
+            for seed in seeds:
+                runs.append(_run(data, network, weights, RECIPES[mode], seed, arguments))
     return runs
 
 
-def _run(data, network, weights, chosen, arguments):
-    changes = {name: getattr(arguments, name) for name in recipe.SETTINGS}
+def _run(data, network, weights, chosen, seed, arguments):
+    changes = {name: getattr(arguments, name) for name in recipe.SETTINGS} | {"seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
     if chosen.initial_weights == "he_uniform":
         # no use for the weights that ANN names, nor for those given for several modes
