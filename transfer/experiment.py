@@ -26,7 +26,29 @@ def flags():
     parser = argparse.ArgumentParser(
         prog="python -m transfer.experiment", description=__doc__.splitlines()[0]
     )
-    needed = parser.add_argument_group("what to run")
+    _add_needed_flags(parser.add_argument_group("what to run"))
+    _add_collection_flags(parser.add_argument_group("the collection"))
+    network = parser.add_argument_group("the network")
+    network.add_argument(
+        "--weights",
+        help="What the network starts from: imagenet (default), none, or a file; random, which "
+        "starts from scratch, takes none.",
+    )
+    network.add_argument(
+        "--input_size",
+        type=int,
+        help="The side of the pictures in pixels (default: the network's own).",
+    )
+    parser.add_argument(
+        "--tensorboard", type=Path, help="The folder for TensorBoard's logs (default: none)."
+    )
+    _add_recipe_flags(
+        parser.add_argument_group("recipe (defaults: Sabatelli et al. 2018, per mode)")
+    )
+    return parser
+
+
+def _add_needed_flags(needed):
     needed.add_argument(
         "--dataset_name", required=True, help="The collection's name, for the result folders."
     )
@@ -65,32 +87,6 @@ def flags():
         type=Path,
         help="The folder where splits and pictures are stored once for all runs (HDF5 files).",
     )
-    _add_collection_flags(parser.add_argument_group("the collection"))
-    network = parser.add_argument_group("the network")
-    network.add_argument(
-        "--weights",
-        help="What the network starts from: imagenet (default), none, or a file; random, which "
-        "starts from scratch, takes none.",
-    )
-    network.add_argument(
-        "--input_size",
-        type=int,
-        help="The side of the pictures in pixels (default: the network's own).",
-    )
-    parser.add_argument(
-        "--tensorboard", type=Path, help="The folder for TensorBoard's logs (default: none)."
-    )
-    group = parser.add_argument_group("recipe (defaults: Sabatelli et al. 2018, per mode)")
-    _add_recipe_flags(group)
-    group.add_argument(
-        "--seeds",
-        type=int,
-        nargs="+",
-        action="extend",
-        help="One or several seeds: each is a run of its own, and tables show their mean and "
-        "range (default: the one of --seed).",
-    )
-    return parser
 
 
 def _add_collection_flags(data):
@@ -142,6 +138,14 @@ def _add_recipe_flags(group):
                 kind, choices = _boolean, (True, False)
             text = RECIPE_HELP[field.name].format(field.default)
             group.add_argument(f"--{field.name}", type=kind, choices=choices, help=text)
+    group.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        action="extend",
+        help="One or several seeds: each is a run of its own, and tables show their mean and "
+        "range (default: the one of --seed).",
+    )
 
 
 def _boolean(text):

@@ -430,7 +430,7 @@ def _starts(comparison, short):
     for run in comparison.runs:
         if not _is_scratch(run.mode):
             networks = starts.setdefault(column_of(run).weights, {})
-            networks[f"{run.network}, {RECIPES[run.mode].title}"] = None
+            networks.setdefault(run.network, {})[RECIPES[run.mode].title] = None
     if list(starts) == ["imagenet"]:
         return
     for weights, networks in starts.items():
@@ -440,7 +440,8 @@ def _starts(comparison, short):
                 yield f"{short[weights]} is {weights}{star}"
         else:
             started = {"imagenet": "ImageNet's weights", "none": "no weights"}.get(weights, weights)
-            yield f"started from {started}{star}: {'; '.join(networks)}"
+            named = [f"{network} ({', '.join(modes)})" for network, modes in networks.items()]
+            yield f"started from {started}{star}: {', '.join(named)}"
 
 
 def _distinct(runs, key):
