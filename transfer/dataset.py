@@ -17,6 +17,9 @@ from transfer.result_folder import csv_sha256, result_folder, safe_name, sha256
 class Data:
     """The labelled pictures of one challenge, checked as far as a look at the names goes.
 
+        data = Data("rijks", "artist", Path("datasets"), Path("rijks.csv"), Path("rijks/jpg"))
+        store = data.open()
+
     dataset_name: names the folders. challenge: a name in metadata.CHALLENGES or a column.
     datasets_path: where data sets lie, each in <dataset_name>/<challenge>. metadata_path,
     jpg_images_path: the collection, a CSV and a folder of pictures; without both, the six HDF5

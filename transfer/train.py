@@ -70,7 +70,7 @@ def train_and_test(run, results_path, tensorboard=None):
             print(f"already finished: {folder}")
             return folder
         if folder.name != run.folder.name:
-            print(f"this run is {folder.name}, since {run.folder.name} is another", flush=True)
+            print(f"{run.folder.name} holds another run; this one is {folder.name}", flush=True)
         keras.utils.clear_session()  # layers are named as in a process of their own
         callbacks = []
         if tensorboard:
