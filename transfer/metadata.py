@@ -9,6 +9,7 @@ import io
 import re
 import unicodedata
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from models.errors import InputError
 from transfer import pictures
@@ -19,8 +20,13 @@ CHALLENGES = {"material": "dc_materiaal", "type": "dc_type", "artist": "dc_creat
 ANONYMOUS = ("anoniem", "anonymous", "onbekend", "unknown")
 TOY_COLUMN = "art_transfer_toy"  # holds 1 in every row of a collection that this project painted
 
-ROWS = ["id", "label", "split"]  # a usable line of the CSV; split is "" unless it was asked for
+# a usable line of the CSV; split and group are "" unless a column was asked for
+ROWS = ["id", "label", "split", "group"]
 PICTURES = [*ROWS, "path", "sha256"]  # path: posix, in the folder; sha256: of the file's bytes
+# Columns (any case) whose values may tell what belongs together though nobody named one of them.
+GROUP_COLUMNS = (
+    "title", "artist", "object", "object_id", "creator", "dc_creator", "dc_title", "series"
+)
 # what did not fit; id, picture and detail are "" where they do not apply
 FINDINGS = ["kind", "id", "picture", "detail"]
 
@@ -33,6 +39,20 @@ _ESCAPED = re.compile(
     r"|\\xf[0-7](?:\\x[89ab][0-9a-f]){3}",
     re.IGNORECASE,
 )
+
+
+class Collection(NamedTuple):
+    """What a CSV or a folder says of its pictures.
+
+    rows: DataFrame of ROWS, ids unique. findings: DataFrame of FINDINGS. toy: whether every row
+    says that it is of a toy collection. candidates: DataFrame of text indexed by id, the columns
+    among GROUP_COLUMNS.
+    """
+
+    rows: Any
+    findings: Any
+    toy: bool
+    candidates: Any
 
 
 def label_column(challenge, columns=()):
