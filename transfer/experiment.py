@@ -13,8 +13,8 @@ from models import zoo
 from models.command import exit_code, start_keras
 from models.errors import InputError
 from models.weights import IMAGENET, NONE
-from transfer import metadata, recipe, splits
-from transfer.dataset import Data
+from transfer import recipe
+from transfer.flags import add_data_flags, read_data
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES
 from transfer.result_folder import check_place
@@ -27,7 +27,7 @@ def flags():
         prog="python -m transfer.experiment", description=__doc__.splitlines()[0]
     )
     _add_needed_flags(parser.add_argument_group("what to run"))
-    _add_collection_flags(parser.add_argument_group("the collection"))
+    add_data_flags(parser)
     network = parser.add_argument_group("the network")
     network.add_argument(
         "--weights",
@@ -49,14 +49,6 @@ def flags():
 
 
 def _add_needed_flags(needed):
-    needed.add_argument(
-        "--dataset_name", required=True, help="The collection's name, for the result folders."
-    )
-    needed.add_argument(
-        "--challenge",
-        required=True,
-        help="What is to be told: material, type, artist, or a column of the CSV.",
-    )
     needed.add_argument(
         "--ANN",
         required=True,
@@ -81,29 +73,6 @@ def _add_needed_flags(needed):
         help="The folder of all results; each run has one of its own in it, named after what is "
         "run: a run that is there is not computed again.",
     )
-    needed.add_argument(
-        "--datasets_path",
-        required=True,
-        type=Path,
-        help="The folder where splits and pictures are stored once for all runs (HDF5 files).",
-    )
-
-
-def _add_collection_flags(data):
-    data.add_argument(
-        "--metadata_path",
-        type=Path,
-        help="CSV; without it the released six HDF5 files are expected in "
-        "DATASETS_PATH/DATASET_NAME/CHALLENGE",
-    )
-    data.add_argument("--jpg_images_path", type=Path, help="folder of pictures")
-    data.add_argument("--id_column", default="ImageId")
-    data.add_argument(
-        "--split", default="sabatelli2018", help=f"{', '.join(splits.PROTOCOLS)} or column=NAME"
-    )
-    data.add_argument("--split_seed", type=int, default=42)
-    data.add_argument("--min_pictures", type=int, default=1, help="in a class, else it is left out")
-    data.add_argument("--drop_labels", nargs="*", default=list(metadata.ANONYMOUS))
 
 
 # field of Recipe -> help of its flag
@@ -157,7 +126,7 @@ def _boolean(text):
 def main(argv=None):
     """Run the command; returns its exit code."""
     arguments = flags().parse_args(argv)
-    data = data_from(arguments)
+    data = read_data(arguments)
     runs = runs_from(arguments, data)
     check_place(arguments.datasets_path)
     for run in runs:
@@ -169,12 +138,6 @@ def main(argv=None):
         if len(runs) > 1:
             print("==", ", ".join(run.folder.parts), flush=True)
         train_and_test(run, arguments.results_path, arguments.tensorboard)
-
-
-def data_from(arguments):
-    """The Data that the flags name."""
-    values = {field.name: getattr(arguments, field.name) for field in fields(Data)}
-    return Data(**values | {"drop_labels": tuple(arguments.drop_labels)})
 
 
 def runs_from(arguments, data):

@@ -17,6 +17,7 @@ from PIL import Image
 from models import network
 from models.errors import InputError
 from transfer import experiment, results, train
+from transfer.flags import read_data
 from transfer.recipes import RECIPES
 from transfer.run import read_runs
 from transfer.store import Store
@@ -89,7 +90,7 @@ def test_flags_of_a_recipe_are_its_fields():
 
     def recipe(*given):
         arguments = parser.parse_args([*needed, *given])
-        (run,) = experiment.runs_from(arguments, experiment.data_from(arguments))
+        (run,) = experiment.runs_from(arguments, read_data(arguments))
         return run.recipe
 
     assert recipe() == RECIPES["random"]
@@ -182,7 +183,7 @@ def test_what_a_network_starts_from(mode, ann, given, started):
     needed = ["--dataset_name", "a", "--challenge", "b", "--results_path", "r"]
     needed += ["--datasets_path", "d", "--ANN", ann, "--tl_mode", mode]
     arguments = experiment.flags().parse_args(needed + given)
-    (made,) = experiment.runs_from(arguments, experiment.data_from(arguments))
+    (made,) = experiment.runs_from(arguments, read_data(arguments))
     assert made.weights == started
 
 
@@ -192,7 +193,7 @@ def test_what_is_no_network_to_train_is_named(ann):
     needed += ["--datasets_path", "d", "--ANN", ann, "--tl_mode", "fine_tuning"]
     arguments = experiment.flags().parse_args(needed)
     with pytest.raises(InputError, match=f"{ann} is no network to train"):
-        experiment.runs_from(arguments, experiment.data_from(arguments))
+        experiment.runs_from(arguments, read_data(arguments))
 
 
 def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):
