@@ -99,9 +99,7 @@ class Data:
             }
             for name, value in given.items():
                 if value:
-                    raise InputError(
-                        f"{name} names a column of a CSV, and there is no metadata_path"
-                    )
+                    raise InputError(f"{name} names a CSV's column, and there is no metadata_path")
         if self.pictures_glob is not None and self.jpg_images_path is None:
             raise InputError("pictures_glob needs jpg_images_path, a folder of pictures")
 

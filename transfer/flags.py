@@ -13,7 +13,8 @@ _DEFAULT = {field.name: field.default for field in fields(Data)}
 def add_data_flags(parser):
     """Add the flags of a collection to a parser, one for each field of Data."""
     _add_source_flags(parser.add_argument_group("the collection"))
-    _add_choice_flags(parser.add_argument_group("which of its pictures, and how they are split"))
+    _add_choice_flags(parser.add_argument_group("which of its pictures"))
+    _add_split_flags(parser.add_argument_group("who trains and who tests"))
 
 
 def read_data(arguments):
@@ -103,6 +104,9 @@ def _add_choice_flags(group):
         default=_DEFAULT["min_pictures"],
         help="The fewest pictures of a class; smaller ones are left out (default: %(default)s).",
     )
+
+
+def _add_split_flags(group):
     drawn = " or ".join(name for name in splits.PROTOCOLS if name != "column")
     group.add_argument(
         "--split",

@@ -14,6 +14,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from models.errors import InputError
 from transfer import pictures
 from transfer.result_folder import UNPRINTABLE, unguarded, write_csv
@@ -544,12 +546,12 @@ def _wanted(rows, table, where, unwanted, csv_path):
     nameless = rows.index[rows["id"] == ""]
     names = {label_column(column, table.columns) for column, _ in where}
     cells = {name: table[name] for name in names}
-    chosen = _select(cells, where, csv_path) if where else [True] * len(rows)
+    chosen = np.array(_select(cells, where, csv_path) if where else [True] * len(rows), bool)
     asked = rows[chosen]
     anonymous = asked["label"].str.casefold().isin(unwanted)
     named = asked["id"] != ""
     dropped = asked[named & anonymous]
-    others = rows[[not one for one in chosen]]
+    others = rows[~chosen]
     others = others[others["id"] != ""]
     findings = gather(
         findings_of("row without id", detail=[f"line {line}" for line in nameless]),
@@ -591,6 +593,7 @@ def _controls(table, id_column, label_column, ids):
     """A finding for every row whose id or label had characters that nothing shows."""
     texts = zip(table[id_column], table[label_column], strict=True)
     found = [bool(UNPRINTABLE.search(f"{one.strip()}{_one_line(two)}")) for one, two in texts]
+    found = np.array(found, bool)
     return findings_of("control characters", id=ids[found])
 
 
@@ -798,10 +801,9 @@ def _respelled(joined):
     """A finding for every picture whose name has other capitals than the id."""
     names = [_parted(name.replace("\\", "/").removeprefix("./"))[0] for name in joined["id"]]
     stems = [_parted(path)[0] for path in joined["path"]]
-    other = [
-        not f"/{stem}".endswith("/" + name.lstrip("/"))
-        for name, stem in zip(names, stems, strict=True)
-    ]
+    pairs = zip(names, stems, strict=True)
+    other = [not f"/{stem}".endswith("/" + name.lstrip("/")) for name, stem in pairs]
+    other = np.array(other, bool)
     return findings_of("id in other letters", joined["id"][other], joined["path"][other])
 
 
