@@ -49,7 +49,9 @@ def test_experiment_of_the_readme(tmp_path):
     (tmp_path / "toy" / "jpg").rename(tmp_path / "mymuseum" / "jpg")
     (tmp_path / "toy" / "metadata.csv").rename(tmp_path / "mymuseum.csv")
     shell(f"{command} --weights none --input_size 32 --epochs 1", tmp_path)
-    assert (tmp_path / "results/mymuseum/material/ResNet50/fine_tuning/model.keras").exists()
+    assert (
+        tmp_path / "results/mymuseum/material/ResNet50/fine_tuning,epochs=1/model.keras"
+    ).exists()
     printed = shell("python -m transfer.tables results", tmp_path)
     assert "| ResNet50 |" in printed and "toy collection" in printed
 
@@ -63,9 +65,9 @@ def test_real_paintings_of_the_readme(shared, tmp_path):
     shell(f"export SHARED={shared}\n{loop}", tmp_path)
     runs = tmp_path / "results" / "rasta_small" / "style" / "MobileNet(alpha=0.25)"
     assert sorted(path.name for path in runs.iterdir() if path.name[0] != ".") == [
-        "fine_tuning",
-        "off_the_shelf",
-        "random",
+        "fine_tuning,epochs=1",
+        "off_the_shelf,epochs=1",
+        "random,epochs=1",
     ]
 
 
@@ -125,6 +127,7 @@ def test_shipped_network_of_the_toys_page(tmp_path):
     (tmp_path / "toy").mkdir()
     shutil.copy(ROOT / weights, tmp_path / weights)
     _, paint, experiment, convert = blocks(ROOT / "toy" / "README.md")
+    convert = convert.replace("/fine_tuning/", "/fine_tuning,epochs=1/")
     shell(f"{paint} && {experiment} --epochs 1 && {convert}", tmp_path)
     assert (tmp_path / "toy" / "mobilenet_0.25_64_toy_artist.keras").exists()
 
@@ -140,7 +143,7 @@ def test_job_sh_edited_as_a_user_would(tmp_path):
     assert "## toy: artist (toy collection)" in printed
     runs = tmp_path / "results" / "toy" / "artist" / "MobileNet(alpha=0.25)"
     for mode in ("off_the_shelf", "fine_tuning", "random"):
-        assert (runs / mode / "metrics.json").exists()
+        assert (runs / f"{mode},epochs=1" / "metrics.json").exists()
     assert (tmp_path / "results" / "tables" / "toy_artist_learning_curves.png").exists()
     assert "already finished" in shell("bash job.sh", tmp_path)
 

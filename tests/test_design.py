@@ -24,6 +24,7 @@ ORDER = ["models", "transfer", "visualization", "papers"]  # each imports those 
 APART = ["toy", "benchmarks"]  # import others; nothing imports them
 PACKAGES = [*ORDER, *APART]
 PLOTTING = {"transfer/plots.py", "visualization/figures.py"}
+SHARED_FLAGS = "transfer/flags.py"  # those that several commands have
 LONGEST = 40  # lines of code of a function
 DRIVERS = "benchmarks/peers/"  # run in environments of their own, with packages of their own
 
@@ -102,12 +103,12 @@ def imported_commands(root):
 
 
 def flags_below_commands(root):
-    """Parsers, sys.argv and names of flags in modules without a main.
+    """Parsers, sys.argv and names of flags in modules without a main, but for SHARED_FLAGS.
 
     Not of benchmarks, where benchmarks.compare is the command of all scripts.
     """
     for path in sources(root, [package for package in PACKAGES if package != "benchmarks"]):
-        if is_command(path):
+        if is_command(path) or named(root, path) == SHARED_FLAGS:
             continue
         if any(name.split(".")[0] == "argparse" for name in imported(root, path)):
             yield f"{named(root, path)} imports argparse"

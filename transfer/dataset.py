@@ -7,26 +7,36 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import InputError
-from transfer import metadata, splits
+from transfer import folders, metadata, splits
 from transfer.pictures import find_pictures
 from transfer.progress import Progress
-from transfer.result_folder import result_folder, safe_name, sha256
+from transfer.result_folder import csv_sha256, result_folder, safe_name, sha256
+
+DEFAULT_SPLIT = "sabatelli2018"
+LAYOUTS = ("csv", "folders")  # where labels stand
 
 
 @dataclass(frozen=True)
 class Data:
     """The labelled pictures of one challenge, checked as far as a look at the names goes.
 
+        data = Data("rijks", "artist", Path("datasets"), Path("rijks.csv"), Path("rijks/jpg"))
+        store = data.open()
+
     dataset_name: names the folders. challenge: a name in metadata.CHALLENGES or a column.
     datasets_path: where data sets lie, each in <dataset_name>/<challenge>. metadata_path,
-    jpg_images_path: the collection, a CSV and a folder of pictures; without both, the six HDF5
-    files as their authors released them are expected in <dataset_name>/<challenge>. id_column: of
-    the CSV. split: a name in splits.PROTOCOLS, or `column=NAME` for a split that the CSV gives.
-    split_seed: of a drawn split. min_pictures: classes with fewer are left out. drop_labels:
-    labels that name no class.
+    jpg_images_path: the collection, a CSV and a folder of pictures; without a CSV the pictures'
+    folders are their labels (transfer.folders); without both, the six HDF5 files as their authors
+    released them are expected in <dataset_name>/<challenge>. id_column: of the CSV. split: a name
+    in splits.PROTOCOLS, or `column=NAME` for a split that the CSV gives; None for the split that
+    folders give, else DEFAULT_SPLIT. split_seed: of a drawn split. min_pictures: classes with fewer
+    are left out. drop_labels: labels that name no class. layout: one of LAYOUTS; None for what is
+    given. where: pairs of a column and a value that a row of the CSV must have, of several values
+    of one column any. group_column: of the CSV, names what a drawn split keeps together.
+    pictures_glob: pattern of the pictures that count, see pictures.search.
 
     Raises:
-        InputError: a value that cannot be, or a CSV or folder that is not there.
+        InputError: a value that cannot be, or a CSV, column or folder that is not there.
     """
 
     dataset_name: str
@@ -35,14 +45,18 @@ class Data:
     metadata_path: Path | None = None
     jpg_images_path: Path | None = None
     id_column: str = "ImageId"
-    split: str = "sabatelli2018"
+    split: str | None = None
     split_seed: int = 42
     min_pictures: int = 1
     drop_labels: tuple[str, ...] = metadata.ANONYMOUS
+    layout: str | None = None
+    where: tuple[tuple[str, str], ...] = ()
+    group_column: str | None = None
+    pictures_glob: str | None = None
 
     def __post_init__(self):
         _ = self.folder  # its names are checked
-        protocol, _, column = self.split.partition("=")
+        protocol, _, column = (self.split or DEFAULT_SPLIT).partition("=")
         if protocol not in splits.PROTOCOLS or (protocol == "column") != bool(column):
             drawn = [name for name in splits.PROTOCOLS if name != "column"]
             accepted = ", ".join([*drawn, "column=NAME"])
@@ -50,12 +64,44 @@ class Data:
         for name in ("split_seed", "min_pictures"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be 0 or more")
-        if (self.metadata_path is None) != (self.jpg_images_path is None):
-            raise InputError("metadata_path and jpg_images_path go together; one is missing")
-        if self.metadata_path is not None and not Path(self.metadata_path).is_file():
-            raise InputError(f"file {self.metadata_path} does not exist or is no file")
+        self._check_layout()
+        if self.metadata_path is not None:
+            metadata.check(
+                self.metadata_path,
+                self.challenge,
+                self.id_column,
+                self._split_column,
+                self.where,
+                self.group_column,
+            )
         if self.jpg_images_path is not None and not Path(self.jpg_images_path).is_dir():
             raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
+        if self.by_folders:
+            folders.check(self.jpg_images_path)
+
+    def _check_layout(self):
+        """InputError where parts of the collection are missing or do not go together."""
+        if self.layout not in (None, *LAYOUTS):
+            raise InputError(f"layout is {self.layout!r}; accepted: {', '.join(LAYOUTS)}")
+        if self.metadata_path is not None and self.jpg_images_path is None:
+            raise InputError("metadata_path needs jpg_images_path, the folder of its pictures")
+        if self.by_folders and self.metadata_path is not None:
+            raise InputError("layout folders reads no CSV; leave metadata_path out")
+        if self.layout is not None and self.jpg_images_path is None:
+            raise InputError(f"layout {self.layout} needs jpg_images_path, a folder of pictures")
+        if self.layout == "csv" and self.metadata_path is None:
+            raise InputError("layout csv needs metadata_path")
+        if self.metadata_path is None:
+            given = {
+                "split": self._split_column,
+                "where": self.where,
+                "group_column": self.group_column,
+            }
+            for name, value in given.items():
+                if value:
+                    raise InputError(f"{name} names a CSV's column, and there is no metadata_path")
+        if self.pictures_glob is not None and self.jpg_images_path is None:
+            raise InputError("pictures_glob needs jpg_images_path, a folder of pictures")
 
     @property
     def folder(self):
@@ -63,87 +109,172 @@ class Data:
         return Path(self.datasets_path, safe_name(self.dataset_name), safe_name(self.challenge))
 
     @property
+    def by_folders(self):
+        """Whether the folders of the pictures are their labels."""
+        has_folder_alone = self.jpg_images_path is not None and self.metadata_path is None
+        return self.layout == "folders" or (self.layout is None and has_folder_alone)
+
+    @property
+    def protocol(self):
+        """Name in splits.PROTOCOLS: `column` where the CSV or the folders give the split."""
+        if self.split is None and self.by_folders and folders.find_parts(self.jpg_images_path):
+            return "column"
+        return (self.split or DEFAULT_SPLIT).partition("=")[0]
+
+    @property
+    def _split_column(self):
+        return (self.split or "").partition("=")[2]
+
+    @property
     def settings(self):
         """Everything but the files that decides the data set's content, for digest and manifest."""
-        return {
+        settings = {
             "challenge": self.challenge,
-            "split": self.split,
+            "split": self.split or ("folders" if self.by_folders else DEFAULT_SPLIT),
             "seed": self.split_seed,
             "min_pictures": self.min_pictures,
             "id_column": self.id_column,
             "drop_labels": list(self.drop_labels),
         }
+        if self.by_folders:
+            settings["layout"] = "folders"
+        # named only where they are given: data sets made before there were any keep their digest
+        if self.where:
+            settings["where"] = [list(pair) for pair in sorted(set(self.where))]
+        for name in ("group_column", "pictures_glob"):
+            if getattr(self, name) is not None:
+                settings[name] = getattr(self, name)
+        return settings
 
     def open(self):
         """Find or make the data set.
 
         A made one is named by a digest of the CSV, the pictures and the settings, so a changed CSV
         never meets a stale split; whoever asks for the same digest shares it. It holds split.csv,
-        report.csv, manifest.json and the six HDF5 files. Only making it imports TensorFlow.
+        report.csv, manifest.json and the six HDF5 files. Where too few rows stay, report.csv is
+        written beside the data sets. Only making it imports TensorFlow.
 
         Returns:
             transfer.store.Store.
 
         Raises:
-            InputError: see metadata.read, metadata.join, splits.assign, Store.
+            InputError: see metadata.read, folders.read, metadata.join, splits.assign, Store.
         """
         from transfer.store import Store
 
-        if self.metadata_path is None:
+        if self.jpg_images_path is None:
             return Store(self.folder)
         # whatever is wrong with the CSV is told before a folder is made
-        column = self.split.partition("=")[2]
-        read = metadata.read(
-            self.metadata_path, self.challenge, self.id_column, column, self.drop_labels
-        )
-        folder = self.folder / digest(self.metadata_path, self.jpg_images_path, self.settings)
+        collection = self._read()
+        key = digest(self.metadata_path, self.jpg_images_path, self.settings, self.pictures_glob)
+        folder = self.folder / key
         with result_folder(folder) as result:
             if result.finished:
                 print(f"data set found in {folder}", flush=True)
             else:
-                result.about = self._make(*read, result.path)
+                result.about = self._make(collection, result.path)
         return Store(folder)
 
-    def _make(self, rows, findings, toy, folder):
+    def _read(self):
+        if self.by_folders:
+            return folders.read(self.jpg_images_path, self.drop_labels, self.pictures_glob)
+        return metadata.read(
+            self.metadata_path,
+            self.challenge,
+            self.id_column,
+            self._split_column,
+            self.drop_labels,
+            self.where,
+            self.group_column,
+        )
+
+    def _make(self, collection, folder):
         """Write the data set into a folder; what its manifest says."""
         from transfer import store
 
-        dropped = findings["id"][findings["kind"] == "label dropped"]
-        pictures, unjoined = metadata.join(
-            rows, self.jpg_images_path, _report("pictures read"), left_out=dropped
-        )
-        protocol = self.split.partition("=")[0]
-        chosen, left_out = splits.assign(pictures, protocol, self.split_seed, self.min_pictures)
-        findings = metadata.gather(findings, unjoined, left_out)
+        chosen, findings = self._choose(collection)
         print(f"{metadata.summary(findings)} (report.csv)", flush=True)
+        for line in metadata.explain(findings):
+            print(line, flush=True)
         splits.save(chosen, folder / "split.csv")
         metadata.write_report(findings, folder / "report.csv")
         store.write(chosen, self.jpg_images_path, folder, _report("pictures stored"))
+        self._refused_report.unlink(missing_ok=True)
+        source = {"folders": str(self.jpg_images_path)}
+        if self.metadata_path is not None:
+            source = {"csv": str(self.metadata_path), "csv_sha256": sha256(self.metadata_path)}
         return {
-            "csv": str(self.metadata_path),
-            "csv_sha256": sha256(self.metadata_path),
-            "split_sha256": sha256(folder / "split.csv"),
-            "toy": toy,
+            **source,
+            "split_sha256": csv_sha256(folder / "split.csv"),
+            "toy": collection.toy,
             **self.settings,
         }
 
+    def _choose(self, collection):
+        """(The pictures that are in, split; all findings); InputError where too few stay."""
+        rows, findings = collection.rows, collection.findings
+        try:
+            joined, unjoined = metadata.join(
+                rows,
+                self.jpg_images_path,
+                _report("pictures read"),
+                findings["id"][findings["kind"].isin(metadata.ON_PURPOSE)],
+                self.pictures_glob,
+            )
+        except metadata.UnjoinedError as error:
+            raise self._refused(error, metadata.gather(findings, error.findings)) from error
+        findings = metadata.gather(findings, unjoined)
+        try:
+            chosen, left_out = splits.assign(
+                joined, self.protocol, self.split_seed, self.min_pictures
+            )
+        except InputError as error:
+            lost = len(rows) - len(joined)
+            if not lost:
+                raise
+            why = f"{lost} of {len(rows)} rows are left out ({metadata.summary(unjoined)})"
+            if _suffices(rows) and not _suffices(joined):
+                message = f"{why}, and the rest is too little to learn from: {error}"
+            else:
+                message = f"{error}; {why}"
+            raise self._refused(message, findings) from error
+        return chosen, metadata.gather(findings, left_out)
 
-def digest(csv_path, folder, settings):
+    @property
+    def _refused_report(self):
+        """Path of the report on a data set that could not be made."""
+        return self.folder / "report.csv"
+
+    def _refused(self, message, findings):
+        """Write the report on a data set that cannot be made; the InputError that names it."""
+        self._refused_report.parent.mkdir(parents=True, exist_ok=True)
+        metadata.write_report(findings, self._refused_report)
+        return InputError(f"{message}; all that is left out is named in {self._refused_report}")
+
+
+def _suffices(rows):
+    """Whether two classes have a picture for every part of a split."""
+    return (rows["label"].value_counts() >= len(splits.SPLITS)).sum() >= 2
+
+
+def digest(csv_path, folder, settings, pictures_glob=None):
     """16 hex digits that change with the CSV's bytes, any picture's size or time, any setting.
 
     Data sets are stored and found under it, so that changed data never meet a stale split.
 
     Args:
-        csv_path: of the CSV.
+        csv_path: of the CSV; None where there is none.
         folder: of the pictures.
         settings: dict that JSON can hold.
+        pictures_glob: pattern of the pictures that count, see pictures.search.
     """
     folder = Path(folder)
     files = []
-    for name in find_pictures(folder):
+    for name in find_pictures(folder, pictures_glob):
         status = (folder / name).stat()
         files.append((name, status.st_size, status.st_mtime_ns))
-    text = json.dumps([sha256(csv_path), files, settings], sort_keys=True)
+    content = csv_path and sha256(csv_path)
+    text = json.dumps([content, files, settings], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -70,7 +70,7 @@ def predictions(ids, labels, scores, classes):
             "id": ids,
             "true": [classes[i] for i in labels],
             "predicted": [classes[i] for i in first],
-            "score": [f"{row[i]:.6g}" for row, i in zip(scores, first, strict=True)],
+            "score": [float(f"{row[i]:.6g}") for row, i in zip(scores, first, strict=True)],
             "rank_of_true": ranks(scores, labels) + 1,
             "five_best": [" | ".join(classes[i] for i in row) for row in best],
         }

@@ -1,4 +1,4 @@
-"""Command: networks, modes, one challenge (Sabatelli et al. 2018), from CSV to test metrics.
+"""Command: networks, modes and seeds on one challenge, from a CSV to test metrics.
 
 python -m transfer.experiment --dataset_name N --metadata_path CSV --jpg_images_path DIR
     --results_path DIR --datasets_path DIR --challenge COLUMN --ANN NAME... --tl_mode MODE...
@@ -13,11 +13,12 @@ from models import zoo
 from models.command import exit_code, start_keras
 from models.errors import InputError
 from models.weights import IMAGENET, NONE
-from transfer import metadata, recipe, splits
-from transfer.dataset import Data
+from transfer import recipe
+from transfer.flags import add_data_flags, read_data
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES
-from transfer.run import Run
+from transfer.result_folder import check_place
+from transfer.run import Run, check_paths
 
 
 def flags():
@@ -25,16 +26,36 @@ def flags():
     parser = argparse.ArgumentParser(
         prog="python -m transfer.experiment", description=__doc__.splitlines()[0]
     )
-    needed = parser.add_argument_group("what to run")
-    needed.add_argument("--dataset_name", required=True, help="names the result folders")
-    needed.add_argument("--challenge", required=True, help="material, type, artist or a column")
+    _add_needed_flags(parser.add_argument_group("what to run"))
+    add_data_flags(parser)
+    network = parser.add_argument_group("the network")
+    network.add_argument(
+        "--weights",
+        help="What the network starts from: imagenet (default), none, or a file; random, which "
+        "starts from scratch, takes none.",
+    )
+    network.add_argument(
+        "--input_size",
+        type=int,
+        help="The side of the pictures in pixels (default: the network's own).",
+    )
+    parser.add_argument(
+        "--tensorboard", type=Path, help="The folder for TensorBoard's logs (default: none)."
+    )
+    _add_recipe_flags(
+        parser.add_argument_group("recipe (defaults: Sabatelli et al. 2018, per mode)")
+    )
+    return parser
+
+
+def _add_needed_flags(needed):
     needed.add_argument(
         "--ANN",
         required=True,
         nargs="+",
         action="extend",
-        help="one or several, e.g. VGG19 or 'MobileNet(alpha=0.25)'; also with the weights that it "
-        "starts from, as VGG19:FILE",
+        help="One or several networks, e.g. VGG19 or 'MobileNet(alpha=0.25)'; VGG19:FILE starts "
+        "from the weights in a file.",
     )
     needed.add_argument(
         "--tl_mode",
@@ -42,34 +63,39 @@ def flags():
         nargs="+",
         action="extend",
         choices=list(RECIPES),
-        help="one or several",
+        help="One or several ways to train: off_the_shelf trains a classifier on the network's "
+        "features, fine_tuning every layer, random every layer from scratch.",
     )
-    needed.add_argument("--results_path", required=True, type=Path)
-    needed.add_argument("--datasets_path", required=True, type=Path, help="where HDF5 files lie")
-    _add_collection_flags(parser.add_argument_group("the collection"))
-    network = parser.add_argument_group("the network")
-    network.add_argument("--weights", help="imagenet (default), none, or a file; not for random")
-    network.add_argument("--input_size", type=int, help="pixels; default: the network's own")
-    parser.add_argument("--tensorboard", type=Path, help="write TensorBoard logs to this folder")
-    _add_recipe_flags(parser.add_argument_group("recipe (defaults: the paper's, per mode)"))
-    return parser
-
-
-def _add_collection_flags(data):
-    data.add_argument(
-        "--metadata_path",
+    needed.add_argument(
+        "--results_path",
+        required=True,
         type=Path,
-        help="CSV; without it the released six HDF5 files are expected in "
-        "DATASETS_PATH/DATASET_NAME/CHALLENGE",
+        help="The folder of all results; each run has one of its own in it, named after what is "
+        "run: a run that is there is not computed again.",
     )
-    data.add_argument("--jpg_images_path", type=Path, help="folder of pictures")
-    data.add_argument("--id_column", default="ImageId")
-    data.add_argument(
-        "--split", default="sabatelli2018", help=f"{', '.join(splits.PROTOCOLS)} or column=NAME"
-    )
-    data.add_argument("--split_seed", type=int, default=42)
-    data.add_argument("--min_pictures", type=int, default=1, help="in a class, else it is left out")
-    data.add_argument("--drop_labels", nargs="*", default=list(metadata.ANONYMOUS))
+
+
+# field of Recipe -> help of its flag
+RECIPE_HELP = {
+    "optimizer": "The optimizer (default: rmsprop off the shelf, else sgd).",
+    "learning_rate": "The optimizer's learning rate (default: {}).",
+    "momentum": "The momentum of sgd (default: {}).",
+    "nesterov": "Whether sgd has Nesterov's momentum (default: {}).",
+    "rho": "How much of the mean of squared gradients rmsprop keeps in a step (default: {}).",
+    "epsilon": "What rmsprop and adam add to a divisor (default: {}).",
+    "batch_size": "The pictures in a step of training (default: {}).",
+    "epochs": "The most epochs, if validation does not stop training before (default: {}).",
+    "patience": "The epochs without a lower validation loss that end training (default: {}).",
+    "pixels": "How pixels are scaled: own is as the network was trained, unit to [0, 1] as in "
+    "the paper (default: {}).",
+    "batch_norm": "Whether batch normalisation is trained or keeps its averages (default: frozen; "
+    "train from scratch).",
+    "classifier": "What is put on the features; svm and random_forest are for off_the_shelf "
+    "(default: {}).",
+    "class_weights": "Whether rare classes weigh more in the loss: balanced, or none "
+    "(default: {}).",
+    "seed": "The seed of initial weights and of the order of pictures (default: {}).",
+}
 
 
 def _add_recipe_flags(group):
@@ -79,7 +105,16 @@ def _add_recipe_flags(group):
             kind, choices = type(field.default), recipe.CHOICES.get(field.name)
             if kind is bool:
                 kind, choices = _boolean, (True, False)
-            group.add_argument(f"--{field.name}", type=kind, choices=choices)
+            text = RECIPE_HELP[field.name].format(field.default)
+            group.add_argument(f"--{field.name}", type=kind, choices=choices, help=text)
+    group.add_argument(
+        "--seeds",
+        type=int,
+        nargs="+",
+        action="extend",
+        help="One or several seeds: each is a run of its own, and tables show their mean and "
+        "range (default: the one of --seed).",
+    )
 
 
 def _boolean(text):
@@ -91,8 +126,11 @@ def _boolean(text):
 def main(argv=None):
     """Run the command; returns its exit code."""
     arguments = flags().parse_args(argv)
-    data = data_from(arguments)
+    data = read_data(arguments)
     runs = runs_from(arguments, data)
+    check_place(arguments.datasets_path)
+    for run in runs:
+        check_paths(run, arguments.results_path, arguments.tensorboard)
     start_keras()
     from transfer.train import train_and_test
 
@@ -102,18 +140,15 @@ def main(argv=None):
         train_and_test(run, arguments.results_path, arguments.tensorboard)
 
 
-def data_from(arguments):
-    """The Data that the flags name."""
-    values = {field.name: getattr(arguments, field.name) for field in fields(Data)}
-    return Data(**values | {"drop_labels": tuple(arguments.drop_labels)})
-
-
 def runs_from(arguments, data):
-    """The Runs that the flags name: every network in every mode.
+    """The Runs that the flags name: every network in every mode, with every seed.
 
     Raises:
         InputError: a network, weights or a pair of choices that cannot be.
     """
+    if arguments.seeds and arguments.seed is not None:
+        raise InputError(f"seed is {arguments.seed} and seeds are {arguments.seeds}; one of them")
+    seeds = dict.fromkeys(arguments.seeds or [arguments.seed])
     runs = []
     for ann in dict.fromkeys(arguments.ANN):
         network, named = zoo.parse(ann), zoo.names_weights(ann)
@@ -121,12 +156,13 @@ def runs_from(arguments, data):
             raise InputError(f"ANN is {ann!r} and weights are {arguments.weights}; one of them")
         for mode in dict.fromkeys(arguments.tl_mode):
             weights = network.weights or NONE if named else arguments.weights or IMAGENET
-            runs.append(_run(data, network, weights, RECIPES[mode], arguments))
+            for seed in seeds:
+                runs.append(_run(data, network, weights, RECIPES[mode], seed, arguments))
     return runs
 
 
-def _run(data, network, weights, chosen, arguments):
-    changes = {name: getattr(arguments, name) for name in recipe.SETTINGS}
+def _run(data, network, weights, chosen, seed, arguments):
+    changes = {name: getattr(arguments, name) for name in recipe.SETTINGS} | {"seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
     if chosen.initial_weights == "he_uniform":
         # no use for the weights that ANN names, nor for those given for several modes

@@ -6,10 +6,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from models.errors import InputError
 from models.weights import fingerprint
 from transfer import inference
 from transfer.progress import Progress
-from transfer.result_folder import result_folder, safe_name
+from transfer.result_folder import MANIFEST, check_writable, result_folder, safe_name
 from transfer.store import SPLITS, epochs
 
 COUNTED = "counted"  # folder for what a pass needs to go on
@@ -20,7 +21,7 @@ def extractor(model):
     return keras.Model(model.inputs, model.get_layer("features").output, name="extractor")
 
 
-def cached(network, store, batch_size, folder, name):
+def cached(network, store, batch_size, folder, name, spare=None):
     """Compute the features of all three splits, or find them from an earlier run.
 
     Args:
@@ -30,12 +31,18 @@ def cached(network, store, batch_size, folder, name):
         folder: where caches lie, each in a folder of its own.
         name: what tells this network from others with the same weights (its name, input size and
             preprocessing).
+        spare: where they lie instead if `folder` has none of this network and cannot be written,
+            since the data set is on a read-only disk.
 
     Returns:
         (dict split -> features, memory-mapped float32 (pictures, feature size) in the store's
         order; seconds that the pass took when it was made).
+
+    Raises:
+        InputError: a file of features is damaged.
     """
     path = Path(folder) / f"{safe_name(name)}-{fingerprint(network)[:16]}"
+    path = path if spare is None else _kept_or_writable(path, Path(spare))
     with result_folder(path, worth="*.npy", scratch=COUNTED) as result:
         if result.finished:
             print(f"features found in {path}", flush=True)
@@ -43,8 +50,41 @@ def cached(network, store, batch_size, folder, name):
             (result.path / COUNTED).mkdir(exist_ok=True)
             seconds = sum(_make(network, store, batch_size, result.path, s) for s in SPLITS)
             result.about["seconds"] = round(seconds, 3)
-    features = {split: np.load(path / f"{split}.npy", mmap_mode="r") for split in SPLITS}
-    return features, result.about["seconds"]
+    width = network.output.shape[-1]
+    features = {s: _read(path / f"{s}.npy", (len(store.labels[s]), width)) for s in SPLITS}
+    seconds = result.about.get("seconds")
+    if not isinstance(seconds, float | int):
+        raise InputError(f"{path / MANIFEST} says no seconds; {_remedy(path)}")
+    return features, seconds
+
+
+def _kept_or_writable(path, spare):
+    if (path / MANIFEST).exists():
+        return path
+    try:
+        check_writable(path)
+    except InputError as error:
+        print(f"{error}; the features are kept in {spare}", flush=True)
+        return spare / path.name
+    return path
+
+
+def _read(path, shape):
+    """A file of features, memory-mapped; one that is cut off or of other pictures: InputError."""
+    try:
+        features = np.load(path, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{path} is damaged ({error}); {_remedy(path.parent)}") from error
+    if features.shape != shape:
+        raise InputError(
+            f"{path} is damaged: its shape is {features.shape}, expected {shape}; "
+            f"{_remedy(path.parent)}"
+        )
+    return features
+
+
+def _remedy(folder):
+    return f"remove {folder}, and the features are computed again"
 
 
 def _make(network, store, batch_size, folder, split):

@@ -3,29 +3,147 @@
 Tables are pandas DataFrames of nothing but text: "007" and "NA" stay as a museum wrote them.
 """
 
+import codecs
+import contextlib
 import csv
 import difflib
 import io
 import re
 import unicodedata
+from collections import Counter
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from models.errors import InputError
 from transfer import pictures
-from transfer.result_folder import write_csv
+from transfer.result_folder import UNPRINTABLE, unguarded, write_csv
 
 # The columns of the Rijksmuseum's metadata (Dublin Core in Dutch; Sabatelli et al. 2018).
 CHALLENGES = {"material": "dc_materiaal", "type": "dc_type", "artist": "dc_creator"}
 ANONYMOUS = ("anoniem", "anonymous", "onbekend", "unknown")
 TOY_COLUMN = "art_transfer_toy"  # holds 1 in every row of a collection that this project painted
 
-ROWS = ["id", "label", "split"]  # a usable line of the CSV; split is "" unless it was asked for
+# a usable line of the CSV; split and group are "" unless a column was asked for
+ROWS = ["id", "label", "split", "group"]
 PICTURES = [*ROWS, "path", "sha256"]  # path: posix, in the folder; sha256: of the file's bytes
+# Columns (any case) whose values may tell what belongs together though nobody named one of them.
+GROUP_COLUMNS = (
+    "title",
+    "artist",
+    "object",
+    "object_id",
+    "creator",
+    "dc_creator",
+    "dc_title",
+    "series",
+)
 # what did not fit; id, picture and detail are "" where they do not apply
 FINDINGS = ["kind", "id", "picture", "detail"]
 
-_DELIMITERS = ",;\t"  # semicolon: what Excel writes in countries with a decimal comma
+
+class Kind(NamedTuple):
+    """What a kind of finding means for the data set, what may be done, whether it names examples.
+
+    Of what was asked for there are no examples on the terminal.
+    """
+
+    meaning: str
+    remedy: str = ""
+    has_examples: bool = True
+
+
+KINDS = {
+    "row without id": Kind(
+        "The row names no picture and is not used.", "Fill the id in, or name another id_column."
+    ),
+    "label dropped": Kind(
+        "The row's label is empty or one of drop_labels, so the row is not used.",
+        "Fill the label in, or give other drop_labels.",
+    ),
+    "row not selected": Kind("The row is not one that where asks for.", has_examples=False),
+    "duplicate id": Kind("A second row of one picture, with the same label; the first is used."),
+    "row without picture": Kind(
+        "No picture file has the row's id for a name, so the row is not used.",
+        "Compare the ids with the names of the files; id_column names another column.",
+    ),
+    "picture format that cannot be read": Kind(
+        "The file is not used.", f"Convert it to one of {', '.join(pictures.EXTENSIONS)}."
+    ),
+    "several pictures": Kind(
+        "More than one file has this id for a name; the largest is used.",
+        "pictures_glob says which files count.",
+    ),
+    "id in other letters": Kind(
+        "The id and the file's name differ in capitals; they are taken for the same.",
+        "If they are not, correct the id.",
+    ),
+    "byte-identical pictures": Kind(
+        "One picture under two names: of one row the first is used; of two rows both are, in one "
+        "part of the split."
+    ),
+    "unreadable picture": Kind("The file is damaged and not used.", "Replace the file."),
+    "picture without row": Kind(
+        "No row names the picture, so it is not used.", "Add a row, or compare the ids."
+    ),
+    "picture not chosen": Kind("The file is not one that pictures_glob asks for.", "", False),
+    "control characters": Kind(
+        "Characters that nothing shows were taken out of an id or label.",
+        "Remove them from the CSV.",
+    ),
+    "labels that look alike": Kind(
+        "They differ in capitals, in forms of one letter or in invisible characters alone, and are "
+        "different classes.",
+        "If they are one class, write them alike.",
+    ),
+    "empty class folder": Kind(
+        "The folder holds no picture, so there is no such class.",
+        "Remove the folder, or put its pictures in.",
+    ),
+    "picture outside class folders": Kind(
+        "The picture lies beside the folders of the classes and is not used.",
+        "Move it into the folder of its class.",
+    ),
+    "class too small": Kind(
+        "The class has fewer than min_pictures distinct pictures; none of them is used.",
+        "A smaller min_pictures keeps it.",
+    ),
+    "class in too few groups": Kind(
+        "Groups stay whole, and the class has fewer groups than the split has parts; none of its "
+        "pictures is used.",
+        "Another group_column, or none, keeps it.",
+    ),
+    "class dropped": Kind(
+        "The class has no picture in a part of the split, so none of its pictures is used.",
+        "The split cetinic2018 puts every class of three pictures or more in every part; in a "
+        "split of your own, give the class pictures in the part named.",
+    ),
+    "group in several parts": Kind(
+        "Your own split has pictures of one group in several parts; it is left as it is.",
+        "A drawn split (cetinic2018, sabatelli2018) keeps groups whole.",
+    ),
+    "byte-identical pictures across splits": Kind(
+        "One picture stands in two parts of your split; it is kept in the part named.",
+        "Keep one of each in your split.",
+    ),
+    "byte-identical pictures with different labels": Kind(
+        "Nothing tells the right label, so none of them is used.",
+        "Correct the labels, or remove one of them.",
+    ),
+    "near-duplicate pictures": Kind(
+        "The pictures look the same (perceptual hash); all of them are used.",
+        "near_duplicates together keeps them in one part of the split.",
+    ),
+}
+# of rows and pictures that are left out on purpose: not reported a second time
+ON_PURPOSE = ("label dropped", "row not selected", "picture outside class folders")
+
+_DELIMITERS = ",;\t|"  # semicolon: what Excel writes in countries with a decimal comma
+_DECLARED = re.compile(r'"?sep=(.)"?[ \t]*(?=[\r\n])', re.IGNORECASE)  # Excel's own first line
+_HEADER_BYTES = 1 << 20  # more than any header has
 _EXAMPLES = 5  # how many faults a message names: enough to see the pattern, short enough to read
+_NAMED = 10  # findings of a kind, or values of a column, that the terminal names
 # UTF-8 sequences of two to four bytes written out as \xNN (RFC 3629, section 4).
 _ESCAPED = re.compile(
     r"\\x[cd][0-9a-f](?:\\x[89ab][0-9a-f])"
@@ -33,6 +151,28 @@ _ESCAPED = re.compile(
     r"|\\xf[0-7](?:\\x[89ab][0-9a-f]){3}",
     re.IGNORECASE,
 )
+
+
+class Collection(NamedTuple):
+    """What a CSV or a folder says of its pictures.
+
+    rows: DataFrame of ROWS, ids unique. findings: DataFrame of FINDINGS. toy: whether every row
+    says that it is of a toy collection. candidates: DataFrame of text indexed by id, the columns
+    among GROUP_COLUMNS.
+    """
+
+    rows: Any
+    findings: Any
+    toy: bool
+    candidates: Any
+
+
+class UnjoinedError(InputError):
+    """No row has a picture that can be used; `findings` tell why."""
+
+    def __init__(self, message, findings):
+        super().__init__(message)
+        self.findings = findings
 
 
 def label_column(challenge, columns=()):
@@ -43,17 +183,38 @@ def label_column(challenge, columns=()):
 def clean_label(text):
     r"""Trim, decode written-out UTF-8 bytes (`Bo\xc3\xabtius`), join lines, compose to NFC.
 
-    Byte sequences that are not UTF-8 stay as they are written.
+    Control characters are taken out. Byte sequences that are not UTF-8 stay as they are written.
     """
-    words = " ".join(_ESCAPED.sub(_unescaped, text).split())
+    words = " ".join(UNPRINTABLE.sub("", _one_line(text)).split())
     return unicodedata.normalize("NFC", words)
 
 
-def read_csv(path, *required):
-    """Read a UTF-8 CSV (with or without byte order mark) that has a header line, strictly.
+def check(csv_path, challenge, id_column="ImageId", split_column=None, where=(), group_column=None):
+    """Refuse a CSV without these columns, or without a row that `where` asks for, at once.
 
-    The delimiter (comma, semicolon or tab) is the one that finds most of the required names in the
-    header.
+    Without pandas; of the file no more than the header is read where there is no `where`.
+
+    Args:
+        csv_path, ...: see read.
+
+    Raises:
+        InputError: see read_csv; no row is as where says.
+    """
+    columns = _columns(challenge, id_column, split_column, where, group_column)
+    with _records(csv_path, columns, -1 if where else _HEADER_BYTES) as (header, records):
+        if where:
+            records = [fields for _, fields in records]
+            names = [label_column(column, header) for column, _ in where]
+            cells = {name: [fields[header.index(name)] for fields in records] for name in names}
+            _select(cells, where, csv_path)
+
+
+def read_csv(path, *required):
+    """Read a CSV file that has a header line, strictly.
+
+    UTF-8 (with or without byte order mark) or UTF-16 with one. The delimiter (comma, semicolon, tab
+    or |) is the one that finds most of the required names in the header, or the one of a first line
+    `sep=;`. The apostrophe that keeps a spreadsheet from computing a cell is taken off.
 
     Args:
         path: of the file.
@@ -65,112 +226,139 @@ def read_csv(path, *required):
         number of its first line.
 
     Raises:
-        InputError: the file is missing, empty or not UTF-8, a column is not there, a row has
-            another length than the header or a broken quote.
+        InputError: the file is missing, empty or in another encoding, a column is not there, a row
+            has another length than the header or a broken quote.
     """
     import pandas
 
-    text = _text(path)
-    records = _records(path, text, _delimiter(text, set().union(*required)))
-    _, header = next(records, (0, None))
-    if header is None:
-        raise InputError(f"file {path} is empty")
-    header = [name.strip() for name in header]
-    for names in required:
-        _check_column(path, header, next((n for n in names if n in header), names[-1]))
-    lines = dict(records)
+    with _records(path, required) as (header, records):
+        lines = dict(records)
     return pandas.DataFrame(list(lines.values()), index=list(lines), columns=header, dtype=object)
 
 
-def read(csv_path, challenge, id_column="ImageId", split_column=None, drop_labels=ANONYMOUS):
+def read(
+    csv_path,
+    challenge,
+    id_column="ImageId",
+    split_column=None,
+    drop_labels=ANONYMOUS,
+    where=(),
+    group_column=None,
+):
     """Read the ids and labels of a challenge from a CSV file.
 
-    Rows whose label is empty or in `drop_labels` (any case) are left out.
+    Rows whose label is empty or in `drop_labels` (any case) are left out; these words name no group
+    either.
+
+    Args:
+        csv_path: of the file.
+        challenge: a name in CHALLENGES or a column, as is group_column.
+        id_column, split_column, group_column: of the CSV.
+        drop_labels: labels that name no class.
+        where: pairs of a column and a value that a row must have; of several values of one column,
+            any.
 
     Returns:
-        (DataFrame of ROWS in the file's order, ids unique; DataFrame of FINDINGS "label dropped",
-        "row without id", "duplicate id"; whether every row says that it is of a toy collection).
+        Collection, its rows in the file's order; findings "row without id", "row not selected",
+        "label dropped", "duplicate id", "control characters", "labels that look alike".
 
     Raises:
         InputError: see read_csv; no rows left; an id with two labels or splits.
     """
-    split = [(split_column,)] if split_column else []
-    table = read_csv(csv_path, (id_column,), (challenge, label_column(challenge)), *split)
-    column = label_column(challenge, table.columns)
-    rows = _cleaned(table, id_column, column, split_column)
-    named = rows["id"] != ""
-    unwanted = {"", *(clean_label(label).casefold() for label in drop_labels)}
-    anonymous = rows["label"].str.casefold().isin(unwanted)
-    dropped, rows = rows[named & anonymous], rows[named & ~anonymous]
-    nameless = [f"line {line}" for line in table.index[~named]]
-    findings = gather(
-        findings_of("row without id", detail=nameless),
-        findings_of("label dropped", id=dropped["id"], detail=dropped["label"]),
-    )
+    columns = _columns(challenge, id_column, split_column, where, group_column)
+    table = read_csv(csv_path, *columns)
+    label, group = (label_column(name or "", table.columns) for name in (challenge, group_column))
+    unwanted = {"", *(clean_label(text).casefold() for text in drop_labels)}
+    rows = _cleaned(table, id_column, label, split_column, group, unwanted)
+    rows, findings = _wanted(rows, table, where, unwanted, csv_path)
+    controls = _controls(table.loc[rows.index], id_column, label, rows["id"])
     if rows.empty:
         raise InputError(
-            f"{csv_path} has no row with an id and a label in column {column!r}"
+            f"{csv_path} has no row with an id and a label in column {label!r}"
             f" ({summary(findings)})"
         )
-    kept = rows.drop_duplicates("id", ignore_index=True)
+    kept = rows.drop_duplicates("id")
     # an id both anonymous and named is a contradiction, not an anonymous row to leave out
-    claims = dropped[(dropped["label"] != "") & dropped["id"].isin(kept["id"])]
-    claims = claims.assign(split=claims["id"].map(kept.set_index("id")["split"]))
+    dropped = findings[findings["kind"] == "label dropped"]
+    claims = dropped[(dropped["detail"] != "") & dropped["id"].isin(kept["id"])]
+    claims = claims[["id"]].assign(
+        label=claims["detail"], split=claims["id"].map(kept.set_index("id")["split"])
+    )
     _refuse_contradictions(gather(rows, claims), "id", csv_path)
-    doubled = rows[rows.duplicated("id")]
-    doubled = findings_of("duplicate id", id=doubled["id"], detail=doubled["label"])
+    findings = gather(findings, _doubled(rows), controls, look_alikes(kept))
     toy = TOY_COLUMN in table and bool((table[[TOY_COLUMN]].map(str.strip) == "1").all(axis=None))
-    return kept, gather(findings, doubled), toy
+    candidates = _group_columns(table, kept, {id_column, label, split_column, group}, unwanted)
+    return Collection(kept.reset_index(drop=True), findings, toy, candidates)
 
 
-def join(rows, folder, report=None, left_out=()):
+def look_alikes(rows):
+    """A finding for every set of labels that a reader takes for one.
+
+    Args:
+        rows: DataFrame with label.
+    """
+    spellings = {}
+    for label, count in sorted(rows["label"].value_counts().items()):
+        spellings.setdefault(_folded_label(label), []).append(f"{_visible(label)} ({count})")
+    details = [" | ".join(alike) for alike in spellings.values() if len(alike) > 1]
+    return findings_of("labels that look alike", detail=details)
+
+
+def join(rows, folder, report=None, left_out=(), pictures_glob=None):
     """Find the picture of every row by its id, and check every picture found.
 
     An id may carry a picture's extension; with a "/" it is a path relative to `folder`, without one
-    a file name in any subfolder.
+    a file name in any subfolder. Where no picture is named as the id is written, backslashes count
+    as slashes, and capitals as small letters. Of several pictures of a row the largest is taken.
 
     Args:
         rows: DataFrame of ROWS, as read() gives it.
         folder: of pictures.
         report: called as report(done, total) after each picture.
         left_out: ids of rows dropped on purpose; their pictures are no finding.
+        pictures_glob: pattern of the pictures that count, see pictures.search.
 
     Returns:
         (DataFrame of PICTURES sorted by id; DataFrame of FINDINGS "row without picture", "picture
-        without row", "unreadable picture", "several pictures", "byte-identical pictures",
+        without row", "picture not chosen", "picture format that cannot be read", "unreadable
+        picture", "several pictures", "byte-identical pictures", "id in other letters",
         "duplicate id").
 
     Raises:
-        InputError: no row has a readable picture; two rows of one picture disagree.
+        UnjoinedError: no row has a readable picture.
+        InputError: two rows of one picture disagree; no pictures in the folder.
     """
     import pandas
 
-    names, unnameable = _nameable(pictures.find_pictures(folder))
+    found = pictures.search(folder, pictures_glob)
+    names, unnameable = _nameable(found.names)
     ways = _ways(names)
     rows = rows.sort_values("id", kind="stable", ignore_index=True)
     candidates = _candidates(rows, ways)
+    unusable = _unusable(rows[~rows["id"].isin(candidates["id"])], found.unusable)
+    passed_over = findings_of("picture not chosen", picture=_writable(found.passed_over))
+    findings = gather(unnameable, unusable, passed_over)
     if candidates.empty:
-        raise InputError(
+        message = (
             f"no row has a picture in {folder}: an id is {rows['id'][0]!r},"
             f" a picture {[*names, *unnameable['picture']][0]!r}"
         )
+        raise UnjoinedError(message, gather(findings, _without_picture(rows, unusable)))
     candidates = _inspected(candidates, folder, report)
-    missing = rows[~rows["id"].isin(candidates["id"])]
-    joined, remarks = _one_per_row(candidates)
-    findings = gather(unnameable, findings_of("row without picture", id=missing["id"]), remarks)
+    missing = _without_picture(rows[~rows["id"].isin(candidates["id"])], unusable)
+    joined, remarks = _one_per_row(candidates, folder)
+    findings = gather(findings, missing, remarks)
     if joined.empty:
-        problems = candidates.sort_values("path")["problem"]
-        problem = next(filter(None, problems), summary(findings))
-        raise InputError(f"no row has one readable picture in {folder}; the first: {problem}")
+        problem = candidates.sort_values("path")["problem"].iloc[0]
+        message = f"no row has one readable picture in {folder}; the first: {problem}"
+        raise UnjoinedError(message, findings)
     _refuse_contradictions(joined, "path", folder)
-    again = joined[joined.duplicated("path")]
-    doubled = findings_of("duplicate id", id=again["id"], detail=again["label"])
-    joined = joined.drop_duplicates("path", ignore_index=True)
+    joined, doubled = _unique_paths(joined)
     left_out = pandas.DataFrame({"id": list(left_out)}, dtype=object)
     expected = {*candidates["path"], *_candidates(left_out, ways)["path"]}
     unasked = [name for name in names if name not in expected]
     unasked = findings_of("picture without row", picture=unasked)
-    return joined, gather(findings, doubled, _copies(joined), unasked)
+    return joined, gather(findings, doubled, _copies(joined), _respelled(joined), unasked)
 
 
 def findings_of(kind, id="", picture="", detail=""):
@@ -194,35 +382,105 @@ def summary(findings):
     return ", ".join(f"{kind}: {count}" for kind, count in counts.items()) or "no findings"
 
 
+def explain(findings):
+    """Say what did not fit: every kind with its count, what it means, its remedy and the first ten.
+
+    Returns:
+        list of lines.
+    """
+    lines = []
+    for kind, rows in findings.sort_values(FINDINGS).groupby("kind"):
+        about = KINDS.get(kind, Kind(""))
+        lines.append(f"{kind}: {len(rows)}. {about.meaning} {about.remedy}".strip())
+        if not about.has_examples:
+            continue
+        for _, row in rows[:_NAMED].iterrows():
+            what = ", ".join(dict.fromkeys(filter(None, (row["id"], row["picture"]))))
+            lines.append("    " + ": ".join(filter(None, (what, row["detail"]))))
+        if len(rows) > _NAMED:
+            lines.append(f"    and {len(rows) - _NAMED} more, in report.csv")
+    return lines
+
+
 def write_report(findings, path):
-    """Write findings as CSV (RFC 4180), sorted, one line each, whole or not at all."""
-    write_csv(path, findings.sort_values(FINDINGS), line_end="\r\n")
+    """Write findings as CSV (RFC 4180), sorted, one line each, whole or not at all.
+
+    A last column, meaning, says what each kind means and what may be done.
+    """
+    abouts = [KINDS.get(kind, Kind("")) for kind in findings["kind"]]
+    meanings = [f"{about.meaning} {about.remedy}".strip() for about in abouts]
+    write_csv(path, findings.assign(meaning=meanings).sort_values(FINDINGS))
 
 
-def _text(path):
-    """The text of a CSV file; InputError when missing or not UTF-8."""
+def _columns(challenge, id_column, split_column, where, group_column):
+    """The columns needed, each a tuple of the names it may have."""
+    named = [challenge, *(column for column, _ in where), *filter(None, [group_column])]
+    columns = [(id_column,), *((name, label_column(name)) for name in named)]
+    return [*columns, (split_column,)] if split_column else columns
+
+
+def _text(path, size=-1):
+    """The text of a CSV file, of its first `size` bytes; InputError when missing or not UTF-8."""
     if not Path(path).is_file():
         raise InputError(f"file {path} does not exist or is no file")
-    data = Path(path).read_bytes()
+    with open(path, "rb") as file:
+        data = file.read(size)
+    # Excel's "Unicode text" is UTF-16
+    has_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    decoder = codecs.getincrementaldecoder("utf-16" if has_mark else "utf-8-sig")()
     try:
-        return data.decode("utf-8-sig")
+        text = decoder.decode(data, final=len(data) != size)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from error
+        raise InputError(
+            f"{path}, line {line}: not UTF-8; save the file as UTF-8 (in Excel: CSV UTF-8)"
+        ) from error
+    if 4 * text.count("\0") > len(text):  # every second byte of Latin letters in UTF-16
+        raise InputError(
+            f"{path} is UTF-16 or UTF-32 without a byte order mark; save the file as UTF-8"
+        )
+    # csv of Python 3.10 refuses a NUL; any other control character is taken out later
+    return text.replace("\0", "\1")
 
 
 def _delimiter(text, wanted):
     """The delimiter whose header line holds most of the wanted columns, then most columns."""
-    first_line = text.lstrip().partition("\n")[0]
+    first_line = re.split("[\r\n]", text.lstrip("\r\n "), maxsplit=1)[0]
 
     def score(delimiter):
-        header = [name.strip(' "\r') for name in first_line.split(delimiter)]
+        header = [name.strip(' "') for name in first_line.split(delimiter)]
         return len(set(wanted).intersection(header)), len(header)
 
     return max(_DELIMITERS, key=score)
 
 
-def _records(path, text, delimiter):
+@contextlib.contextmanager
+def _records(path, required, size=-1):
+    """Open a CSV file for its header and an iterator over the records after it.
+
+    Yields:
+        (names of columns; iterator of (number of its first line, fields), of records not blank).
+    """
+    text = _text(path, size)
+    declared = _DECLARED.match(text)
+    delimiter = declared[1] if declared else _delimiter(text, set().union(*required))
+    text = text[declared.end() :] if declared else text
+    limit = csv.field_size_limit()
+    try:
+        csv.field_size_limit(max(limit, len(text)))  # a column may hold a description of any length
+        records = _parsed(path, text, delimiter)
+        _, header = next(records, (0, None))
+        if header is None:
+            raise InputError(f"file {path} is empty")
+        header = [name.strip() for name in header]
+        for names in required:
+            _check_column(path, header, next((n for n in names if n in header), names[-1]))
+        yield header, records
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _parsed(path, text, delimiter):
     """Yield (number of its first line, fields) of every record that is not blank."""
     # strict: an unclosed quote would silently swallow the rows after it.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -234,11 +492,15 @@ def _records(path, text, delimiter):
                 if len(fields) != width:
                     raise InputError(
                         f"{path}, line {line}: {len(fields)} fields, but the header has {width}"
+                        f" (a field that holds {delimiter!r} stands in double quotes)"
                     )
-                yield line, fields
+                yield line, [unguarded(field) for field in fields]
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{path}, the row at line {line} is no CSV: {error}") from error
+        raise InputError(
+            f"{path}, the row at line {line} is no CSV: {error} (a double quote within a quoted"
+            " field is written twice)"
+        ) from error
 
 
 def _check_column(path, header, name):
@@ -252,19 +514,128 @@ def _check_column(path, header, name):
         return -difflib.SequenceMatcher(None, name.casefold(), other.casefold()).ratio()
 
     names = ", ".join(other or "(unnamed)" for other in sorted(header, key=unlikeness))
-    raise InputError(f"{path} has no column {name!r}; it has {names}")
+    alone = "; columns are separated by , ; | or a tab" if len(header) == 1 else ""
+    raise InputError(f"{path} has no column {name!r}; it has {names}{alone}")
 
 
-def _cleaned(table, id_column, label_column, split_column):
+def _cleaned(table, id_column, label_column, split_column, group_column, unwanted):
     """DataFrame of ROWS, one for every row of the CSV."""
     import pandas
 
     columns = {
-        "id": [unicodedata.normalize("NFC", text.strip()) for text in table[id_column]],
+        "id": [_clean_id(text) for text in table[id_column]],
         "label": [clean_label(text) for text in table[label_column]],
         "split": [text.strip() for text in table[split_column]] if split_column else "",
+        "group": _named(table[group_column], unwanted) if group_column else "",
     }
     return pandas.DataFrame(columns, index=table.index, dtype=object)
+
+
+def _clean_id(text):
+    return unicodedata.normalize("NFC", UNPRINTABLE.sub("", text).strip())
+
+
+def _named(texts, unwanted):
+    """Cleaned texts, "" for those that name nobody."""
+    texts = map(clean_label, texts)
+    return ["" if text.casefold() in unwanted else text for text in texts]
+
+
+def _wanted(rows, table, where, unwanted, csv_path):
+    """(The rows that have an id and a label and are asked for; findings for the others)."""
+    nameless = rows.index[rows["id"] == ""]
+    names = {label_column(column, table.columns) for column, _ in where}
+    cells = {name: table[name] for name in names}
+    chosen = np.array(_select(cells, where, csv_path) if where else [True] * len(rows), bool)
+    asked = rows[chosen]
+    anonymous = asked["label"].str.casefold().isin(unwanted)
+    named = asked["id"] != ""
+    dropped = asked[named & anonymous]
+    others = rows[~chosen]
+    others = others[others["id"] != ""]
+    findings = gather(
+        findings_of("row without id", detail=[f"line {line}" for line in nameless]),
+        findings_of("row not selected", id=others["id"], detail=others["label"]),
+        findings_of("label dropped", id=dropped["id"], detail=dropped["label"]),
+    )
+    return asked[named & ~anonymous], findings
+
+
+def _select(cells, where, csv_path):
+    """Whether each row is as `where` says, a list; InputError where none is.
+
+    Args:
+        cells: column -> texts of all rows.
+        where: pairs of a column, as the user names it, and a value.
+        csv_path: for the message.
+    """
+    asked = {}
+    for column, value in where:
+        asked.setdefault(label_column(column, cells), set()).add(clean_label(value))
+    chosen = None
+    for column, values in asked.items():
+        texts = [clean_label(text) for text in cells[column]]
+        before = chosen or [True] * len(texts)
+        chosen = [one and text in values for one, text in zip(before, texts, strict=True)]
+        if not any(chosen):
+            counts = Counter(t for t, one in zip(texts, before, strict=True) if one).most_common()
+            there = ", ".join(f"{text!r} ({count})" for text, count in counts[:_NAMED])
+            more = f" and {len(counts) - _NAMED} more values" if len(counts) > _NAMED else ""
+            told = " and ".join(f"{c}={v}" for c, vs in asked.items() for v in sorted(vs))
+            raise InputError(
+                f"{csv_path} has no row where {told}; column {column!r}"
+                f"{' of the rows that fit so far' if not all(before) else ''} holds {there}{more}"
+            )
+    return chosen
+
+
+def _controls(table, id_column, label_column, ids):
+    """A finding for every row whose id or label had characters that nothing shows."""
+    texts = zip(table[id_column], table[label_column], strict=True)
+    found = [bool(UNPRINTABLE.search(f"{one.strip()}{_one_line(two)}")) for one, two in texts]
+    found = np.array(found, bool)
+    return findings_of("control characters", id=ids[found])
+
+
+def _doubled(rows):
+    """A finding for every row whose id an earlier row has."""
+    import pandas
+
+    first = pandas.Series(rows.index, rows.index).groupby(rows["id"]).transform("first")
+    again = rows[rows.duplicated("id")]
+    lines = zip(again.index, again["label"], first[again.index], strict=True)
+    details = [f"line {line}, {label}; line {used} is used" for line, label, used in lines]
+    return findings_of("duplicate id", id=again["id"], detail=details)
+
+
+def _group_columns(table, rows, others, unwanted):
+    """DataFrame, indexed by id, of the columns whose names are in GROUP_COLUMNS."""
+    import pandas
+
+    header = list(table.columns)
+    names = [
+        name
+        for name in header
+        if name.casefold() in GROUP_COLUMNS and name not in others and header.count(name) == 1
+    ]
+    texts = {name: _named(table.loc[rows.index, name], unwanted) for name in names}
+    return pandas.DataFrame(texts, index=pandas.Index(rows["id"], name="id"), dtype=object)
+
+
+def _folded_label(label):
+    """A label without what a reader does not see or mind."""
+    seen = "".join(c for c in label if unicodedata.category(c) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
+
+
+def _visible(label):
+    """A label with its invisible characters written out."""
+    shown = (c if unicodedata.category(c) != "Cf" else f"\\u{ord(c):04x}" for c in label)
+    return "".join(shown)
+
+
+def _one_line(text):
+    return " ".join(_ESCAPED.sub(_unescaped, text).split())
 
 
 def _unescaped(match):
@@ -272,6 +643,10 @@ def _unescaped(match):
         return bytes.fromhex(match[0].replace("\\x", "").replace("\\X", "")).decode()
     except UnicodeDecodeError:
         return match[0]
+
+
+def _writable(names):
+    return [name.encode("utf-8", "backslashreplace").decode() for name in names]
 
 
 def _nameable(names):
@@ -283,35 +658,78 @@ def _nameable(names):
 
 def _parted(name):
     """(stem, lower-case picture extension with its dot); stems may hold dots of their own."""
-    name = unicodedata.normalize("NFC", name)  # macOS writes NFD file names
+    name = _clean_id(name)  # macOS writes NFD file names
     stem, _, extension = name.rpartition(".")
-    if stem and extension.lower() in pictures.EXTENSIONS:
+    if stem and extension.lower() in (*pictures.EXTENSIONS, *pictures.FOREIGN):
         return stem, "." + extension.lower()
     return name, ""
 
 
+def _folded(name):
+    """A path as Windows compares them: either slash, any capitals."""
+    return name.replace("\\", "/").removeprefix("./").lstrip("/").casefold()
+
+
+def _id_keys(name):
+    """What an id is looked up by, the strictest first; as many as _ways has tables."""
+    stem, extension = _parted(name)
+    return name, stem + extension, stem, _folded(stem + extension), _folded(stem)
+
+
 def _ways(names):
-    """Every way an id may name a picture: DataFrame of key and path."""
+    """Every way an id may name a picture: a DataFrame of key and path for each of _id_keys."""
     import pandas
 
-    ways = {}
+    written, parted, folded = {}, {}, {}
     for name in names:
         for key in (name, name.rpartition("/")[2]):
             stem, extension = _parted(key)
-            ways |= {(stem + extension, name): None, (stem, name): None}
-    return pandas.DataFrame(list(ways), columns=["key", "path"], dtype=object)
+            written[_clean_id(key), name] = None
+            for key in (stem + extension, stem):
+                parted[key, name] = None
+                folded[_folded(key), name] = None
+    tables = [
+        pandas.DataFrame(list(ways), columns=["key", "path"], dtype=object)
+        for ways in (written, parted, folded)
+    ]
+    return [tables[0], tables[1], tables[1], tables[2], tables[2]]
 
 
 def _candidates(rows, ways):
     """Rows with the path of every picture that their id may mean, sorted by id and path.
 
-    Pictures with the id's extension, where it has one, come before any other.
+    A picture that an id names more strictly comes before any other; one that another id names as it
+    is written is nobody's who would have to change letters for it.
     """
-    parts = [_parted(name.removeprefix("./")) for name in rows["id"]]
-    exact = rows.assign(key=[stem + extension for stem, extension in parts]).merge(ways, on="key")
-    loose = rows.assign(key=[stem for stem, _ in parts]).merge(ways, on="key")
-    loose = loose[~loose["id"].isin(exact["id"])]
-    return gather(exact, loose).drop(columns="key").sort_values(["id", "path"], ignore_index=True)
+    found, claimed = [rows[:0].assign(path=[])], set()
+    keys = [_id_keys(name.removeprefix("./")) for name in rows["id"]]
+    for strictness, table in enumerate(ways):
+        some = rows.assign(key=[key[strictness] for key in keys]).merge(table, on="key")
+        some = some[~some["id"].isin(gather(*found)["id"])]
+        if strictness > 2:
+            some = some[~some["path"].isin(claimed)]
+        found.append(some.drop(columns="key"))
+        claimed |= {*some["path"]} if strictness < 3 else set()
+    return gather(*found).sort_values(["id", "path"], ignore_index=True)
+
+
+def _unusable(missing, unusable):
+    """Findings for files that nothing reads, with the id of the row without picture they mean."""
+    meant = _candidates(missing, _ways(_writable(unusable))) if unusable else missing[:0]
+    ids = dict(zip(meant.get("path", ()), meant["id"], strict=True))
+    names = dict(zip(_writable(unusable), unusable.values(), strict=True))
+    kinds = [
+        "picture format that cannot be read" if reason in pictures.FOREIGN else "unreadable picture"
+        for reason in names.values()
+    ]
+    details = [f".{one}" if one in pictures.FOREIGN else one for one in names.values()]
+    table = findings_of(kinds, [ids.get(name, "") for name in names], list(names), details)
+    return table
+
+
+def _without_picture(rows, unusable):
+    """Findings for rows that have no picture, but for those whose file is named already."""
+    return findings_of("row without picture", id=rows["id"][~rows["id"].isin(unusable["id"])])
 
 
 def _inspected(candidates, folder, report):
@@ -325,23 +743,68 @@ def _inspected(candidates, folder, report):
     return candidates.join(inspections.fillna({"problem": ""}), on="path")
 
 
-def _one_per_row(candidates):
-    """(DataFrame of PICTURES, findings); of byte-identical candidates the first is taken."""
+def _one_per_row(candidates, folder):
+    """(DataFrame of PICTURES, findings); of several pictures of a row the largest is taken.
+
+    One that no other row means comes before one that is also another row's.
+    """
     bad = candidates[candidates["problem"] != ""]
     good = candidates[candidates["problem"] == ""]
-    several = good.groupby("id")["sha256"].transform("nunique") > 1
-    paths = good[several].groupby("id")["path"].agg(list)
-    good = good[~several]
-    first = good.groupby("id")["path"].transform("first")
-    copies, first = good[good["path"] != first], first[good["path"] != first]
+    sizes = [_size(folder, path) for path in good["path"]]
+    good = good.assign(size=sizes, shared=good.groupby("path")["id"].transform("nunique") > 1)
+    good = good.sort_values(
+        ["id", "shared", "size", "path"], ascending=[True, True, False, True], ignore_index=True
+    )
+    firsts = good.groupby("id")[["path", "sha256", "size"]].transform("first")
+    rest = good["path"] != firsts["path"]
+    copies = rest & (good["sha256"] == firsts["sha256"])
+    others = rest & ~copies
+    details = [
+        f"{path} is used: {most:,} bytes, this one {size:,}"
+        for path, most, size in zip(
+            firsts["path"][others], firsts["size"][others], good["size"][others], strict=True
+        )
+    ]
     findings = gather(
         findings_of("unreadable picture", bad["id"], bad["path"], bad["problem"]),
-        findings_of("several pictures", paths.index, detail=[*map("; ".join, paths)]),
+        findings_of("several pictures", good["id"][others], good["path"][others], details),
         findings_of(
-            "byte-identical pictures", copies["id"], copies["path"], "same bytes as " + first
+            "byte-identical pictures",
+            good["id"][copies],
+            good["path"][copies],
+            "same bytes as " + firsts["path"][copies] + ", which is used",
         ),
     )
     return good.drop_duplicates("id", ignore_index=True)[PICTURES], findings
+
+
+def _size(folder, path):
+    try:
+        return Path(folder, path).stat().st_size
+    except OSError:
+        return 0
+
+
+def _unique_paths(joined):
+    """(The first row of every picture; a finding for every other row)."""
+    firsts = joined.groupby("path")["id"].transform("first")
+    again = joined[joined.duplicated("path")]
+    details = [
+        f"{label}; id {first} is used"
+        for label, first in zip(again["label"], firsts[again.index], strict=True)
+    ]
+    doubled = findings_of("duplicate id", again["id"], again["path"], details)
+    return joined.drop_duplicates("path", ignore_index=True), doubled
+
+
+def _respelled(joined):
+    """A finding for every picture whose name has other capitals than the id."""
+    names = [_parted(name.replace("\\", "/").removeprefix("./"))[0] for name in joined["id"]]
+    stems = [_parted(path)[0] for path in joined["path"]]
+    pairs = zip(names, stems, strict=True)
+    other = [not f"/{stem}".endswith("/" + name.lstrip("/")) for name, stem in pairs]
+    other = np.array(other, bool)
+    return findings_of("id in other letters", joined["id"][other], joined["path"][other])
 
 
 def _refuse_contradictions(rows, key, where):

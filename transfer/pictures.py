@@ -5,11 +5,13 @@ are by TensorFlow's decoders and by the released code.
 """
 
 import contextlib
+import fnmatch
 import hashlib
 import io
 import os
+import stat
 import warnings
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -22,9 +24,16 @@ from models.errors import InputError
 DECODING = "bilinear 2"  # raised when the same bytes give other pixels: kept features are stale
 EXTENSIONS = ("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp")
 
+# what museums send and nothing here reads: named as such, where it would else be a picture missing
+FOREIGN = (
+    *("avif", "heic", "heif", "jxl", "jxr", "jp2", "j2k", "jpx", "jfif", "jpe", "svg", "psd"),
+    *("psb", "xcf", "eps", "pdf", "dng", "raw", "cr2", "cr3", "nef", "arw"),
+)
+
 # Only these decoders of Pillow run: others start programs (EPS) or are no pictures of paintings.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 _KNOWN = "known are " + ", ".join(_FORMATS)
+_FILE_TYPE = b"ftyp"  # ISO 14496-12, 4.3: bytes 4 to 8 of AVIF and HEIC files, before their brand
 _JPEG = ("JPEG", "MPO")  # MPO: a JPEG followed by previews, which JPEG decoders do not see
 
 # EXIF 2.3: how to turn the stored picture to stand upright; 1 is upright, 2 to 8 are turns
@@ -50,35 +59,102 @@ class Inspection(NamedTuple):
     problem: str | None
 
 
-def find_pictures(folder):
-    """List the picture files under a folder.
+class Found(NamedTuple):
+    """What lies in a folder, as posix paths relative to it.
 
-    Returns sorted posix paths relative to `folder`, subfolders and links to folders included (each
-    real folder once, under its real place where it has one), hidden files left out. InputError when
-    the folder is missing or holds no picture.
+    names: of picture files, sorted. passed_over: of those that the pattern does not fit. unusable:
+    path -> why it cannot be read, an extension in FOREIGN or the reason of the operating system.
+    """
+
+    names: list[str]
+    passed_over: list[str]
+    unusable: dict[str, str]
+
+
+def search(folder, glob=None):
+    """Look through a folder for picture files, and for what should be some and cannot be read.
+
+    Subfolders and links to folders are included (each real folder once, under its real place where
+    it has one), hidden files left out.
+
+    Args:
+        folder: to look through.
+        glob: pattern of the paths that count, as `*.tif` or `masters/*`: `*` stands for any
+            letters, slashes too; None for all.
+
+    Returns:
+        Found.
+
+    Raises:
+        InputError: the folder is missing or holds no picture that counts.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"picture folder {folder} is not a folder that exists")
-    names, seen, waiting = [], set(), deque([folder])
+    names, unusable = [], {}
+    for path, problem in _walk(folder):
+        name, extension = path.relative_to(folder).as_posix(), path.suffix[1:].lower()
+        if problem:
+            unusable[name] = problem
+        elif extension in EXTENSIONS:
+            names.append(name)
+        elif extension in FOREIGN:
+            unusable[name] = extension
+    names = sorted(names)
+    chosen = [name for name in names if glob is None or fnmatch.fnmatchcase(name, glob)]
+    if not names:
+        raise InputError(
+            f"picture folder {folder} holds no file ending in {', '.join(EXTENSIONS)}"
+            + _told(unusable)
+        )
+    if not chosen:
+        raise InputError(
+            f"pictures_glob is {glob!r}, and none of the {len(names)} pictures in {folder} is like"
+            f" that; one is {names[0]!r}"
+        )
+    passed_over = sorted(set(names).difference(chosen))
+    return Found(chosen, passed_over, dict(sorted(unusable.items())))
+
+
+def find_pictures(folder, glob=None):
+    """List the picture files under a folder: the names that `search` finds."""
+    return search(folder, glob).names
+
+
+def _walk(folder):
+    """Yield (Path of a file, None), or (Path that cannot be read, why), in any order."""
+    seen, waiting = set(), deque([folder])
     while waiting:
         current = waiting.popleft()
-        status = current.stat()
+        try:
+            status, names = current.stat(), sorted(os.listdir(current))
+        except OSError as error:
+            if current == folder:
+                raise
+            yield current, f"cannot be read: {error.strerror or error}"
+            continue
         if (status.st_dev, status.st_ino) in seen:  # a link back, or a second link
             continue
         seen.add((status.st_dev, status.st_ino))
-        for name in sorted(os.listdir(current)):
-            path = current / name
-            if name.startswith("."):
+        for path in (current / name for name in names if not name.startswith(".")):
+            try:
+                mode = path.stat().st_mode
+            except OSError as error:
+                if not os.path.islink(path):  # links that lead nowhere are passed over
+                    yield path, f"cannot be read: {error.strerror or error}"
                 continue
-            if path.is_dir():
+            if stat.S_ISDIR(mode):
                 enqueue = waiting.append if path.is_symlink() else waiting.appendleft
                 enqueue(path)
-            elif path.is_file() and path.suffix[1:].lower() in EXTENSIONS:
-                names.append(path.relative_to(folder).as_posix())
-    if not names:
-        raise InputError(f"picture folder {folder} holds no file ending in {', '.join(EXTENSIONS)}")
-    return sorted(names)
+            elif stat.S_ISREG(mode):
+                yield path, None
+
+
+def _told(unusable):
+    """What a folder holds that cannot be read, as the end of a message."""
+    counts = Counter(f".{one}" if one in FOREIGN else one for one in unusable.values())
+    told = ", ".join(f"{one} ({count})" for one, count in counts.most_common())
+    return f"; it holds files that cannot be read: {told}" if told else ""
 
 
 def find_files(paths):
@@ -244,7 +320,7 @@ def read(path, size):
         with tf.device("CPU"):
             # the mean over an area of white comes out as 255.00002
             return np.clip(decode(encoded(path), size).numpy(), 0, 255)
-    except (OSError, tf.errors.InvalidArgumentError) as error:
+    except (OSError, MemoryError, tf.errors.OpError) as error:
         raise InputError(f"picture {path}: {error}") from error
 
 
@@ -292,6 +368,11 @@ def _opened(file):
     """The Pillow image of an open file, header read only; InputError(reason)."""
     if not file.seek(0, os.SEEK_END):
         raise InputError("zero bytes")
+    file.seek(0)
+    head = file.read(12)
+    if head[4:8] == _FILE_TYPE:
+        brand = "".join(c for c in head[8:].decode("ascii", "replace") if c.isalnum()).upper()
+        raise InputError(f"{brand}, a format that cannot be read, whatever its name ({_KNOWN})")
     file.seek(0)
     with _reasons():
         image = Image.open(file, formats=_FORMATS)

@@ -482,7 +482,7 @@ def _draw_several(figure, runs, font):
 def _legend(figure, entries, font):
     lines, labels = list(entries.values()), [font.shown(one_line(label)) for label in entries]
     # never over the curves: below them while the entries are few, else beside them
-    place = "outside lower center" if len(entries) <= LEGEND_BELOW else "outside right upper"
+    place = "outside lower center" if len(entries) <= LEGEND_BELOW else "outside right center"
     legend = figure.legend(lines, labels, fontsize="small", handlelength=HANDLE_LENGTH, loc=place)
     for text in legend.get_texts():
         text.set_parse_math(False)  # a "$" in a name is no formula

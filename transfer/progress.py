@@ -12,9 +12,9 @@ BAR = 20  # letters
 class Progress:
     """Tells how many of `count` things are made, and from the pace when the rest will be.
 
-    Things of one step each are counted with `advance`: a bar on a terminal, elsewhere a line
-    each tenth. Things that take many steps, some at a time, are counted by steps (`begin` says
-    how many at a time) and announced with `done`, a line for each.
+    Things of one step each are counted with `advance`: a bar on a terminal, elsewhere a line for
+    the first ones, then one each tenth. Things that take many steps, some at a time, are counted
+    by steps (`begin` says how many at a time) and announced with `done`, a line for each.
 
     Args:
         count: things to make.
@@ -80,6 +80,8 @@ class Progress:
         self.shown = self.clock()
 
     def _is_due(self, now, before):
+        if self.what and not before and self.made:  # it has begun
+            return True
         if self.out.isatty():
             return now - self.shown >= EVERY or self._is_last(before)
         tenth = self.what and self.made * 10 // self.count > before * 10 // self.count

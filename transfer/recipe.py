@@ -24,6 +24,8 @@ class Recipe:
 
     The defaults are the fine tuning of Sabatelli et al. 2018, section 2.3 (the paper, where the
     released code differs).
+
+        quick = RECIPES["fine_tuning"].adapted(pretrained=True, epochs=3, seed=1)
     """
 
     name: str = "fine_tuning"  # of the mode; result folders have it

@@ -5,16 +5,16 @@ the table of all runs keeps every value of metrics.json as it was written.
 """
 
 import json
+import math
 import re
 from collections import namedtuple
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import PurePath
 
 import pandas as pd
 
-from models.errors import InputError
-from transfer.recipes import PUBLISHED, RECIPES
+from transfer.recipes import RECIPES, published_file
 
 # The paper's own classifier is the softmax layer and goes unnamed; the others are its footnote 7.
 CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest"}
@@ -54,6 +54,7 @@ SHORT_SHA = 12  # digits of a sha256 that are shown: enough to tell a project's 
 NO_RUN = "–"
 
 
+Row = namedtuple("Row", "network size")
 Column = namedtuple("Column", "tl_mode weights classifier")
 
 
@@ -61,8 +62,8 @@ Column = namedtuple("Column", "tl_mode weights classifier")
 class Comparison:
     """One table: the runs of one challenge of one dataset.
 
-    rows: DataFrame with a row per run: `run` (FinishedRun), `network` (its row of the table), and
-    the fields of its Column. Several runs of one row and column are repeats.
+    rows: DataFrame with a row per run: `run` (FinishedRun), and the fields of its Row and Column.
+    Several runs of one row and column are repeats.
     """
 
     rows: pd.DataFrame
@@ -74,17 +75,19 @@ class Comparison:
 
     @cached_property
     def cells(self):
-        """(network, Column) -> list of runs, row by row; a pair that was never run is absent."""
-        groups = self.rows.groupby(["network", *Column._fields])["run"]
-        cells = {(network, Column(*column)): list(runs) for (network, *column), runs in groups}
-        place = {network: index for index, network in enumerate(self.networks)}
+        """(Row, Column) -> list of runs, row by row; a pair that was never run is absent."""
+        groups = self.rows.groupby([*Row._fields, *Column._fields])["run"]
+        cells = {(Row(*key[:2]), Column(*key[2:])): list(runs) for key, runs in groups}
+        place = {row: index for index, row in enumerate(self.lines)}
         order = sorted(cells, key=lambda cell: (place[cell[0]], _column_rank(cell[1])))
         return {cell: cells[cell] for cell in order}
 
     @cached_property
-    def networks(self):
-        """The table's rows, in order."""
-        return order_networks(self.rows["network"])
+    def lines(self):
+        """The table's Rows, in order."""
+        rows = {Row(*row) for row in self.rows[list(Row._fields)].itertuples(index=False)}
+        place = {name: index for index, name in enumerate(order_networks(self.rows["network"]))}
+        return sorted(rows, key=lambda row: (place[row.network], row.size))
 
     @cached_property
     def columns(self):
@@ -96,30 +99,64 @@ class Comparison:
         """Every run of the table, row by row."""
         return [run for cell in self.cells.values() for run in cell]
 
+    @property
+    def curves(self):
+        """Every run as a figure is to name it: by what tells it from others in the table."""
+        named = []
+        for (row, column), runs in self.cells.items():
+            network = f"{row.network}, {row.size} pixels" if row.size else row.network
+            named += [replace(run, network=network, weights=column.weights) for run in runs]
+        return named
+
 
 def compare(runs):
-    """Arrange FinishedRuns as a Comparison per (dataset, challenge), toy collections apart."""
-    rows = pd.DataFrame([_row(run) for run in runs], dtype=object)
-    collection = ["dataset", "challenge", "toy"]
-    # runs that differ in more than the seed are no repeats of each other
-    cells = rows.groupby([*collection, "network", *Column._fields])["run"]
-    rows["network"] += cells.transform(_differing_settings)
-    return [Comparison(group) for _, group in rows.groupby(collection)]
+    """Arrange FinishedRuns as a Comparison per (dataset, challenge), toy collections apart.
+
+    Weights that a network starts from are columns only where some network was run from several,
+    and the pictures' size makes rows only where it differs.
+    """
+    rows = pd.DataFrame([_fields_of(run) for run in runs], dtype=object)
+    tables = []
+    for _, table in rows.groupby(["dataset", "challenge", "toy"]):
+        several_weights = table.groupby(["network", "size", "tl_mode", "classifier"])["weights"]
+        changes = {}
+        if several_weights.nunique().max() == 1:
+            changes["weights"] = ""
+        if table["size"].nunique() == 1:
+            changes["size"] = 0
+        table = table.assign(**changes)
+        # runs that differ in more than the seed are no repeats of each other
+        cells = table.groupby([*Row._fields, *Column._fields])["run"]
+        table["network"] += cells.transform(_differing_settings)
+        tables.append(Comparison(table))
+    return tables
 
 
-def _row(run):
-    column = column_of(run)._asdict()
+def _fields_of(run):
     collection = {"dataset": run.dataset, "challenge": run.challenge, "toy": run.toy}
-    return {"run": run, **collection, "network": run.network, **column}
+    size = (run.metrics.get("settings") or {}).get("input_size") or 0  # 0: it does not say
+    row = Row(run.network, size)._asdict()
+    return {"run": run, **collection, **row, **column_of(run)._asdict()}
 
 
 def _differing_settings(runs):
-    """For each run of a cell the settings in which its runs differ, as a mark; or nothing."""
+    """For each run of a cell the settings in which its runs differ, as a mark; or nothing.
+
+    A setting that is the recipe's own goes unnamed.
+    """
     settings = [run.metrics.get("settings") or {} for run in runs]
     names = sorted({name for of_run in settings for name in of_run})
     differing = [n for n in names if len({json.dumps(s.get(n)) for s in settings}) > 1]
-    marks = [", ".join(f"{name}={of_run.get(name)}" for name in differing) for of_run in settings]
+    marks = []
+    for run, of_run in zip(runs, settings, strict=True):
+        own = asdict(RECIPES[run.mode].adapted(run.weights != "none"))
+        told = [name for name in differing if name not in own or own[name] != of_run.get(name)]
+        marks.append(", ".join(f"{name}={_shortened(name, of_run.get(name))}" for name in told))
     return pd.Series([mark and f" [{mark}]" for mark in marks], runs.index, dtype=object)
+
+
+def _shortened(name, value):
+    return str(value)[:SHORT_SHA] if name.endswith("sha256") else value
 
 
 def column_of(run):
@@ -132,7 +169,7 @@ def column_of(run):
     weights = run.weights
     if _is_scratch(run.mode):
         weights = "none"
-    elif weights not in ("imagenet", "none"):
+    elif weights not in ("", "imagenet", "none"):
         weights = str(PurePath(weights)).replace(run.network, "*")
     return Column(run.mode, weights, run.classifier)
 
@@ -141,9 +178,10 @@ def short_weights(columns):
     """Map the starting weights of the columns to short names that still differ.
 
     The short name is the file's name, with as many parent folders as it takes. A scratch column
-    has no starting weights and is left out.
+    has no starting weights and is left out, as are those whose weights are not told apart.
     """
-    paths = {c.weights: PurePath(c.weights).parts for c in columns if not _is_scratch(c.tl_mode)}
+    told = [c.weights for c in columns if c.weights and not _is_scratch(c.tl_mode)]
+    paths = {weights: PurePath(weights).parts for weights in told}
     for depth in range(1, 1 + max(map(len, paths.values()), default=0)):
         short = {name: str(PurePath(*parts[-depth:])) for name, parts in paths.items()}
         if len(set(short.values())) == len(short):
@@ -152,12 +190,12 @@ def short_weights(columns):
 
 
 def label_column(column, short):
-    """Name a column: the mode, after the starting weights unless all of the table is ImageNet.
+    """Name a column: the mode, after the starting weights where the table tells them apart.
 
     short: what `short_weights` gave for the whole table.
     """
     label = RECIPES[column.tl_mode].title
-    if not _is_scratch(column.tl_mode) and list(short) != ["imagenet"]:
+    if column.weights and not _is_scratch(column.tl_mode) and list(short) != ["imagenet"]:
         label = f"{short[column.weights]} + {label}"
     classifier = CLASSIFIERS[column.classifier]
     return f"{label}, {classifier}" if classifier else label
@@ -184,9 +222,12 @@ def order_networks(names):
 
 
 def accuracy(runs):
-    """Mean and sample standard deviation (None for one run) of the top-1 accuracy, in percent."""
+    """Mean, least, greatest and sample standard deviation of the top-1 accuracy, in percent.
+
+    Of one run the standard deviation is NaN.
+    """
     values = pd.Series([run.accuracy for run in runs], dtype=float)
-    return values.mean(), values.std() if len(values) > 1 else None
+    return values.mean(), values.min(), values.max(), values.std()
 
 
 def splits(runs):
@@ -197,20 +238,24 @@ def splits(runs):
 def comparison_frame(comparisons):
     """A row per cell of every comparison, for comparison.csv."""
     cells = [cell for table in comparisons for cell in table.cells.items()]
-    rows = [_cell_row(runs, network, column) for (network, column), runs in cells]
+    rows = [_cell_row(runs, row, column) for (row, column), runs in cells]
     return pd.DataFrame(rows, dtype=object)
 
 
-def _cell_row(runs, network, column):
-    mean, deviation = accuracy(runs)
+def _cell_row(runs, row, column):
+    mean, least, greatest, deviation = accuracy(runs)
+    weights = dict.fromkeys(column_of(run).weights for run in runs)
     return {
         "dataset": runs[0].dataset,
         "challenge": runs[0].challenge,
         "toy": _text(runs[0].toy),
-        "network": network,
-        **column._asdict(),
+        "network": row.network,
+        "input_size": str(_fields_of(runs[0])["size"] or ""),
+        **column._asdict() | {"weights": " / ".join(weights)},
         "top1_accuracy_percent": f"{mean:.2f}",
-        "sample_sd_percent": "" if deviation is None else f"{deviation:.2f}",
+        "sample_sd_percent": "" if len(runs) == 1 else f"{deviation:.2f}",
+        "lowest_percent": f"{least:.2f}",
+        "highest_percent": f"{greatest:.2f}",
         "n_runs": len(runs),
         **{key: _distinct(runs, key) for key in ("head_parameters", "feature_size")},
         "split_sha256": " / ".join(splits(runs)),
@@ -224,18 +269,27 @@ def runs_frame(runs, results_dir):
     """
     extra = sorted({key for run in runs for key in run.metrics} - set(METRICS))
     keys = [*METRICS, *extra]
-    rows = [[_text(run.metrics.get(key)) for key in keys] for run in runs]
+    rows = [[_text(_told(run.metrics, key)) for key in keys] for run in runs]
     frame = pd.DataFrame(rows, columns=keys, dtype=object)
     places = [run.folder.relative_to(results_dir).as_posix() for run in runs]
     frame.insert(0, "run", places)
     return frame
 
 
+def _told(metrics, key):
+    """A value of metrics.json; None for the accuracy of k guesses among k classes or fewer."""
+    guesses = re.fullmatch(r"top(\d+)_accuracy", key)
+    if guesses and metrics.get("n_classes", math.inf) <= int(guesses[1]):
+        return None
+    return metrics.get(key)
+
+
 def page(sections):
     """Join the sections of all comparisons into one document."""
     intro = (
         "# Comparison of runs\n\nTop-1 accuracy on the test pictures in %; the best of a"
-        " challenge is bold. Repeated runs: mean ± sample standard deviation (number of runs).\n"
+        " challenge is bold. Runs repeated with other seeds: their mean (least–greatest, number of"
+        " runs).\n"
     )
     return "\n".join([intro, *sections])
 
@@ -254,14 +308,17 @@ def section(comparison, figure):
     """
     short = short_weights(comparison.columns)
     labels = [label_column(column, short) for column in comparison.columns]
-    header = ["network", *labels, "head parameters", "feature size"]
+    sized = any(row.size for row in comparison.lines)
+    names = ["network", "picture size"] if sized else ["network"]
+    header = [*names, *labels, "head parameters", "feature size"]
     best = _best(comparison)
     rows = []
-    for network in comparison.networks:
-        cells = [comparison.cells.get((network, column), []) for column in comparison.columns]
+    for row in comparison.lines:
+        cells = [comparison.cells.get((row, column), []) for column in comparison.columns]
         runs = [run for cell in cells for run in cell]
         sizes = [_distinct(runs, key) for key in ("head_parameters", "feature_size")]
-        rows.append([escape(network), *(_cell(cell, best) for cell in cells), *sizes])
+        name = [escape(row.network), str(row.size or NO_RUN)][: len(names)]
+        rows.append([*name, *(_cell(cell, best) for cell in cells), *sizes])
     title = escape(comparison.title)
     parts = [f"## {title}\n", markdown_table([escape(name) for name in header], rows)]
     parts += _list(_notes(comparison, short))
@@ -270,19 +327,12 @@ def section(comparison, figure):
     return "\n".join(parts)
 
 
-def csv_text(frame):
-    """A frame as the text of a CSV file, cells quoted where they need it, lines ended by CR LF."""
-    return frame.to_csv(index=False, lineterminator="\r\n")
-
-
 def published_page(name):
     """One published table as Markdown, with the notes on cells that are lost or doubtful.
 
     name: one of PUBLISHED; anything else raises InputError.
     """
-    if name not in PUBLISHED:
-        raise InputError(f"no published table {name!r}; there is " + ", ".join(PUBLISHED))
-    table = pd.read_csv(PUBLISHED[name], dtype=str, keep_default_na=False)
+    table = pd.read_csv(published_file(name), dtype=str, keep_default_na=False)
     rows = table.to_dict("records")
     shown = [key for key in rows[0] if key not in ("source", "dataset", "note")]
     accuracies = table.filter(like="(%)").apply(pd.to_numeric)
@@ -322,39 +372,76 @@ def _list(notes):
 def _cell(runs, best):
     if not runs:
         return NO_RUN
-    mean, deviation = accuracy(runs)
-    text = f"{mean:.2f}" if deviation is None else f"{mean:.2f} ± {deviation:.2f} ({len(runs)})"
+    mean, least, greatest, _ = accuracy(runs)
+    text = f"{mean:.2f}"
+    if len(runs) > 1:
+        text += f" ({least:.2f}–{greatest:.2f}, {len(runs)} runs)"
     return f"**{text}**" if f"{mean:.2f}" == best else text
 
 
 def _best(comparison):
-    # Equal as shown is equally good. No best among cells tested on different pictures.
-    if len({tuple(splits(runs)) for runs in comparison.cells.values()}) > 1:
+    # Equal as shown is equally good. No best among cells tested on different pictures, nor of one.
+    if _is_torn(comparison) or len(comparison.cells) == 1:
         return None
     return f"{max(accuracy(runs)[0] for runs in comparison.cells.values()):.2f}"
 
 
+def _is_torn(comparison):
+    """Whether its cells were tested on different pictures."""
+    return len({tuple(splits(runs)) for runs in comparison.cells.values()}) > 1
+
+
 def _notes(comparison, short):
     cells = {
-        f"{network} {label_column(column, short)}": runs
-        for (network, column), runs in comparison.cells.items()
+        " ".join([row.network, *([f"{row.size} pixels"] if row.size else []), label]): runs
+        for row, column, label, runs in (
+            (row, column, label_column(column, short), runs)
+            for (row, column), runs in comparison.cells.items()
+        )
     }
+    yield from _chance(comparison.runs)
     used = splits(comparison.runs)
     if len(used) > 1:
         yield "these runs used different splits, so their accuracies cannot be compared as they are"
         for sha in used:
             names = [name for name, runs in cells.items() if sha in splits(runs)]
             yield f"split {sha[:SHORT_SHA]}: {'; '.join(names)}"
-    if _best(comparison) is None:
+    if _is_torn(comparison):
         yield "no best is marked, because not every cell was tested on the same pictures"
     for name, runs in cells.items():
         if len({_text(run.metrics.get("seed")) for run in runs}) < len(runs):
             yield f"{name}: some of its {len(runs)} runs have the same seed"
-    for weights, name in short.items():
-        if name != weights:
-            yield f"{name} is {weights}" + ", * being the network" * ("*" in weights)
+    yield from _starts(comparison, short)
     if any(run.history is None for run in comparison.runs):
         yield "SVMs and random forests are not trained by epochs and have no learning curve"
+
+
+def _chance(runs):
+    """What an answer by chance would score, as measured with each run; older runs do not say."""
+    known = [run.metrics.get("chance_top1") for run in runs]
+    shown = dict.fromkeys(f"{100 * value:.2f} %" for value in known if value is not None)
+    if shown:
+        yield f"by chance: {' / '.join(shown)}"
+
+
+def _starts(comparison, short):
+    """Which weights the networks started from, where the table's head does not say it all."""
+    starts = {}
+    for run in comparison.runs:
+        if not _is_scratch(run.mode):
+            networks = starts.setdefault(column_of(run).weights, {})
+            networks.setdefault(run.network, {})[RECIPES[run.mode].title] = None
+    if list(starts) == ["imagenet"]:
+        return
+    for weights, networks in starts.items():
+        star = ", * being the network" * ("*" in weights)
+        if weights in short:  # a column
+            if short[weights] != weights:
+                yield f"{short[weights]} is {weights}{star}"
+        else:
+            started = {"imagenet": "ImageNet's weights", "none": "no weights"}.get(weights, weights)
+            named = [f"{network} ({', '.join(modes)})" for network, modes in networks.items()]
+            yield f"started from {started}{star}: {', '.join(named)}"
 
 
 def _distinct(runs, key):

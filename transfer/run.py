@@ -1,5 +1,7 @@
 """Run: a network trained by a recipe on data; what decides its numbers; finished ones read back."""
 
+import hashlib
+import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +14,19 @@ from transfer import pictures
 from transfer.dataset import Data
 from transfer.recipe import CHOICES, SETTINGS, Recipe
 from transfer.recipes import RECIPES
-from transfer.result_folder import read_json, safe_name, sha256
+from transfer.result_folder import (
+    WEIGHTS,
+    check_writable,
+    read_csv,
+    read_json,
+    safe_name,
+    sha256,
+)
 
+# of a folder's name: file systems take 255 bytes, `.NAME.partial` is longer
+NAME_BYTES = 200
+NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
+SHORT_KEY = 8  # digits of a data set's or a file's digest that a name shows
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 # what is needed of metrics.json, and what each value must be
 REQUIRED = {
@@ -35,6 +48,9 @@ class Run:
     network: with the weights that it starts from (`imagenet`, a file's path, or None for
     He-uniform ones); it may be a `.keras` file of one's own. input_size: side of the pictures in
     pixels; None for the network's own.
+
+        run = Run(data, zoo.parse("VGG19:imagenet"), RECIPES["fine_tuning"])
+        folder = transfer.train.train_and_test(run, "results")
 
     Raises:
         InputError: parts that do not go together, or a file that is not there.
@@ -69,16 +85,49 @@ class Run:
         return self.network.weights or weights.NONE
 
     @property
-    def name(self):
-        """Of the run in its network's folder: the recipe, and the classifier unless softmax."""
+    def folder(self):
+        """Where its results lie below the folder of all results, as a relative Path.
+
+        The last name is the recipe's with what differs from it, e.g. `fine_tuning,seed=2,epochs=3`.
+        """
+        return self._folder(self._changes)
+
+    def folder_beside(self, differing, data_key):
+        """Where its results lie if another run has `folder` already.
+
+        Args:
+            differing: names of what differs between the identities of the two; of the input size,
+                the weights and the data those among them are added to the folder's name.
+            data_key: of the data set (transfer.store.Store.key).
+        """
+        source = weights.check_source(self.network.weights)
+        start = self.weights
+        if isinstance(source, Path):
+            start = f"{source.stem}-{weights.identify(source)[:SHORT_KEY]}"
+        told = {"input_size": self.size, "weights": start, "data": data_key[:SHORT_KEY]}
+        same = {"weights": set(WEIGHTS), "data": {"data", "split_sha256"}}
+        added = {n: v for n, v in told.items() if same.get(n, {n}) & set(differing)}
+        return self._folder(self._changes | added)
+
+    def _folder(self, changes):
+        names = (self.data.dataset_name, self.data.challenge, self.network.architecture)
         classifier = self.recipe.classifier
-        return self.recipe.name + (f"_{classifier}" if classifier != "softmax" else "")
+        name = self.recipe.name + (f"_{classifier}" if classifier != "softmax" else "")
+        name = ",".join([name, *(f"{key}={value}" for key, value in changes.items())])
+        name = NOT_ON_WINDOWS.sub("_", safe_name(name)).rstrip(". ")
+        if len(name.encode()) > NAME_BYTES:
+            digest = hashlib.sha256(name.encode()).hexdigest()[:SHORT_KEY]
+            start = name.encode()[: NAME_BYTES - len(digest) - 1].decode(errors="ignore")
+            name = f"{start}-{digest}"
+        return Path(*map(safe_name, names), name)
 
     @property
-    def folder(self):
-        """Where its results lie below the folder of all results, as a relative Path."""
-        names = (self.data.dataset_name, self.data.challenge, self.network.architecture)
-        return Path(*map(safe_name, names), self.name)
+    def _changes(self):
+        """What differs from the recipe of its name, but the classifier: dict, the seed first."""
+        own = RECIPES.get(self.recipe.name, self.recipe).adapted(bool(self.network.weights))
+        names = [name for name in ("seed", *SETTINGS) if name != "classifier"]
+        values = {name: getattr(self.recipe, name) for name in names}
+        return {name: value for name, value in values.items() if value != getattr(own, name)}
 
     @property
     def described(self):
@@ -119,6 +168,21 @@ class Run:
             "split_sha256": store.split_sha256,
             "data": store.key,
         }
+
+
+def check_paths(run, results_path, tensorboard=None):
+    """Refuse, before anything is read, a folder of results or logs that cannot be made.
+
+    A run that is finished may lie on a read-only disk.
+
+    Raises:
+        InputError: naming the folder.
+    """
+    folder = Path(results_path) / run.folder
+    if not folder.exists():
+        check_writable(folder)
+        if tensorboard:
+            check_writable(Path(tensorboard) / run.folder)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,13 +238,22 @@ def read_run(folder):
 
 
 def read_runs(results_dir):
-    """Read every finished run at or below a folder, sorted by path.
+    """Read every finished run at or below a folder, sorted by path (see find_runs).
+
+    Raises:
+        InputError: a run is damaged or none is there.
+    """
+    return [read_run(folder) for folder in find_runs(results_dir)]
+
+
+def find_runs(results_dir):
+    """The folders of every finished run at or below a folder, sorted.
 
     A run is a folder that holds metrics.json; folders whose name starts with "." are unfinished
     and skipped.
 
     Raises:
-        InputError: a run is damaged or none is there.
+        InputError: none is there.
     """
     results_dir = Path(results_dir)
     if not results_dir.is_dir():
@@ -192,7 +265,7 @@ def read_runs(results_dir):
             f"{results_dir}: no finished run found; looked for"
             " <dataset>/<challenge>/<ANN>/<tl_mode>/metrics.json at any depth"
         )
-    return [read_run((results_dir / path).parent) for path in finished]
+    return [(results_dir / path).parent for path in finished]
 
 
 def _read_metrics(path):
@@ -217,12 +290,9 @@ def _read_metrics(path):
 def _read_history(path):
     import pandas as pd
 
-    try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
-    except (FileNotFoundError, pd.errors.EmptyDataError):
+    if not path.exists():
         return None
-    except ValueError as error:
-        raise InputError(f"{path}: not a CSV file ({error})") from None
+    text = read_csv(path)
     if text.empty:
         return None
     history = {}

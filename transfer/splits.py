@@ -84,7 +84,9 @@ def assign(pictures, protocol, seed=42, min_pictures=1):
 
 def save(rows, path):
     """Write the rows of assign() as a UTF-8 CSV (RFC 4180), whole or not at all."""
-    write_csv(path, rows[PICTURES], line_end="\r\n")
+    # a data set without groups has the file that it had before there were any
+    grouped = "group" in rows and (rows["group"] != "").any()
+    write_csv(path, rows[[name for name in PICTURES if name != "group" or grouped]])
 
 
 def _counted(counts):

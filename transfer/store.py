@@ -151,7 +151,7 @@ class Store:
         """SHA-256 of split.csv; of the label files where there is none (the authors' own files)."""
         path = Path(self.folder) / "split.csv"
         if path.exists():
-            return result_folder.sha256(path)
+            return result_folder.csv_sha256(path)
         digests = [
             result_folder.sha256(file_path(self.folder, split, "labels")) for split in SPLITS
         ]

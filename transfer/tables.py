@@ -15,7 +15,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from models.command import exit_code
-from transfer.recipes import PUBLISHED
+from transfer.recipes import PUBLISHED, published_file
+from transfer.result_folder import check_place
+from transfer.run import find_runs
 
 NAME_BYTES = 200  # file systems take 255 per name; the rest is for the ending
 
@@ -24,14 +26,16 @@ def flags():
     """The command's flags."""
     parser = argparse.ArgumentParser(prog="python -m transfer.tables", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("results_dir", nargs="?", type=Path, help="folder with finished runs")
-    parser.add_argument("--out", type=Path, help="folder to write to (RESULTS_DIR/tables)")
+    parser.add_argument("results_dir", nargs="?", type=Path, help="The folder with finished runs.")
+    parser.add_argument(
+        "--out", type=Path, help="The folder to write to (default: RESULTS_DIR/tables)."
+    )
     parser.add_argument(
         "--published",
         action="append",
         default=[],
         metavar="NAME",
-        help="also show a published table: " + ", ".join(PUBLISHED),
+        help=f"Show a published table too: {', '.join(PUBLISHED)}.",
     )
     return parser
 
@@ -43,8 +47,15 @@ def main(argv=None):
     arguments = parser.parse_args(argv)
     if not arguments.results_dir and not arguments.published:
         parser.error("nothing to do: give RESULTS_DIR, --published NAME or both")
-    files, pages = make_files(arguments.results_dir, arguments.published)
     out = arguments.out or (arguments.results_dir and arguments.results_dir / "tables")
+    # what can be known before pandas and matplotlib are imported
+    for name in arguments.published:
+        published_file(name)
+    if arguments.results_dir:
+        find_runs(arguments.results_dir)
+    if out:
+        check_place(out)
+    files, pages = make_files(arguments.results_dir, arguments.published)
     if out:
         write_files(out, files)
     encoding = sys.stdout.encoding or "utf-8"
@@ -88,13 +99,14 @@ def collate(results_dir):
         InputError: a run is damaged or there is none.
     """
     from transfer import plots, results
+    from transfer.result_folder import csv_bytes
     from transfer.run import read_runs
 
     runs = read_runs(results_dir)
     comparisons = results.compare(runs)
     figures, sections = {}, []
     for comparison in comparisons:
-        drawn = [run for run in comparison.runs if run.history is not None]
+        drawn = [run for run in comparison.curves if run.history is not None]
         link = None
         if drawn:
             title = comparison.title
@@ -111,7 +123,7 @@ def collate(results_dir):
     return {
         "comparison.md": _encoded(results.page(sections)),
         "runs.md": _encoded(results.every_run(runs, results_dir)),
-        **{name: _encoded(results.csv_text(frame)) for name, frame in frames.items()},
+        **{name: csv_bytes(frame) for name, frame in frames.items()},
         **figures,
     }
 

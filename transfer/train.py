@@ -18,15 +18,16 @@ from models.errors import InputError
 from transfer import classifiers, evaluate, features, inference, mistakes, plots
 from transfer.progress import Progress
 from transfer.result_folder import (
-    check_writable,
+    find_result,
     open_whole,
+    read_csv,
     result_folder,
     versions,
     write_bytes,
     write_csv,
     write_json,
 )
-from transfer.run import HISTORY_COLUMNS, read_run
+from transfer.run import HISTORY_COLUMNS, check_paths, read_run
 
 HISTORY = (*HISTORY_COLUMNS, "seconds")
 
@@ -58,26 +59,45 @@ def train_and_test(run, results_path, tensorboard=None):
         InputError: a part of the run that cannot be used, a picture that cannot be decoded, or
             another run in its folder.
     """
-    folder = Path(results_path) / run.folder
-    logs = Path(tensorboard) / run.folder if tensorboard else None
-    if not folder.exists():
-        for path in filter(None, (folder, logs)):
-            check_writable(path)  # known now, not after the pictures are read
+    check_paths(run, results_path, tensorboard)
     store = run.data.open()
     identity = run.identity(store)
-    with result_folder(folder, identity, "epochs/history.csv", scratch="epochs") as result:
+    folder = find_result(Path(results_path) / run.folder, identity)
+    beside = _beside(run, store, folder)
+    with result_folder(folder, identity, "epochs/history.csv", "epochs", beside=beside) as result:
+        folder = result.final
         if result.finished:
             print(f"already finished: {folder}")
             return folder
-        callbacks = [keras.callbacks.TensorBoard(logs)] if logs else []
+        if folder.name != run.folder.name:
+            print(f"{run.folder.name} holds another run; this one is {folder.name}", flush=True)
         keras.utils.clear_session()  # layers are named as in a process of their own
+        callbacks = []
+        if tensorboard:
+            logs = Path(tensorboard, run.folder).with_name(folder.name)
+            callbacks = [keras.callbacks.TensorBoard(logs)]
         model = build(run, store)
-        trained = _train_or_explain(model, run, store, result.path / "epochs", callbacks)
+        trained = _train_or_explain(model, run, store, result, callbacks)
         values = metrics(model, run, store, trained)
         write_results(model, run, store, trained, values, result.path)
         result.about = {"device": values["device"], "split_sha256": store.split_sha256}
     print(f"results in {folder}")
     return folder
+
+
+def _beside(run, store, folder):
+    """As result_folder takes it: where this run lies if another one has `folder`."""
+    tried = {folder.name}
+
+    def another(differing):
+        for names in (differing, ("input_size", "weights", "data")):
+            name = run.folder_beside(names, store.key).name
+            if name not in tried:
+                tried.add(name)
+                return folder.with_name(name)
+        return None
+
+    return another
 
 
 def build(run, store):
@@ -97,7 +117,7 @@ def build(run, store):
     return model
 
 
-def train(model, run, store, folder, callbacks=(), cache=None):
+def train(model, run, store, folder, callbacks=(), cache=None, spare=None):
     """Train a classifier and compute its scores of the test pictures.
 
     Args:
@@ -107,6 +127,7 @@ def train(model, run, store, folder, callbacks=(), cache=None):
         folder: where finished epochs are kept.
         callbacks: further Keras callbacks.
         cache: where features are kept; by default beside the store.
+        spare: where they are kept if they cannot be written there.
 
     Returns:
         Trained; the model holds the trained weights, except those of a random forest.
@@ -116,19 +137,20 @@ def train(model, run, store, folder, callbacks=(), cache=None):
     name = f"{run.network.architecture}-{run.size}-{run.recipe.pixels}-{store.key}"
     extractor = features.extractor(model)
     cache = cache or store.folder / "features"
-    pooled, seconds = features.cached(extractor, store, run.recipe.batch_size, cache, name)
+    pooled, seconds = features.cached(extractor, store, run.recipe.batch_size, cache, name, spare)
     fit_head = _fit_dense if run.recipe.classifier == "softmax" else _fit_shallow
     trained = fit_head(model, pooled, store, run.recipe, folder, callbacks)
     pictures = sum(map(len, store.labels.values()))
     return replace(trained, seconds=seconds + trained.seconds, pictures=pictures)
 
 
-def _train_or_explain(model, run, store, folder, callbacks):
+def _train_or_explain(model, run, store, result, callbacks):
     """Train; a picture that cannot be decoded, or too little memory, is an InputError."""
     import tensorflow as tf
 
     try:
-        return train(model, run, store, folder, callbacks)
+        spare = result.final.with_name("features")
+        return train(model, run, store, result.path / "epochs", callbacks, None, spare)
     except Exception as error:
         if backend.is_out_of_memory(error):
             raise InputError(
@@ -152,7 +174,8 @@ def _train_all(model, store, recipe, folder, callbacks):
     epoch = steps(store, recipe)
     history = fit(model, recipe, shuffled, validation, epoch, folder, weights, callbacks)
     test = inference.stored(store, "test", size, recipe.batch_size)
-    scores = inference.collect(model.predict_on_batch, test)
+    progress = Progress(len(labels["test"]), "pictures tested")
+    scores = inference.collect(model.predict_on_batch, test, progress=progress)
     pictures = len(history) * (len(labels["train"]) + len(labels["val"]))
     return Trained(scores, history, sum(row["seconds"] for row in history), pictures)
 
@@ -243,9 +266,19 @@ def write_results(model, run, store, trained, values, folder):
         title = f"{finished.title}, {finished.network}, {finished.mode}"
         figure = plots.learning_curves([finished], title)
         write_bytes(folder / "learning_curve.png", plots.png(figure))
-    print(
-        f"test: top-1 {values['top1_accuracy']:.2%}, top-5 {values['top5_accuracy']:.2%}, "
-        f"macro F1 {values['macro_f1']:.4f} over {values['n_test']} pictures"
+    print(test_line(values))
+
+
+def test_line(values):
+    """The test in one line; top-5 says nothing where there are five classes or fewer.
+
+    Args:
+        values: from metrics.
+    """
+    top5 = f"top-5 {values['top5_accuracy']:.2%}, " if values["n_classes"] > 5 else ""
+    return (
+        f"test: top-1 {values['top1_accuracy']:.2%}, {top5}macro F1 {values['macro_f1']:.4f} over "
+        f"{values['n_test']} pictures"
     )
     print(chance_line(values))
 
@@ -361,7 +394,8 @@ def read_history(path):
     if not Path(path).exists():
         return []
     kinds = {"epoch": int, **dict.fromkeys(HISTORY[1:], float)}  # to the last digit
-    return pd.read_csv(path, converters=kinds).to_dict("records")
+    rows = read_csv(path).to_dict("records")
+    return [{key: kind(row[key]) for key, kind in kinds.items()} for row in rows]
 
 
 class KeptEpochs(keras.callbacks.Callback):

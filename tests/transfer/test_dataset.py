@@ -1,5 +1,7 @@
 """The data of one challenge: checked at once, found or made, named by what decides them."""
 
+import csv
+import hashlib
 import json
 import os
 import re
@@ -82,6 +84,9 @@ def test_released_files_are_opened_where_they_lie(data, tmp_path):
         Data("nobody's", "artist", tmp_path / "released").open()
 
 
+NEITHER = {"metadata_path": None, "jpg_images_path": None}
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -89,8 +94,29 @@ def test_released_files_are_opened_where_they_lie(data, tmp_path):
         ({"split": "column"}, "split is 'column'"),
         ({"split": "column="}, "split is 'column='"),
         ({"split_seed": -1}, "split_seed is -1; it must be 0 or more"),
-        ({"jpg_images_path": None}, "^metadata_path and jpg_images_path go together"),
-        ({"metadata_path": None}, "^metadata_path and jpg_images_path go together"),
+        ({"split": "column", "min_pictures": -1}, "split is 'column'; accepted: .*column=NAME"),
+        ({"min_pictures": -1}, "min_pictures is -1; it must be 0 or more"),
+        ({"jpg_images_path": None}, "^metadata_path needs jpg_images_path"),
+        ({"metadata_path": None}, "holds no folders; layout folders takes"),
+        ({"metadata_path": None, "layout": "csv"}, "layout csv needs metadata_path"),
+        ({"layout": "folders"}, "layout folders reads no CSV; leave metadata_path out"),
+        ({"layout": "folder"}, "layout is 'folder'; accepted: csv, folders"),
+        ({**NEITHER, "layout": "folders"}, "layout folders needs jpg_images_path"),
+        ({**NEITHER, "pictures_glob": "*"}, "pictures_glob needs jpg_images_path"),
+        (
+            {**NEITHER, "group_column": "title"},
+            "group_column names a CSV's column, and there is no",
+        ),
+        ({**NEITHER, "where": (("a", "b"),)}, "where names a CSV's column"),
+        ({**NEITHER, "split": "column=fold"}, "split names a CSV's column"),
+        ({"challenge": "type"}, "no column 'dc_type'; it has dc_creator"),
+        ({"id_column": "Id"}, "no column 'Id'; it has ImageId"),
+        ({"split": "column=part"}, "no column 'part'"),
+        ({"group_column": "titel"}, "no column 'titel'"),
+        (
+            {"where": (("fold", "trian"),)},
+            "no row where fold=trian; column 'fold' holds 'train' .20",
+        ),
         ({"metadata_path": Path("nowhere.csv")}, "nowhere.csv does not exist"),
         ({"jpg_images_path": Path("nowhere")}, "nowhere is not a folder"),
         ({"dataset_name": ".."}, "cannot name a folder"),
@@ -100,6 +126,149 @@ def test_released_files_are_opened_where_they_lie(data, tmp_path):
 def test_what_cannot_be_is_an_error_at_once(data, wrong, message):
     with pytest.raises(InputError, match=message):
         replace(data, **wrong)
+
+
+def test_digests_are_those_of_data_sets_made_before(data):
+    """As the version before `where`, `group_column`, `pictures_glob` and `layout` computed them."""
+    settings = {
+        "challenge": "artist",
+        "split": "sabatelli2018",
+        "seed": 42,
+        "min_pictures": 1,
+        "id_column": "ImageId",
+        "drop_labels": ["anoniem", "anonymous", "onbekend", "unknown"],
+    }
+    assert data.settings == settings == replace(data, split="sabatelli2018").settings
+    files = sorted(data.jpg_images_path.iterdir())
+    listed = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    table = hashlib.sha256(data.metadata_path.read_bytes()).hexdigest()
+    text = json.dumps([table, listed, settings], sort_keys=True)
+    assert data.open().folder.name == hashlib.sha256(text.encode()).hexdigest()[:16]
+    header = (data.open().folder / "split.csv").read_bytes().splitlines()[0]
+    assert header == b"\xef\xbb\xbfid,label,split,path,sha256"
+
+
+def test_one_csv_serves_several_data_sets(data, capsys):
+    some = replace(data, where=(("fold", "train"), ("fold", "val")))
+    again = replace(data, where=(("fold", "val"), ("fold", "train"), ("fold", "val")))
+    store = some.open()
+    assert sum(map(len, store.labels.values())) == 40 and again.open() == store
+    said = capsys.readouterr().out
+    assert "row not selected: 20. The row is not one that where asks for.\n" in said
+    assert "picture without row" not in said
+    assert data.open() != store
+    manifest = json.loads((store.folder / "manifest.json").read_text())
+    assert manifest["where"] == [["fold", "train"], ["fold", "val"]]
+
+
+def test_only_chosen_pictures_count(data):
+    (data.jpg_images_path / "small").mkdir()
+    for path in sorted(data.jpg_images_path.glob("*.png"))[:30]:
+        path.rename(data.jpg_images_path / "small" / path.name)
+    some = replace(data, pictures_glob="small/*")
+    store = some.open()
+    assert sum(map(len, store.labels.values())) == 30
+    (data.jpg_images_path / "030.png").unlink()
+    assert some.open() == store
+
+
+def sorted_into_folders(data, *parts):
+    """The collection's pictures as folders; without parts the classes alone."""
+    names = [f"{i:03}.png" for i in range(60)]
+    for i, name in enumerate(names):
+        place = data.jpg_images_path.joinpath(
+            *([parts[i // 2 % len(parts)]] if parts else []), "cd"[i % 2]
+        )
+        place.mkdir(parents=True, exist_ok=True)
+        (data.jpg_images_path / name).rename(place / name)
+    return replace(data, metadata_path=None)
+
+
+def test_folders_are_labels(data):
+    by_folder = sorted_into_folders(data)
+    (by_folder.jpg_images_path / "empty").mkdir()
+    store = by_folder.open()
+    assert store.classes == ["c", "d"]
+    assert {split: len(labels) for split, labels in store.labels.items()} == {
+        "train": 48,
+        "val": 6,
+        "test": 6,
+    }
+    assert "empty class folder,,,empty" in (store.folder / "report.csv").read_text("utf-8-sig")
+    assert store.ids("test")[0].startswith("c/") or store.ids("test")[0].startswith("d/")
+    manifest = json.loads((store.folder / "manifest.json").read_text())
+    assert manifest["layout"] == "folders" and manifest["split"] == "folders"
+    assert replace(by_folder, layout="folders").open() == store
+
+
+def test_folders_give_the_split_unless_another_is_asked_for(data):
+    by_folder = sorted_into_folders(data, "train", "val", "test")
+    assert by_folder.protocol == "column"
+    store = by_folder.open()
+    sizes = {split: len(labels) for split, labels in store.labels.items()}
+    assert sizes == {"train": 20, "val": 20, "test": 20} and store.classes == ["c", "d"]
+    assert all(name.startswith("test/") for name in store.ids("test"))
+    drawn = replace(by_folder, split="cetinic2018")
+    assert len(drawn.open().labels["train"]) == 42 and drawn.protocol == "cetinic2018"
+
+
+def test_what_is_left_out_is_told_and_reported(data, capsys):
+    text = data.metadata_path.read_text().replace("003,NA", "003,na").replace("004,007", "gone,007")
+    data.metadata_path.write_text(text)
+    store = data.open()
+    said = capsys.readouterr().out
+    assert "class dropped: 1. The class has no picture in a part of the split" in said
+    assert "    na: 1 pictures, none in " in said
+    assert "labels that look alike: 1." in said and "    NA (29) | na (1)\n" in said
+    assert "row without picture: 1." in said and "    gone\n" in said
+    report = metadata_rows(store.folder / "report.csv")
+    assert {row["kind"] for row in report} == {
+        "class dropped",
+        "labels that look alike",
+        "row without picture",
+        "picture without row",
+    }
+    assert all(row["meaning"].endswith(".") for row in report)
+
+
+def metadata_rows(path):
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        return list(csv.DictReader(file))
+
+
+def test_when_too_few_rows_stay_the_rows_are_named(data):
+    for path in sorted(data.jpg_images_path.iterdir())[3:]:
+        path.unlink()
+    with pytest.raises(InputError) as raised:
+        data.open()
+    message = str(raised.value)
+    assert message.startswith("57 of 60 rows are left out (row without picture: 57), and the rest")
+    report = data.folder / "report.csv"
+    assert message.endswith(f"named in {report}")
+    assert len(metadata_rows(report)) == 57
+    data.metadata_path.write_text(data.metadata_path.read_text().replace("\n0", "\nx0"))
+    with pytest.raises(InputError, match="no row has a picture .* named in .*report.csv"):
+        data.open()
+    assert len(metadata_rows(report)) == 60
+
+
+def test_the_report_on_a_data_set_that_failed_goes_when_it_is_made(data):
+    wrong = data.metadata_path.read_text()
+    data.metadata_path.write_text(wrong.replace("\n0", "\nx0"))
+    with pytest.raises(InputError, match="named in"):
+        data.open()
+    assert (data.folder / "report.csv").exists()
+    data.metadata_path.write_text(wrong)
+    data.open()
+    assert not (data.folder / "report.csv").exists()
+
+
+def test_control_characters_stop_nothing(data):
+    lines = data.metadata_path.read_text().replace("NA", "N\0A")
+    data.metadata_path.write_text(lines)
+    store = data.open()
+    assert store.classes == ["007", "NA"]
+    assert "\0" not in (store.folder / "split.csv").read_text("utf-8-sig")
 
 
 def imported_by(code, *arguments):

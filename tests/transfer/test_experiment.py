@@ -18,8 +18,10 @@ from PIL import Image
 
 from models import network
 from models.errors import InputError
-from transfer import evaluate, experiment, train
+from transfer import evaluate, experiment, results, train
+from transfer.flags import read_data
 from transfer.recipes import RECIPES
+from transfer.run import read_runs
 from transfer.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -79,8 +81,10 @@ def run(*arguments, **flags):
     return experiment.main(command(*arguments, **flags))
 
 
-def result(out, mode="off_the_shelf", challenge="artist"):
-    return out / "results" / "tiny" / challenge / "MobileNet(alpha=0.25)" / mode
+def result(out, mode="off_the_shelf", challenge="artist", changed="batch_size=8,epochs=2"):
+    """The folder of a run of `command`, which changes two settings of the recipe."""
+    parent = out / "results" / "tiny" / challenge / "MobileNet(alpha=0.25)"
+    return parent / ",".join(filter(None, [mode, changed]))
 
 
 def metrics(folder):
@@ -94,7 +98,7 @@ def test_flags_of_a_recipe_are_its_fields():
 
     def recipe(*given):
         arguments = parser.parse_args([*needed, *given])
-        (run,) = experiment.runs_from(arguments, experiment.data_from(arguments))
+        (run,) = experiment.runs_from(arguments, read_data(arguments))
         return run.recipe
 
     assert recipe() == RECIPES["random"]
@@ -104,7 +108,18 @@ def test_flags_of_a_recipe_are_its_fields():
         parser.parse_args([*needed, "--nesterov", "maybe"])
 
 
-@pytest.mark.parametrize("given", [["--help"], ["--tlmode", "random"], ["--ANN", "VGG91"]])
+MISTYPED = [
+    ["--tlmode", "random"],
+    ["--ANN", "VGG91"],
+    ["--weights", "nowhere.h5"],
+    ["--results_path", str(ROOT / "setup.py" / "results")],
+    ["--datasets_path", str(ROOT / "setup.py" / "datasets")],
+    ["--metadata_path", "nowhere.csv", "--jpg_images_path", "."],
+    ["--seeds", "1", "--seed", "2"],
+]
+
+
+@pytest.mark.parametrize("given", [["--help"], *MISTYPED])
 def test_help_and_mistyped_words_answer_without_keras(tmp_path, given):
     """In a process of its own: nothing of the field's large packages may be imported."""
     whole = command(tmp_path, tmp_path, metadata_path=None, jpg_images_path=None) + given
@@ -131,8 +146,10 @@ def test_each_mode_writes_a_whole_result(collection, tmp_path, mode):
     assert measured["head_parameters"] == 256 * 2 + 2
     assert measured["epochs_run"] == 2 and measured["best_epoch"] in (1, 2)
     assert not measured["toy"] and measured["seconds"] > 0 and measured["images_per_second"] > 0
-    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8")))
-    split = list(csv.DictReader(next(tmp_path.glob("datasets/*/*/*/split.csv")).open()))
+    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8-sig")))
+    split = list(
+        csv.DictReader(next(tmp_path.glob("datasets/*/*/*/split.csv")).open(encoding="utf-8-sig"))
+    )
     assert [row["id"] for row in rows] == [row["id"] for row in split if row["split"] == "test"]
     hits = np.mean([row["true"] == row["predicted"] for row in rows])
     assert measured["top1_accuracy"] == pytest.approx(hits)
@@ -162,7 +179,7 @@ def test_several_networks_and_modes_are_as_in_processes_of_their_own(collection,
             del values["seconds"], values["images_per_second"]
         assert one == other
     folder = result(tmp_path, "random").parents[1] / networks[1]
-    assert {path.name for path in folder.iterdir() if path.name[0] != "."} == set(modes)
+    assert {path.name for path in folder.iterdir()} == {result(tmp_path, m).name for m in modes}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +197,7 @@ def test_what_a_network_starts_from(mode, ann, given, started):
     needed = ["--dataset_name", "a", "--challenge", "b", "--results_path", "r"]
     needed += ["--datasets_path", "d", "--ANN", ann, "--tl_mode", mode]
     arguments = experiment.flags().parse_args(needed + given)
-    (made,) = experiment.runs_from(arguments, experiment.data_from(arguments))
+    (made,) = experiment.runs_from(arguments, read_data(arguments))
     assert made.weights == started
 
 
@@ -196,7 +213,7 @@ def test_what_is_no_network_to_train_is_named(ann, says):
     needed += ["--datasets_path", "d", "--ANN", ann, "--tl_mode", "fine_tuning"]
     arguments = experiment.flags().parse_args(needed)
     with pytest.raises(InputError, match=says):
-        experiment.runs_from(arguments, experiment.data_from(arguments))
+        experiment.runs_from(arguments, read_data(arguments))
 
 
 @pytest.fixture
@@ -290,11 +307,11 @@ def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):
 def test_saved_model_gives_the_predictions_of_the_table(collection, tmp_path):
     """The file alone, on raw RGB pixels, repeats the test: preprocessing travels with it."""
     assert run(collection, tmp_path, "off_the_shelf", epochs=20) == 0
-    folder = result(tmp_path, "off_the_shelf")
+    folder = result(tmp_path, changed="batch_size=8,epochs=20")
     opened = network.load(str(folder / "model.keras"))
     model, about = opened.model, {"classes": opened.classes}
     assert about["classes"] == ["cold", "warm"]
-    for row in csv.DictReader((folder / "predictions.csv").open()):
+    for row in csv.DictReader((folder / "predictions.csv").open(encoding="utf-8-sig")):
         picture = Image.open(collection / "jpg" / f"{row['id']}.jpg").resize((32, 32))
         scores = model.predict(np.asarray(picture, np.float32)[None], verbose=0)[0]
         assert about["classes"][scores.argmax()] == row["predicted"]
@@ -307,8 +324,8 @@ def test_hostile_names_come_through(tmp_path):
         tmp_path / "a collection’s “é” ", names=[n.replace('"', '""') for n in names]
     )
     assert run(collection, tmp_path, dataset_name="Museo d'été, 1/2\n") == 0
-    (folder,) = tmp_path.glob("results/*/artist/MobileNet(alpha=0.25)/off_the_shelf")
-    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8", newline="")))
+    (folder,) = tmp_path.glob("results/*/artist/MobileNet(alpha=0.25)/off_the_shelf,*")
+    rows = list(csv.DictReader((folder / "predictions.csv").open(encoding="utf-8-sig", newline="")))
     assert {row["true"] for row in rows} <= {names[0], "line break | <b>"}
     assert metrics(folder)["dataset"] == "Museo d'été, 1/2\n"
 
@@ -316,10 +333,11 @@ def test_hostile_names_come_through(tmp_path):
 @pytest.mark.parametrize("mode", ["off_the_shelf", "fine_tuning"])
 def test_tensorboard_and_class_weights_on_request(collection, tmp_path, mode):
     assert run(collection, tmp_path, mode, tensorboard=tmp_path / "logs") == 0
-    assert list(tmp_path.glob(f"logs/tiny/artist/*/{mode}/train/events.*"))
+    assert list(tmp_path.glob(f"logs/tiny/artist/*/{mode},*/train/events.*"))
     again = tmp_path / "again"
     assert run(collection, again, mode, class_weights="balanced", seed=42) == 0
-    assert metrics(result(again, mode))["epochs_run"] == 2
+    changed = "batch_size=8,epochs=2,class_weights=balanced"
+    assert metrics(result(again, mode, changed=changed))["epochs_run"] == 2
 
 
 def test_one_line_per_epoch_off_a_terminal(collection, tmp_path, capsys):
@@ -332,7 +350,8 @@ def test_one_line_per_epoch_off_a_terminal(collection, tmp_path, capsys):
 def test_colours_are_learnt(tmp_path):
     collection = paint(tmp_path / "collection", per_class=60)
     assert run(collection, tmp_path, "random", learning_rate=0.01, epochs=12) == 0
-    assert metrics(result(tmp_path, "random"))["top1_accuracy"] == 1
+    changed = "learning_rate=0.01,batch_size=8,epochs=12"
+    assert metrics(result(tmp_path, "random", changed=changed))["top1_accuracy"] == 1
 
 
 @pytest.mark.parametrize("classifier", ["svm", "random_forest"])
@@ -349,29 +368,76 @@ def test_other_classifiers_on_the_same_features(collection, tmp_path, classifier
         assert not (folder / "model.keras").exists()
 
 
-def test_same_command_finds_its_result_and_others_do_not_overwrite_it(collection, tmp_path, capsys):
+def test_same_command_finds_its_result_and_others_go_beside_it(collection, tmp_path, capsys):
     assert run(collection, tmp_path) == 0
     before = (result(tmp_path) / "metrics.json").read_bytes()
     assert run(collection, tmp_path) == 0
     assert "already finished" in capsys.readouterr().out
-    assert run(collection, tmp_path, learning_rate=0.5) == 2
-    assert "learning_rate 0.001 (now 0.5)" in capsys.readouterr().err
+    assert run(collection, tmp_path, learning_rate=0.5) == 0
+    assert run(collection, tmp_path, input_size=48) == 0
     assert (result(tmp_path) / "metrics.json").read_bytes() == before
-
-
-def test_interrupted_run_is_not_lost_to_other_settings(collection, tmp_path, capsys):
-    partial = result(tmp_path).with_name(".off_the_shelf.partial")
-    assert run(collection, tmp_path, epochs=1) == 0
-    result(tmp_path).rename(partial)
-    (partial / "identity.json").write_text('{"epochs": 7}')
-    (partial / "epochs").mkdir()
-    assert run(collection, tmp_path) == 0  # no epoch was finished: nothing to lose
-    result(tmp_path).rename(partial)
-    (partial / "identity.json").write_text('{"epochs": 7}')
-    (partial / "epochs").mkdir()
-    (partial / "epochs" / "history.csv").write_text("epoch\n1\n")
+    made = {path.name for path in result(tmp_path).parent.iterdir()}
+    mode = "off_the_shelf,batch_size=8,epochs=2"
+    learning = "off_the_shelf,learning_rate=0.5,batch_size=8,epochs=2"
+    assert made == {mode, learning, f"{mode},input_size=48"}
+    capsys.readouterr()
+    assert run(collection, tmp_path, input_size=48) == 0
+    assert "already finished" in capsys.readouterr().out
+    (result(tmp_path) / "manifest.json").unlink()
     assert run(collection, tmp_path) == 2
-    assert "epochs 7 (now 2)" in capsys.readouterr().err and partial.exists()
+    assert "holds files but no finished run" in capsys.readouterr().err
+
+
+def test_several_seeds_are_runs_of_one_cell(collection, tmp_path, capsys):
+    several = command(collection, tmp_path, batch_size=None, epochs=2)
+    assert experiment.main([*several, "--seeds", "1", "42", "--seeds", "3"]) == 0
+    made = result(tmp_path).parent
+    names = {"off_the_shelf,seed=1,epochs=2", "off_the_shelf,epochs=2"}
+    assert {path.name for path in made.iterdir()} == names | {"off_the_shelf,seed=3,epochs=2"}
+    assert {metrics(folder)["seed"] for folder in made.iterdir()} == {1, 42, 3}
+    (comparison,) = results.compare(read_runs(tmp_path / "results"))
+    ((_, runs),) = comparison.cells.items()
+    assert len(runs) == 3
+    assert "top-5" not in capsys.readouterr().out  # of two classes
+
+
+def test_a_run_of_another_version_is_found_under_its_name(collection, tmp_path, capsys):
+    """Before, the folder of every run was named after its mode alone."""
+    assert run(collection, tmp_path) == 0
+    result(tmp_path).rename(result(tmp_path).with_name("off_the_shelf"))
+    assert run(collection, tmp_path) == 0
+    assert "already finished" in capsys.readouterr().out and not result(tmp_path).exists()
+
+
+def test_a_data_set_on_a_read_only_disk_serves_every_mode(collection, tmp_path, small_disk):
+    assert run(collection, tmp_path, "fine_tuning", datasets_path=small_disk / "datasets") == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for mode in ("off_the_shelf", "random"):
+        assert run(collection, tmp_path, mode, datasets_path=small_disk / "datasets") == 0
+    kept = result(tmp_path).with_name("features")
+    assert len(list(kept.glob("*/train.npy"))) == 1
+    assert len(read_runs(tmp_path / "results")) == 3
+
+
+def test_interrupted_run_is_not_lost_to_other_settings(collection, tmp_path):
+    partial = result(tmp_path).with_name(f".{result(tmp_path).name}.partial")
+
+    def left(history):
+        result(tmp_path).rename(partial)
+        identity = json.loads((partial / "manifest.json").read_text())["identity"]
+        (partial / "manifest.json").unlink()
+        (partial / "identity.json").write_text(json.dumps(identity | {"input_size": 7}))
+        (partial / "epochs").mkdir()
+        if history:
+            (partial / "epochs" / "history.csv").write_text("epoch\n1\n")
+
+    assert run(collection, tmp_path) == 0
+    left(history=False)
+    assert run(collection, tmp_path) == 0  # no epoch was finished: nothing to lose
+    left(history=True)
+    assert run(collection, tmp_path) == 0
+    beside = result(tmp_path).with_name(f"{result(tmp_path).name},input_size=32")
+    assert (beside / "metrics.json").exists() and partial.exists()
 
 
 def test_too_little_memory_is_one_line(collection, tmp_path, monkeypatch, capsys):
@@ -419,7 +485,7 @@ def test_damaged_picture_in_the_store_is_named_and_nothing_hangs(collection, tmp
 
 def test_pixels_of_the_first_collection_stay(collection, tmp_path, capsys):
     assert run(collection, tmp_path, pixels="unit") == 0
-    weights = result(tmp_path) / "model.keras"
+    weights = result(tmp_path, changed="batch_size=8,epochs=2,pixels=unit") / "model.keras"
     assert run(collection, tmp_path / "b", weights=weights) == 2
     assert "pixels unit" in capsys.readouterr().err
 
@@ -567,22 +633,20 @@ def start(arguments):
 def test_kill_9_and_the_same_command_goes_on(collection, tmp_path):
     arguments = command(collection, tmp_path, "fine_tuning", epochs=40, patience=40)
     process = start(arguments)
-    history = (
-        result(tmp_path, "fine_tuning").with_name(".fine_tuning.partial") / "epochs" / "history.csv"
-    )
+    folder = result(tmp_path, "fine_tuning", changed="batch_size=8,epochs=40,patience=40")
+    history = folder.with_name(f".{folder.name}.partial") / "epochs" / "history.csv"
     deadline = time.monotonic() + 200
     while len(train.read_history(history)) < 3:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not result(tmp_path, "fine_tuning").exists()
+    assert not folder.exists()
     done = train.read_history(history)
     again = start(arguments)
     printed = again.communicate(timeout=300)[0]
     assert again.returncode == 0, printed
     assert f"continuing after epoch {len(done)}" in printed
-    folder = result(tmp_path, "fine_tuning")
     assert train.read_history(folder / "history.csv")[: len(done)] == done
     assert metrics(folder)["epochs_run"] == 40
 

@@ -1,5 +1,8 @@
 """Features of a small store: computed once, found again, and gone on with after `kill -9`."""
 
+import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +14,7 @@ import pandas
 import pytest
 from PIL import Image
 
+from models.errors import InputError
 from transfer import features
 from transfer import store as stores
 
@@ -73,6 +77,42 @@ def test_features_are_those_of_every_picture_and_found_again(store, capsys):
     capsys.readouterr()
     assert compute(model, store)[1] == seconds > 0
     assert "features found in" in capsys.readouterr().out
+
+
+def test_features_are_found_on_a_read_only_disk_or_kept_elsewhere(store, small_disk, capsys):
+    shutil.copytree(store.folder, small_disk / "store")
+    moved, model, spare = stores.Store(small_disk / "store"), network(), store.folder / "spare"
+    remount = ["mount", "-o", "remount,ro", str(small_disk)]
+    subprocess.run(remount, check=True)
+    pooled, _ = features.cached(model, moved, BATCH, moved.folder / "features", "small", spare)
+    said = capsys.readouterr().out
+    assert f"Read-only file system; the features are kept in {spare}" in said
+    again, _ = features.cached(model, moved, BATCH, moved.folder / "features", "small", spare)
+    assert f"features found in {spare}" in capsys.readouterr().out
+    np.testing.assert_array_equal(again["test"], pooled["test"])
+    subprocess.run([*remount[:2], "remount,rw", remount[-1]], check=True)
+    compute(model, moved)
+    subprocess.run(remount, check=True)
+    features.cached(model, moved, BATCH, moved.folder / "features", "small", spare)
+    assert f"features found in {moved.folder}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "removed", "of others", "no seconds"])
+def test_damaged_features_are_named(store, damage):
+    model = network()
+    compute(model, store)
+    (folder,) = (store.folder / "features").glob("small-*")
+    path = folder / "train.npy"
+    if damage in ("cut", "emptied"):
+        os.truncate(path, path.stat().st_size // 2 if damage == "cut" else 0)
+    elif damage == "removed":
+        path.unlink()
+    elif damage == "of others":
+        shutil.copy(folder / "val.npy", path)
+    else:
+        (folder / "manifest.json").write_text("{}")
+    with pytest.raises(InputError, match=f"remove {re.escape(str(folder))}, and the features"):
+        compute(model, store)
 
 
 def test_a_killed_pass_goes_on_where_it_was(store):

@@ -19,12 +19,14 @@ from PIL import Image
 
 from models.errors import InputError
 from transfer import metadata, splits
+from transfer.result_folder import read_csv
 
 
 class Row(NamedTuple):
     id: str
     label: str
     split: str = ""
+    group: str = ""
 
 
 class Finding(NamedTuple):
@@ -47,8 +49,9 @@ def tabled(rows, kind=Row):
 
 
 def read(*arguments, **options):
-    rows, findings, _ = metadata.read(*arguments, **options)
-    return listed(rows, Row), listed(findings, Finding)
+    made = metadata.read(*arguments, **options)
+    assert list(made.candidates.index) == list(made.rows["id"])
+    return listed(made.rows, Row), listed(made.findings, Finding)
 
 
 def join(rows, *arguments, **options):
@@ -56,6 +59,7 @@ def join(rows, *arguments, **options):
         id: str
         label: str
         split: str
+        group: str
         path: str
         sha256: str
 
@@ -114,7 +118,8 @@ def test_written_out_bytes_clean_to_the_text_they_stand_for(text):
         c if c.isascii() else "".join(f"\\x{byte:02x}" for byte in c.encode()) for c in text
     )
     cleaned = metadata.clean_label(written)
-    assert cleaned == unicodedata.normalize("NFC", " ".join(text.split()))
+    shown = "".join(c for c in text if c.isspace() or unicodedata.category(c) != "Cc")
+    assert cleaned == unicodedata.normalize("NFC", " ".join(shown.split()))
     assert metadata.clean_label(cleaned) == cleaned
 
 
@@ -175,7 +180,7 @@ def test_doubled_rows_are_kept_once_and_contradicting_ones_refused(table):
     path = table("ImageId,a\n1,x\n2,y\n1, x \n")
     found, findings = read(path, "a")
     assert found == [Row("1", "x"), Row("2", "y")]
-    assert findings == [Finding("duplicate id", "1", "", "x")]
+    assert findings == [Finding("duplicate id", "1", "", "line 4, x; line 2 is used")]
     lines = "".join(f"{i},x\n{i},y\n" for i in range(7))
     with pytest.raises(InputError, match=r"7 ids .*'0' \(x \| y\).*'4' \(x \| y\)$"):
         read(table("ImageId,a\n" + lines), "a")
@@ -237,6 +242,190 @@ def test_a_collection_says_itself_that_it_is_a_toy(table, header, values, toy):
     assert metadata.read(table(f"ImageId,a,{header}\n" + "".join(lines)), "a")[2] is toy
 
 
+# ---- rows that are asked for, groups, labels that look alike
+
+WHERE = """ImageId,type,collection,era,title
+1,bell,A,周,x
+2,bell,B,周,x
+3,sword,A,汉,Anoniem
+4,sword,B, 汉 ,
+5,bell,C,汉,y
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "ids"),
+    [
+        ([("collection", "A")], "13"),
+        ([("collection", "A"), ("collection", " C ")], "135"),
+        ([("collection", "B"), ("era", "汉")], "4"),
+        ([("era", "汉")], "345"),
+        ([("title", "")], "4"),
+        ([], "12345"),
+    ],
+)
+def test_where_chooses_rows(table, where, ids):
+    path = table(WHERE)
+    metadata.check(path, "type", where=where)
+    found, findings = read(path, "type", where=where)
+    assert [row.id for row in found] == list(ids)
+    assert [f.id for f in findings if f.kind == "row not selected"] == [
+        i for i in "12345" if i not in ids
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (
+            [("collection", "a")],
+            r"where collection=a; .* 'collection' holds 'A' \(2\), 'B' \(2\), 'C'",
+        ),
+        (
+            [("collection", "C"), ("era", "周")],
+            "where collection=C and era=周; column 'era' of the rows that fit so far holds '汉' ",
+        ),
+        ([("collector", "A")], "no column 'collector'; it has collection"),
+    ],
+)
+def test_where_that_matches_nothing_lists_the_values(table, where, message):
+    path = table(WHERE)
+    for look in (metadata.check, metadata.read):
+        with pytest.raises(InputError, match=message):
+            look(path, "type", where=where)
+
+
+def test_of_many_values_the_commonest_ten_are_listed(table):
+    path = table("ImageId,type,n\n" + "".join(f"{i},x,{min(i, 14)}\n" for i in range(20)))
+    with pytest.raises(InputError, match=r"holds '14' \(6\), .* and 5 more values$") as raised:
+        metadata.check(path, "type", where=[("n", "99")])
+    assert str(raised.value).count("(") == 10
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("xy"), st.sampled_from("abc"), st.sampled_from("pq")), min_size=1
+    ),
+    st.lists(st.tuples(st.sampled_from(["one", "two"]), st.sampled_from("abcpq")), max_size=4),
+)
+def test_the_rows_chosen_are_those_that_hold_all(tmp_path_factory, lines, where):
+    path = tmp_path_factory.getbasetemp() / "where.csv"
+    text = "".join(f"{i},{','.join(line)}\n" for i, line in enumerate(lines))
+    path.write_text("ImageId,label,one,two\n" + text)
+    asked = {column: {v for c, v in where if c == column} for column, _ in where}
+    fits = [
+        str(i)
+        for i, (_, one, two) in enumerate(lines)
+        if one in asked.get("one", {one}) and two in asked.get("two", {two})
+    ]
+    if not fits:
+        with pytest.raises(InputError, match="no row where"):
+            metadata.read(path, "label", where=where)
+        return
+    assert metadata.read(path, "label", where=where).rows["id"].tolist() == fits
+
+
+def test_a_group_column_is_read_and_others_are_candidates(table):
+    path = table(WHERE.replace("era", "Artist"))
+    found = metadata.read(path, "type", group_column="title")
+    assert found.rows["group"].tolist() == ["x", "x", "", "", "y"]  # Anoniem names nobody
+    assert list(found.candidates.columns) == ["Artist"]
+    asked = metadata.read(path, "type", where=[("collection", "A")])
+    assert asked.candidates.to_dict("index") == {
+        "1": {"Artist": "周", "title": "x"},
+        "3": {"Artist": "汉", "title": ""},
+    }
+    assert list(metadata.read(path, "title").candidates.columns) == ["Artist"]
+    with pytest.raises(InputError, match="no column 'titel'; it has title"):
+        metadata.check(path, "type", group_column="titel")
+
+
+def test_labels_that_look_alike_are_named_with_their_counts(table):
+    texts = ["Oil", "oil", "oil", "Oil\u200b", "Ink", "é", "e\u0301", "Ｉnk", "bell"]
+    path = table("ImageId,a\n" + "".join(f"{i},{text}\n" for i, text in enumerate(texts)))
+    _, findings = read(path, "a")
+    assert [f.detail for f in findings if f.kind == "labels that look alike"] == [
+        "Ink (1) | Ｉnk (1)",
+        "Oil (1) | Oil\\u200b (1) | oil (2)",
+    ]
+
+
+# ---- files that are unusual
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-8"])
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|", ","])
+def test_what_spreadsheets_write_is_opened(table, encoding, delimiter):
+    text = "ImageId,器类\r\n1,鼎\r\n".replace(",", delimiter)
+    assert read(table(text, encoding), "器类")[0] == [Row("1", "鼎")]
+
+
+@pytest.mark.parametrize("declared", ["sep=;\r\n", '"sep=;"\r\n', "SEP=;\n"])
+def test_excels_line_that_declares_the_separator(table, declared):
+    path = table(declared + "a,b,c;ImageId\nx;1\ny;2;3\n")
+    with pytest.raises(InputError, match="line 4: 3 fields"):
+        read(path, "a,b,c")
+    assert read(table(declared + "a,b,c;ImageId\nx;1\n"), "a,b,c")[0] == [Row("1", "x")]
+
+
+def test_marks_are_told_from_encodings_without_one(table):
+    with pytest.raises(InputError, match="UTF-16 or UTF-32 without a byte order mark"):
+        read(table("ImageId,a\n1,x\n", "utf-16-le"), "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ImageId^artist\n1^a\n", "it has ImageId^artist; columns are separated by , ; | or a tab"),
+        ("ImageId,artist\n1,Rijn, Rembrandt\n", "that holds ',' stands in double quotes"),
+        (
+            'ImageId,artist\n1,"a \\"b\\" c"\n',
+            "double quote within a quoted field is written twice",
+        ),
+    ],
+)
+def test_unusual_separators_and_quotes_are_told_what_to_do(table, text, message):
+    with pytest.raises(InputError) as raised:
+        read(table(text), "artist")
+    assert message in str(raised.value)
+
+
+def test_a_column_that_is_not_used_may_hold_any_length(table):
+    limit = csv.field_size_limit()
+    path = table(f"ImageId,text,a\n1,{'w' * (limit + 1)},x\n")
+    metadata.check(path, "a")
+    assert read(path, "a")[0] == [Row("1", "x")] and csv.field_size_limit() == limit
+
+
+def test_no_control_character_stays_in_labels_and_ids(table):
+    path = table("ImageId,a\n1,x\0y\n2\x07,x\x0by\n3,\\xc2\\x80z\n4,w\n")
+    found, findings = read(path, "a")
+    assert found == [Row("1", "xy"), Row("2", "x y"), Row("3", "z"), Row("4", "w")]
+    assert findings == [Finding("control characters", i, "", "") for i in "123"]
+
+
+def test_what_a_spreadsheet_would_compute_is_read_as_written(table):
+    path = table("ImageId,a\n'=1+1,'+x\n''-2,'s-Gravenhage\n'@3,'@SUM\n4,''\n")
+    found, _ = read(path, "a")
+    assert found == [
+        Row("=1+1", "+x"),
+        Row("'-2", "'s-Gravenhage"),
+        Row("@3", "@SUM"),
+        Row("4", "''"),
+    ]
+
+
+def test_columns_are_checked_without_reading_the_file(table):
+    """What is wrong further down is for read() to tell; the header answers at once."""
+    path = table("ImageId,artist,fold\n" + "1,a,train\n" * 200_000 + "broken\n")
+    metadata.check(path, "artist", split_column="fold")
+    for wrong in ({"id_column": "Id"}, {"split_column": "part"}, {"group_column": "object"}):
+        with pytest.raises(InputError, match="no column .*; it has "):
+            metadata.check(path, "artist", **wrong)
+    with pytest.raises(InputError, match="no column 'dc_type'"):
+        metadata.check(path, "type")
+
+
 # ---- joining
 
 
@@ -294,7 +483,6 @@ def test_an_id_finds_its_picture(folder, name, path):
         ("SK-A-4878", "SK-A-4878.1.jpg"),
         ("test/a", "train/a.jpg"),
         ("train/a", "a.jpg"),
-        ("a", "A.jpg"),
     ],
 )
 def test_an_id_finds_no_other_picture(folder, name, path):
@@ -315,15 +503,126 @@ def test_a_missing_picture_shifts_no_label(folder):
     assert findings == [Finding("row without picture", "b", "", "")]
 
 
-def test_several_pictures_of_one_id(folder, write_file):
-    where = folder("a.jpg", "x/a.png", "b.jpg", "c.jpg", "c.png")
+def test_of_several_pictures_of_one_id_the_largest_is_taken(folder, write_file):
+    """A master and its thumbnail in two folders; copies; one that another row has for its own."""
+    where = folder("a.jpg", "b.jpg", "c.jpg", "c.png", "d.jpg", "thumbs/a.jpg", "x/d.jpg")
     write_file((where / "b.jpg").read_bytes(), "pictures/x/b.jpg")
-    found, findings = join(rows("a", "b", "c.jpg"), where)
-    assert [(p.id, p.path) for p in found] == [("b", "b.jpg"), ("c.jpg", "c.jpg")]
+    write_file((where / "thumbs/a.jpg").read_bytes() + bytes(100), "pictures/thumbs/a.jpg")
+    write_file((where / "x/d.jpg").read_bytes() + bytes(100), "pictures/x/d.jpg")
+    found, findings = join(rows("a", "b", "c.jpg", "d", "x/d"), where)
+    assert [(p.id, p.path) for p in found] == [
+        ("a", "thumbs/a.jpg"),
+        ("b", "b.jpg"),
+        ("c.jpg", "c.jpg"),
+        ("d", "d.jpg"),
+        ("x/d", "x/d.jpg"),
+    ]
+    small, large = (where / "a.jpg").stat().st_size, (where / "thumbs/a.jpg").stat().st_size
+    told = f"thumbs/a.jpg is used: {large} bytes, this one {small}"
+    assert Finding("several pictures", "a", "a.jpg", told) in findings
+    copy = Finding("byte-identical pictures", "b", "x/b.jpg", "same bytes as b.jpg, which is used")
+    assert copy in findings
+    assert Finding("picture without row", "", "c.png", "") in findings
+    assert Counter(f.kind for f in findings) == {
+        "several pictures": 2,
+        "byte-identical pictures": 1,
+        "picture without row": 1,
+    }
+
+
+def test_pictures_glob_chooses_among_pictures_of_one_stem(folder):
+    where = folder("a00.jpg", "a00.JPG", "thumbs/a00.jpg")
+    for glob in ("a00.jpg", "*.JPG", "thumbs/*"):
+        found, findings = join(rows("a00"), where, pictures_glob=glob)
+        assert [p.path for p in found] == [
+            {"*.JPG": "a00.JPG", "thumbs/*": "thumbs/a00.jpg"}.get(glob, glob)
+        ]
+        assert [f.kind for f in findings] == ["picture not chosen"] * 2
+    with pytest.raises(InputError, match="pictures_glob is '.*tif', and none of the 3 pictures"):
+        join(rows("a00"), where, pictures_glob="*.tif")
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "told"),
+    [
+        ("A", "a.jpg", True),
+        ("SK-A-1.TIF", "sk-a-1.jpg", True),
+        ("Train\\A.jpg", "train/a.JPG", True),
+        ("train\\a.jpg", "train/a.jpg", False),
+        (".\\train\\a", "train/a.jpg", False),
+        ("a.heic", "a.jpg", False),
+    ],
+)
+def test_backslashes_and_capitals_find_a_picture_that_nothing_names_better(
+    folder, name, path, told
+):
+    found, findings = join(rows(name), folder("other.jpg", path))
+    assert [(p.id, p.path) for p in found] == [(name, path)]
+    kinds = ["id in other letters"] * told + ["picture without row"]
+    assert [f.kind for f in findings] == kinds
+
+
+def test_another_rows_picture_is_not_taken_for_other_letters(folder):
+    found, findings = join(rows("a1", "A1", "b1", "B1"), folder("a1.jpg", "A1.jpg", "b1.jpg"))
+    assert [(p.id, p.path) for p in found] == [
+        ("A1", "A1.jpg"),
+        ("a1", "a1.jpg"),
+        ("b1", "b1.jpg"),
+    ]
+    assert findings == [Finding("row without picture", "B1", "", "")]
+
+
+NAMES = st.lists(
+    st.builds(
+        "{}{}.{}".format,
+        st.sampled_from(["", "x/", "X/"]),
+        st.text("abAB", min_size=1, max_size=2),
+        st.sampled_from(["jpg", "JPG", "png"]),
+    ),
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
+
+
+@given(NAMES, st.data())
+def test_a_row_with_a_pictures_own_path_gets_that_picture(names, data):
+    ids = data.draw(st.lists(st.sampled_from(names), min_size=1, unique=True))
+    table = tabled(rows(*ids))
+    found = metadata._candidates(table, metadata._ways(names))
+    full = [name for name in ids if "/" in name]
+    assert {(i, p) for i, p in zip(found["id"], found["path"], strict=True) if i in full} == {
+        (name, name) for name in full
+    }
+    assert set(ids) == set(found["id"])
+
+
+def test_formats_that_cannot_be_read_are_named_as_such(folder, write_file):
+    where = folder("a.jpg")
+    for name in ("b.avif", "c.HEIC", "d.svg"):
+        write_file(b"x", f"pictures/{name}")
+    write_file(b"\0\0\0\x20ftypavif....", "pictures/e.jpg")
+    _, findings = join(rows("a", "b", "c", "e", "f"), where)
+    kind = "picture format that cannot be read"
     assert findings == [
-        Finding("several pictures", "a", "", "a.jpg; x/a.png"),
-        Finding("byte-identical pictures", "b", "x/b.jpg", "same bytes as b.jpg"),
-        Finding("picture without row", "", "c.png", ""),
+        Finding(kind, "b", "b.avif", ".avif"),
+        Finding(kind, "c", "c.HEIC", ".heic"),
+        Finding(kind, "", "d.svg", ".svg"),
+        Finding("row without picture", "f", "", ""),
+        Finding("unreadable picture", "e", "e.jpg", findings[4].detail),
+    ]
+    assert findings[4].detail.startswith("AVIF, a format that cannot be read")
+    (where / "a.jpg").unlink(), (where / "e.jpg").unlink()
+    with pytest.raises(InputError, match=r"files that cannot be read: .avif \(1\), .heic \(1\)"):
+        join(rows("a"), where)
+
+
+def test_without_any_picture_the_findings_come_with_the_error(folder):
+    with pytest.raises(metadata.UnjoinedError, match="no row has a picture") as raised:
+        join(rows("b", "c"), folder("a.jpg"))
+    assert listed(raised.value.findings, Finding) == [
+        Finding("row without picture", "b", "", ""),
+        Finding("row without picture", "c", "", ""),
     ]
 
 
@@ -349,7 +648,7 @@ def test_two_ids_of_one_picture_must_agree(folder):
     same = [Row("a", "x"), Row("a.jpg", "x")]
     found, findings = join(same, where)
     assert [p.id for p in found] == ["a"]
-    assert findings == [Finding("duplicate id", "a.jpg", "", "x")]
+    assert findings == [Finding("duplicate id", "a.jpg", "a.jpg", "x; id a is used")]
     with pytest.raises(InputError, match=r"'a' \(x \| y\)"):
         join([same[0], Row("a.jpg", "y")], where)
 
@@ -380,21 +679,23 @@ def test_names_that_are_not_utf_8_are_reported_and_can_be_written(folder, tmp_pa
 # ---- report
 
 
-@given(st.lists(st.builds(Finding, *[st.text(st.characters(exclude_categories=["Cs"]))] * 4)))
+PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\t\r\n"))
+
+
+@given(st.lists(st.builds(Finding, *[PRINTABLE] * 4)))
 def test_the_report_holds_every_finding_sorted(tmp_path_factory, findings):
     path = tmp_path_factory.getbasetemp() / "report.csv"
     metadata.write_report(tabled(findings, Finding), path)
-    with open(path, newline="", encoding="utf-8") as file:
-        header, *lines = csv.reader(file)
-    assert header == ["kind", "id", "picture", "detail"]
-    assert [Finding(*line) for line in lines] == sorted(findings)
+    report = read_csv(path)
+    assert list(report.columns) == [*Finding._fields, "meaning"]
+    assert listed(report[[*Finding._fields]], Finding) == sorted(findings)
 
 
 def test_a_report_is_whole_or_absent(tmp_path, monkeypatch):
     path = tmp_path / "report.csv"
     metadata.write_report(tabled([Finding("a", "", "", "")], Finding), path)
     before = path.read_bytes()
-    assert before == b"kind,id,picture,detail\r\na,,,\r\n"
+    assert before == b"\xef\xbb\xbfkind,id,picture,detail,meaning\r\na,,,,\r\n"
 
     def interrupted(number):
         raise KeyboardInterrupt
@@ -407,6 +708,31 @@ def test_a_report_is_whole_or_absent(tmp_path, monkeypatch):
         metadata.write_report(tabled([], Finding), tmp_path / "missing" / "report.csv")
 
 
+def test_what_is_left_out_is_named_with_its_remedy():
+    findings = metadata.gather(
+        metadata.findings_of("row without picture", id=[f"{i:02}" for i in range(12)]),
+        metadata.findings_of("row not selected", id=["x", "y"]),
+        metadata.findings_of("class dropped", detail=["鼎: 2 pictures, none in val or test"]),
+        metadata.findings_of("unreadable picture", ["a"], ["a.jpg"], "zero bytes"),
+        metadata.findings_of("something else", detail=["new"]),
+    )
+    told = metadata.explain(findings)
+    assert told[0].startswith("class dropped: 1. The class has no picture in a part of the split")
+    assert "cetinic2018" in told[0] and told[1] == "    鼎: 2 pictures, none in val or test"
+    at = next(i for i, line in enumerate(told) if line.startswith("row without picture: 12. No "))
+    assert told[at + 1 : at + 12] == [
+        *(f"    {i:02}" for i in range(10)),
+        "    and 2 more, in report.csv",
+    ]
+    assert "row not selected: 2. The row is not one that where asks for." in told
+    assert "    a, a.jpg: zero bytes" in told
+    assert told[-2:] == [
+        "unreadable picture: 1. The file is damaged and not used. Replace the file.",
+        "    a, a.jpg: zero bytes",
+    ]
+    assert "something else: 1." in told and not any("    x" in line for line in told)
+
+
 def test_summary_counts_each_kind_on_one_line():
     kinds = ["row without picture", "label dropped", "row without picture"]
     assert metadata.summary(metadata.findings_of(kinds)) == (
@@ -417,9 +743,11 @@ def test_summary_counts_each_kind_on_one_line():
 
 def test_rasta_joins_completely_and_keeps_its_own_splits(shared):
     where = shared / "data" / "rasta_small"
-    rows, first, toy = metadata.read(where / "metadata.csv", "style", "path", "split")
+    rows, first, toy, candidates = metadata.read(where / "metadata.csv", "style", "path", "split")
     joined, second = metadata.join(rows, where)
     assert first.empty and second.empty and len(joined) == 748 and not toy
+    assert list(candidates.columns) == ["artist", "title"]
+    assert candidates.loc[joined["id"], "artist"].ne("").all()
     parts = [path.split("/")[:2] for path in joined["path"]]
     assert list(joined["path"]) == list(joined["id"])
     assert parts == joined[["split", "label"]].values.tolist()

@@ -5,6 +5,7 @@ Stored bytes are decoded by TensorFlow and compared with pixels known beforehand
 
 import hashlib
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -78,6 +79,55 @@ def test_links_to_folders_are_followed_once_and_real_places_win(write_file, tmp_
     assert pictures.find_pictures(collection) == ["outside/two.jpg", "z_real/one.jpg"]
 
 
+def test_a_pattern_chooses_and_what_cannot_be_read_is_told(write_file, tmp_path):
+    for name in ("a00.jpg", "thumbs/a00.jpg", "deep/er/b.TIF", "c.avif", "deep/d.HEIC", "note.txt"):
+        write_file(b"x", name)
+    found = pictures.search(tmp_path)
+    assert found.names == pictures.find_pictures(tmp_path) and found.passed_over == []
+    assert found.unusable == {"c.avif": "avif", "deep/d.HEIC": "heic"}
+    found = pictures.search(tmp_path, "deep/*")
+    assert found.names == ["deep/er/b.TIF"] and found.passed_over == ["a00.jpg", "thumbs/a00.jpg"]
+    assert pictures.find_pictures(tmp_path, "*.TIF") == ["deep/er/b.TIF"]
+    with pytest.raises(InputError, match="pictures_glob is 'x', and none of the 3 .* 'a00.jpg'"):
+        pictures.find_pictures(tmp_path, "x")
+
+
+def test_a_subfolder_or_file_that_cannot_be_opened_ends_no_pass(write_file, tmp_path, monkeypatch):
+    for name in ("a.jpg", "locked/b.jpg", "bad.jpg"):
+        write_file(b"x", name)
+    listdir, look = os.listdir, Path.stat
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(
+        os, "listdir", lambda p: refuse(p) if Path(p).name == "locked" else listdir(p)
+    )
+    monkeypatch.setattr(
+        Path, "stat", lambda p, **how: refuse(p) if p.name == "bad.jpg" else look(p, **how)
+    )
+    found = pictures.search(tmp_path)
+    assert found.names == ["a.jpg"]
+    assert found.unusable == dict.fromkeys(
+        ["bad.jpg", "locked"], "cannot be read: Permission denied"
+    )
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RecursionError(), ValueError("odd"), OSError(5, "x")]
+)
+def test_whatever_a_decoder_raises_is_a_problem_of_one_file(write_file, monkeypatch, error):
+    path = write_file(saved(noise(), "PNG"))
+
+    def broken(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(Image, "open", broken)
+    assert pictures.inspect(path).problem
+    said = []
+    assert list(pictures.read_all([path], 8, said.append)) == [] and len(said) == 1
+
+
 def test_a_folder_that_is_missing_or_empty_is_named(tmp_path):
     with pytest.raises(InputError, match="nowhere is not a folder"):
         pictures.find_pictures(tmp_path / "nowhere")
@@ -105,6 +155,8 @@ BAD = {
     "a million and one": (saved(Image.new("L", (1, 1_000_001)), "PNG"), "too large: .*1000001"),
     "float": (saved(Image.new("F", (9, 9), 0.5), "TIFF"), "floating-point"),
     "32 bits": (saved(Image.new("I", (9, 9), 70_000), "TIFF"), "32-bit"),
+    "AVIF": (b"\0\0\0\x20ftypavif" + bytes(40), "AVIF, a format that cannot be read"),
+    "HEIC": (b"\0\0\0\x18ftypheic" + bytes(40), "HEIC, a format that cannot be read"),
     "PostScript": (saved(noise(), "EPS"), "not a picture"),
 }
 

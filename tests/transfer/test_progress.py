@@ -99,8 +99,9 @@ def test_a_log_has_a_line_each_tenth(clock):
         clock.now += 0.7
         shown.advance(count)
     lines = out.getvalue().splitlines()
-    assert len(lines) == 10
-    assert lines[0] == "pictures: 21 of 200, about 0:00:18 left"
+    assert len(lines) == 11
+    assert lines[0] == "pictures: 7 of 200"  # at once, then tenths
+    assert lines[1] == "pictures: 21 of 200, about 0:00:18 left"
     assert lines[-1] == "pictures: 200 of 200"
 
 
@@ -123,6 +124,13 @@ def test_a_terminal_has_a_bar_in_one_line(clock):
     assert looks[10] == "pictures: [==========          ] 10 of 20, about 0:00:10 left\x1b[K"
     assert out.getvalue().endswith(f"\r\x1b[Kpictures: [{'=' * 20}] 20 of 20\n")
     assert out.getvalue().count("\n") == 1
+
+
+def test_the_first_batch_is_told_at_once(clock):
+    for out in (Terminal(), io.StringIO()):
+        shown = Progress(5000, "pictures read", out=out, clock=clock)
+        shown.advance(32)
+        assert "pictures read: " in out.getvalue() and "32 of 5000" in out.getvalue()
 
 
 def test_the_steps_of_a_fit_are_counted(clock):

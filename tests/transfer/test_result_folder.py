@@ -1,20 +1,28 @@
 """Result folders: whole or absent, found again, never mixed up, resumed."""
 
+import csv
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import unicodedata
+from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.errors import InputError
 from transfer import result_folder as folders
 from transfer.result_folder import result_folder
 
 IDENTITY = {"steps": 3, "weights": "a.h5", "weights_sha256": "0"}
+ROOT = Path(__file__).parents[2]
 WRITER = """
 import sys, time
 from transfer.result_folder import result_folder, write_text
@@ -61,7 +69,7 @@ def test_folder_is_whole_or_absent(tmp_path):
     assert (tmp_path / "run" / "a.txt").read_text(encoding="utf-8") == "é"
     assert names(tmp_path / "run") == {"a.txt", "manifest.json"}
     interrupt(tmp_path / "other")
-    assert {name for name in names(tmp_path) if not name.endswith(".lock")} == {"run"}
+    assert names(tmp_path) == {"run"}  # no lock is left either
 
 
 def test_a_finished_result_is_found_with_what_its_manifest_says(tmp_path):
@@ -245,6 +253,121 @@ def test_the_current_folder_and_a_link_are_named(tmp_path, monkeypatch):
     assert (tmp_path / "link").is_symlink() and (tmp_path / "there" / "manifest.json").exists()
 
 
+def test_another_run_goes_beside(tmp_path):
+    """Beside a finished one and an interrupted one; both are found and gone on with afterwards."""
+    asked = []
+
+    def beside(differing):
+        asked.append(differing)
+        return tmp_path / f"run,{len(asked)}" if len(asked) < 3 else None
+
+    make(tmp_path / "run")
+    made = make(tmp_path / "run", IDENTITY | {"steps": 4}, beside=beside)
+    assert made.final == tmp_path / "run,1" and asked == [{"steps"}]
+    interrupt(tmp_path / "run,2", IDENTITY | {"steps": 5}, worth="*.txt")
+    with pytest.raises(InputError, match=r"steps 5 \(now 6\) lies in .*\.run,2\.partial"):
+        make(tmp_path / "run", IDENTITY | {"steps": 6}, worth="*.txt", beside=beside)
+    assert names(tmp_path) == {"run", "run,1", ".run,2.partial"}
+
+
+def test_a_result_is_found_under_another_name(tmp_path):
+    make(tmp_path / "old name")
+    assert folders.find_result(tmp_path / "run", IDENTITY) == tmp_path / "old name"
+    other = IDENTITY | {"steps": 4}
+    assert folders.find_result(tmp_path / "run", other) == tmp_path / "run"
+    interrupt(tmp_path / "interrupted", other, worth="*.txt")
+    assert folders.find_result(tmp_path / "run", other) == tmp_path / "interrupted"
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "manifest.json").write_text("[]")
+    assert folders.find_result(tmp_path / "run", IDENTITY) == tmp_path / "old name"
+    assert folders.find_result(tmp_path / "nowhere" / "run", IDENTITY).name == "run"
+
+
+@pytest.mark.parametrize("content", ["[]", "7", '{"identity": []}', "{"])
+def test_a_manifest_that_says_nothing_is_one_line(tmp_path, content):
+    make(tmp_path / "run")
+    (tmp_path / "run" / "manifest.json").write_text(content)
+    with pytest.raises(InputError, match="run") as raised:
+        make(tmp_path / "run")
+    assert "\n" not in str(raised.value)
+
+
+def test_an_interrupt_says_whether_the_same_call_goes_on(tmp_path):
+    for name, said in (("a.txt", folders.GOES_ON), ("b.png", "")):
+        with (
+            pytest.raises(KeyboardInterrupt) as raised,
+            result_folder(tmp_path / "run", IDENTITY, worth="*.txt") as result,
+        ):
+            folders.write_text(result.path / name, "half")
+            raise KeyboardInterrupt
+        assert str(raised.value) == said
+        folders._remove(tmp_path / ".run.partial")
+
+
+def test_what_kills_left_in_a_finished_folder_is_removed(tmp_path, monkeypatch):
+    make(tmp_path / "run")
+
+    def litter():
+        for name in (".521-model.keras", ".a.txt.99", "identity.json", "epochs/history.csv"):
+            path = tmp_path / "run" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("left")
+
+    litter()
+    assert make(tmp_path / "run", scratch="epochs").finished
+    assert names(tmp_path / "run") == {"a.txt", "manifest.json"} and names(tmp_path) == {"run"}
+    litter()
+    with folders._locked(tmp_path / "run"):  # as another process that opens it again
+        assert make_elsewhere(tmp_path / "run").returncode == 0
+    assert (tmp_path / "run" / "identity.json").exists()
+
+
+def make_elsewhere(path):
+    """Find the result of IDENTITY in a process of its own."""
+    script = "import sys; from tests.transfer.test_result_folder import make; from pathlib import "
+    script += "Path; assert make(Path(sys.argv[1]), scratch='epochs').finished"
+    return subprocess.run([sys.executable, "-c", script, str(path)], cwd=ROOT, check=False)
+
+
+CONTENDER = """
+import os, sys, time
+from pathlib import Path
+from transfer import result_folder as folders
+folder = Path(sys.argv[1])
+for turn in range(60):
+    with folders._locked(folder / "run", lambda: None):
+        os.mkdir(folder / "held")  # fails where two hold the lock
+        time.sleep(0.002)
+        os.rmdir(folder / "held")
+print("done")
+"""
+
+
+def test_no_lock_is_left_and_no_two_processes_hold_one(tmp_path):
+    command = [sys.executable, "-c", CONTENDER, str(tmp_path)]
+    jobs = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in "123"]
+    assert [job.communicate(timeout=100)[0] for job in jobs] == ["done\n"] * 3
+    assert not names(tmp_path)
+
+
+def test_a_refused_folder_has_no_lock(tmp_path):
+    (tmp_path / ".run.partial").mkdir()
+    (tmp_path / ".run.partial" / "a.txt").write_text("")
+    with pytest.raises(InputError, match="no readable identity"):
+        make(tmp_path / "run", worth="*.txt")
+    assert names(tmp_path) == {".run.partial"}
+
+
+def test_another_identity_does_not_wait_for_the_one_that_is_made(tmp_path):
+    first = start(tmp_path / "run", 30)
+    assert first.stdout.readline() + first.stdout.readline() == "begun with 1\nwriting\n"
+    with pytest.raises(InputError, match=r"another process is making .*run with steps 3 \(now 4"):
+        make(tmp_path / "run", {"steps": 4})
+    assert make(tmp_path / "run", {"steps": 4}, beside=lambda _: tmp_path / "other").finished
+    first.kill()
+    first.wait()
+
+
 def test_kill_9_leaves_what_the_next_run_goes_on_with(tmp_path):
     process = start(tmp_path / "run", 60)
     assert process.stdout.readline() + process.stdout.readline() == "begun with 1\nwriting\n"
@@ -281,7 +404,6 @@ def test_one_process_may_wait_and_open_again(tmp_path):
 
 def test_a_finished_result_is_found_on_a_read_only_disk(small_disk):
     make(small_disk / "run")
-    (small_disk / ".run.lock").unlink()
     remount = ["mount", "-o", "remount,ro", str(small_disk)]
     subprocess.run(remount, check=True)
     assert make(small_disk / "run").finished
@@ -294,6 +416,21 @@ def test_a_finished_result_is_found_on_a_read_only_disk(small_disk):
 def test_a_place_that_can_be_written_stays_as_it_was(tmp_path):
     folders.check_writable(tmp_path / "deep" / "run")
     assert not list(tmp_path.iterdir())
+
+
+def test_leftovers_on_a_read_only_disk_are_left(small_disk):
+    make(small_disk / "run")
+    (small_disk / "run" / "identity.json").write_text("{}")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert make(small_disk / "run").finished
+
+
+def test_a_file_is_no_place_for_a_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "a" / "b"):
+        with pytest.raises(InputError, match=r"cannot be a folder: .*file is a file"):
+            folders.check_place(path)
+    folders.check_place(tmp_path / "a" / "b")
 
 
 def test_a_full_disk_leaves_no_result(small_disk):
@@ -318,11 +455,76 @@ def test_csv_of_a_frame(tmp_path):
     frame = pd.DataFrame(
         {"name": ['a "b", c', None, "\ud800é"], "value": [0.1, 1 / 3, float("nan")]}
     )
-    folders.write_csv(tmp_path / "a.csv", frame, line_end="\r\n")
-    text = 'name,value\r\n"a ""b"", c",0.1\r\n,0.3333333333333333\r\n\\ud800é,\r\n'
+    folders.write_csv(tmp_path / "a.csv", frame)
+    text = '\ufeffname,value\r\n"a ""b"", c",0.1\r\n,0.3333333333333333\r\n\\ud800é,\r\n'
     assert (tmp_path / "a.csv").read_bytes() == text.encode()
     folders.write_csv(tmp_path / "a.csv", frame[["value"]], missing="nan")
-    assert (tmp_path / "a.csv").read_text() == "value\n0.1\n0.3333333333333333\nnan\n"
+    lines = (tmp_path / "a.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert lines == ["value", "0.1", "0.3333333333333333", "nan"]
+
+
+FORMULAS = ["=cmd()", "+1", "-2", "@SUM(A1)", "\tx", "\rx", "'=1", "''-", "'@"]
+HARMLESS = ["'s-Gravenhage", "'", "''", "a=b", " =1", "", "1+1", "é"]
+
+
+def test_no_text_reaches_a_spreadsheet_as_a_formula(tmp_path):
+    cells = FORMULAS + HARMLESS
+    numbers = [-1.5 - number for number in range(len(cells))]
+    mixed = [-1, "-1", None] + [""] * (len(cells) - 3)
+    frame = pd.DataFrame({"=title": cells, "number": numbers, "mixed": mixed})
+    folders.write_csv(tmp_path / "a.csv", frame)
+    with open(tmp_path / "a.csv", encoding="utf-8-sig", newline="") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["'=title", "number", "mixed"]
+    assert [row[0] for row in rows] == [f"'{text}" for text in FORMULAS] + HARMLESS
+    assert [float(row[1]) for row in rows] == numbers
+    assert [row[2] for row in rows[:3]] == ["-1", "'-1", ""]
+    read = folders.read_csv(tmp_path / "a.csv")
+    assert read["=title"].tolist() == cells and read["mixed"].tolist()[:3] == ["-1", "-1", ""]
+    assert [folders.unguarded(f"'{text}") for text in FORMULAS] == FORMULAS
+    assert [folders.unguarded(text) for text in HARMLESS] == HARMLESS
+
+
+# any text but surrogates, which UTF-8 cannot hold, and control characters
+TEXT = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\t\n\r"))
+HARD = st.text("'=+-@\t\r\n\",;a \ufeff")
+
+
+@given(
+    st.integers(1, 3).flatmap(
+        lambda width: st.lists(
+            st.lists(TEXT | HARD, min_size=width, max_size=width), min_size=1, max_size=4
+        )
+    )
+)
+def test_any_table_of_text_reads_back(rows):
+    header, *cells = rows
+    frame = pd.DataFrame(cells, columns=header, dtype=object)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.csv"
+        folders.write_csv(path, frame)
+        read = folders.read_csv(path)
+        plain = frame.to_csv(index=False, lineterminator="\r\n").encode()
+        assert folders.csv_sha256(path) == hashlib.sha256(plain).hexdigest()
+    assert [list(read.columns), *read.values.tolist()] == rows
+
+
+@given(st.text())
+def test_control_characters_never_reach_a_csv(text):
+    written = folders.csv_bytes(pd.DataFrame({"a": [text]}, dtype=object)).decode("utf-8-sig")
+    assert not [c for c in written if unicodedata.category(c) == "Cc" and c not in "\t\r\n"]
+
+
+def test_a_csv_of_an_earlier_version_is_read_as_it_is(tmp_path):
+    (tmp_path / "a.csv").write_bytes("id,label\n'=1,é\n".encode())
+    assert folders.read_csv(tmp_path / "a.csv").values.tolist() == [["'=1", "é"]]
+    assert folders.csv_sha256(tmp_path / "a.csv") == folders.sha256(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_bytes(b"")
+    assert folders.read_csv(tmp_path / "a.csv").empty
+    for damaged in (b"a\n1,2,3\n", b"a\n\xff\n", b'a\n"1\n'):
+        (tmp_path / "a.csv").write_bytes(damaged)
+        with pytest.raises(InputError, match=r"a\.csv: not a CSV file"):
+            folders.read_csv(tmp_path / "a.csv")
 
 
 @pytest.mark.parametrize("text", ["..", ".", "", "  ", ".hidden", "../.."])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,6 +54,63 @@ def test_results_of_an_earlier_version_are_found(mode, tmp_path):
     assert (read.network, read.mode) == ("MobileNet(alpha=0.25)", mode) and read.toy
     settings = {**ours.settings, "split_sha256": made["split_sha256"]}
     assert read.metrics["settings"] == settings
+
+
+def test_a_folder_is_named_after_what_differs_from_the_recipe(tmp_path):
+    data, spec = Data("a", "b", tmp_path), zoo.parse("VGG19:imagenet")
+
+    def folder(mode="fine_tuning", **changes):
+        return run.Run(data, spec, RECIPES[mode].adapted(True, **changes)).folder
+
+    assert folder().parts == ("a", "b", "VGG19", "fine_tuning")
+    assert folder(seed=42, epochs=100).name == "fine_tuning"
+    assert folder(epochs=3, seed=2).name == "fine_tuning,seed=2,epochs=3"
+    assert folder("off_the_shelf", classifier="svm", seed=1).name == "off_the_shelf_svm,seed=1"
+    assert folder(learning_rate=1e-5, nesterov=False).name == (
+        "fine_tuning,learning_rate=1e-05,nesterov=False"
+    )
+    scratch = run.Run(data, zoo.parse("VGG19"), RECIPES["fine_tuning"].adapted(False))
+    assert scratch.folder.name == "fine_tuning"  # what its weights ask for is no choice
+
+
+def test_a_folder_beside_another_is_named_after_what_tells_them_apart(tmp_path):
+    source = tmp_path / "a long: name?.caffemodel"
+    source.write_bytes(b"no weights file, but a file")
+    data, key = Data("a", "b", tmp_path), "0123456789abcdef"
+    spec = zoo.Spec("VGG19", (), str(source))
+    ours = run.Run(data, spec, RECIPES["fine_tuning"], 64)
+    assert ours.folder_beside({"input_size"}, key).name == "fine_tuning,input_size=64"
+    assert ours.folder_beside({"data", "split_sha256"}, key).name == "fine_tuning,data=01234567"
+    named = ours.folder_beside({"weights_sha256", "weights"}, key).name
+    assert re.fullmatch("fine_tuning,weights=a long_ name_-[0-9a-f]{8}", named)
+    spec = zoo.parse("VGG19:imagenet")
+    other = run.Run(data, spec, RECIPES["fine_tuning"])
+    every = other.folder_beside(("input_size", "weights", "data"), key).name
+    assert every == "fine_tuning,input_size=224,weights=imagenet,data=01234567"
+
+
+def test_a_folder_has_a_name_that_every_system_takes(tmp_path):
+    changes = dict(seed=2**31 - 1, optimizer="rmsprop", learning_rate=1.2345678901234567e-05)
+    changes |= dict(momentum=0.12345678901234567, nesterov=False, rho=0.12345678901234567)
+    changes |= dict(epsilon=1.2345678901234567e-05, batch_size=12345678, epochs=12345678)
+    changes |= dict(patience=12345678, pixels="unit", class_weights="balanced")
+    recipes = [RECIPES["fine_tuning"].adapted(True, **changes | {"seed": seed}) for seed in (1, 2)]
+    runs = [run.Run(Data("a", "b", tmp_path), zoo.parse("VGG19:imagenet"), r) for r in recipes]
+    names = {made.folder.name for made in runs}
+    assert len(names) == 2
+    for name in names:
+        assert len(f".{name}.partial".encode()) < 255
+        assert not set(name) & set('<>:"/\\|?*') and name.startswith("fine_tuning,seed=")
+
+
+def test_paths_that_cannot_be_are_told_at_once(tmp_path):
+    (tmp_path / "file").write_text("")
+    ours = run.Run(Data("a", "b", tmp_path), zoo.parse("VGG19:imagenet"), RECIPES["fine_tuning"])
+    with pytest.raises(InputError, match="file/results/a/b/VGG19/fine_tuning cannot be written"):
+        run.check_paths(ours, tmp_path / "file" / "results")
+    with pytest.raises(InputError, match="file/a/b/VGG19/fine_tuning cannot be written"):
+        run.check_paths(ours, tmp_path / "results", tmp_path / "file")
+    assert not (tmp_path / "results").exists()
 
 
 def test_parts_that_do_not_go_together(tmp_path):

@@ -51,7 +51,7 @@ def words(network, tmp_path):
 def read(out):
     """Records, rows of the table, and what the manifest says of the pictures."""
     found = [json.loads((out / f"maps_000{c}.json").read_text()) for c in CHANNELS]
-    rows = list(csv.DictReader(io.StringIO((out / "scores.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO((out / "scores.csv").read_text("utf-8-sig"))))
     return found, rows, json.loads((out / "manifest.json").read_text())
 
 

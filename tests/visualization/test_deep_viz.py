@@ -46,7 +46,7 @@ def test_networks_of_other_sizes_and_a_broken_picture(
     with Image.open(out) as figure:
         # seven tiles of 50 pixels and eight margins wide
         assert figure.format == "PNG" and figure.width == 7 * 50 + 8 * 8
-    with open(masks / "masks.csv", newline="") as file:
+    with open(masks / "masks.csv", encoding="utf-8-sig", newline="") as file:
         found = list(csv.DictReader(file))
     assert [row["name"] for row in found] == ["blue", "green"] * 2 + [""] * 2
     assert [np.load(masks / row["mask"]).shape for row in found[1:4]] == [
@@ -73,7 +73,7 @@ def test_several_methods_a_target_and_a_check(network_files, picture_folder, tmp
     assert "integrated_gradients: completeness gap" in printed and "over 2 pictures" in printed
     assert "saliency: rank correlation" in printed and "(random" in printed
     assert out.read_bytes().startswith(b"<?xml") and (tmp_path / "f_check.svg").exists()
-    with open(masks / "masks.csv", newline="") as file:
+    with open(masks / "masks.csv", encoding="utf-8-sig", newline="") as file:
         assert {(row["shown"], row["name"]) for row in csv.DictReader(file)} == {
             ("0", "blue"),
             ("0", "green"),

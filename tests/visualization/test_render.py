@@ -71,7 +71,7 @@ def test_a_whole_folder(network, pictures, tmp_path, capsys):
     assert len(record["scores"]) == 3 and record["not_finite_from_step"] is None
     with Image.open(out / "second_0003.png") as image:
         assert image.size == (16, 16) and image.mode == "RGB"
-    rows = list(csv.DictReader(io.StringIO((out / "scores.csv").read_text())))
+    rows = list(csv.DictReader(io.StringIO((out / "scores.csv").read_text("utf-8-sig"))))
     assert [row["channel"] for row in rows] == ["1", "3", "4"]
     # what the command says of the pictures is what the network gives
     model = keras.models.load_model(network)

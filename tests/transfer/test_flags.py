@@ -1,0 +1,103 @@
+"""The flags that name a collection: one for every field of Data, with sentences for help."""
+
+import argparse
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from models.errors import InputError
+from transfer.dataset import Data
+from transfer.flags import add_data_flags, read_data
+
+ROOT = Path(__file__).resolve().parents[2]
+NEEDED = ["--dataset_name", "a", "--challenge", "b", "--datasets_path", "d"]
+
+
+def parser():
+    made = argparse.ArgumentParser()
+    add_data_flags(made)
+    return made
+
+
+def read(*given):
+    return read_data(parser().parse_args([*NEEDED, *map(str, given)]))
+
+
+def test_every_field_has_a_flag_with_its_default():
+    actions = {action.dest: action for action in parser()._actions if action.dest != "help"}
+    assert set(actions) == {field.name for field in fields(Data)}
+    assert read() == Data("a", "b", Path("d"))
+
+
+def test_every_help_is_a_sentence():
+    for action in parser()._actions[1:]:
+        text = action.help
+        assert text[0].isupper() and text.endswith("."), action.dest
+        if not action.required and action.dest not in ("metadata_path", "jpg_images_path"):
+            assert "(default: " in text, action.dest
+
+
+def test_a_collection_is_read(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    table = tmp_path / "table.csv"
+    table.write_text("ImageId,b,collection,era\n1,x,A,=1\n")
+    data = read(
+        *("--metadata_path", table, "--jpg_images_path", tmp_path / "pictures"),
+        *("--where", "collection=A", "collection=B", "--where", "era==1"),
+        *("--group_column", "era", "--pictures_glob", "*.jpg", "--drop_labels"),
+    )
+    assert data == Data(
+        "a",
+        "b",
+        Path("d"),
+        table,
+        tmp_path / "pictures",
+        drop_labels=(),
+        where=(("collection", "A"), ("collection", "B"), ("era", "=1")),
+        group_column="era",
+        pictures_glob="*.jpg",
+    )
+
+
+@pytest.mark.parametrize("text", ["collection", "=A", " =A"])
+def test_a_condition_that_is_none_is_refused(text):
+    with pytest.raises(InputError, match="where is .*; accepted: column=value"):
+        read("--where", text)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--metadata_path", "nowhere.csv"], "nowhere.csv"),
+        (["--id_column", "Id"], "no column 'Id'; it has ImageId"),
+        (["--challenge", "artst"], "no column 'artst'; it has artist"),
+        (["--where", "colection=A"], "no column 'colection'; it has collection"),
+        (["--where", "collection=C"], "holds 'A' (1)"),
+        (["--group_column", "titel"], "no column 'titel'"),
+        (["--split", "column=fold"], "no column 'fold'"),
+        (["--min_pictures", "-1"], "min_pictures is -1"),
+        (["--jpg_images_path", "nowhere"], "picture folder nowhere"),
+    ],
+)
+def test_a_mistake_answers_before_anything_large_is_imported(tmp_path, given, message):
+    """In a process of its own."""
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "table.csv").write_text("ImageId,artist,collection\n1,x,A\n")
+    here = ["--metadata_path", tmp_path / "table.csv", "--jpg_images_path", tmp_path / "pictures"]
+    script = (
+        "import sys\nfrom transfer import experiment\n"
+        "code = experiment.main(sys.argv[1:])\n"
+        "large = {'tensorflow', 'keras', 'sklearn', 'matplotlib', 'pandas', 'scipy'}\n"
+        "print(code, sorted(large & set(sys.modules)))"
+    )
+    run = ["--ANN", "VGG19", "--tl_mode", "random", "--results_path", "r", "--challenge", "artist"]
+    whole = [*NEEDED, *run, *map(str, here), *given]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *whole], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "2 []\n"
+    assert done.stderr.startswith("error: ") and message in done.stderr
+    assert done.stderr.count("\n") == 1

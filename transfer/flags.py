@@ -1,0 +1,127 @@
+"""The flags of commands that read a collection, and the Data that they name."""
+
+from dataclasses import fields
+from pathlib import Path
+
+from models.errors import InputError
+from transfer import splits
+from transfer.dataset import DEFAULT_SPLIT, LAYOUTS, Data
+
+_DEFAULT = {field.name: field.default for field in fields(Data)}
+
+
+def add_data_flags(parser):
+    """Add the flags of a collection to a parser, one for each field of Data."""
+    _add_source_flags(parser.add_argument_group("the collection"))
+    _add_choice_flags(parser.add_argument_group("which of its pictures"))
+    _add_split_flags(parser.add_argument_group("who trains and who tests"))
+
+
+def read_data(arguments):
+    """The Data that parsed flags name.
+
+    Raises:
+        InputError: see Data; a `where` that is no column=value.
+    """
+    values = {field.name: getattr(arguments, field.name) for field in fields(Data)}
+    values["drop_labels"] = tuple(arguments.drop_labels)
+    values["where"] = tuple(map(_condition, arguments.where))
+    return Data(**values)
+
+
+def _condition(text):
+    column, equals, value = text.partition("=")
+    if not equals or not column.strip():
+        raise InputError(f"where is {text!r}; accepted: column=value, as collection=A")
+    return column.strip(), value
+
+
+def _add_source_flags(group):
+    group.add_argument(
+        "--dataset_name", required=True, help="The collection's name, for the result folders."
+    )
+    group.add_argument(
+        "--challenge",
+        required=True,
+        help="What is to be told: material, type, artist, or a column of the CSV; with layout "
+        "folders a word for what the folders are, as genre.",
+    )
+    group.add_argument(
+        "--datasets_path",
+        required=True,
+        type=Path,
+        help="The folder where splits and pictures are stored once for all runs (HDF5 files).",
+    )
+    group.add_argument(
+        "--metadata_path",
+        type=Path,
+        help="The collection's CSV; without it the folders of jpg_images_path are the labels, and "
+        "without both the released six HDF5 files are expected in "
+        "DATASETS_PATH/DATASET_NAME/CHALLENGE.",
+    )
+    group.add_argument(
+        "--jpg_images_path", type=Path, help="The folder of pictures, with its subfolders."
+    )
+    group.add_argument(
+        "--layout",
+        choices=LAYOUTS,
+        help="Where labels stand: csv, or folders (CLASS/picture.jpg; train/CLASS/picture.jpg and "
+        "test/CLASS/picture.jpg where a split is given) (default: csv where there is one).",
+    )
+    group.add_argument(
+        "--id_column",
+        default=_DEFAULT["id_column"],
+        help="The CSV's column of the pictures' names, with or without extension and folders "
+        "(default: %(default)s).",
+    )
+
+
+def _add_choice_flags(group):
+    group.add_argument(
+        "--where",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="Only rows of the CSV where these hold, as collection=A; of several values of one "
+        "column any (default: all rows).",
+    )
+    group.add_argument(
+        "--pictures_glob",
+        metavar="PATTERN",
+        help="Only pictures whose path in the folder is like this, as 'masters/*' or '*.tif' "
+        "(default: all).",
+    )
+    group.add_argument(
+        "--drop_labels",
+        nargs="*",
+        default=list(_DEFAULT["drop_labels"]),
+        help="Labels that name no class (default: " + ", ".join(_DEFAULT["drop_labels"]) + ").",
+    )
+    group.add_argument(
+        "--min_pictures",
+        type=int,
+        default=_DEFAULT["min_pictures"],
+        help="The fewest pictures of a class; smaller ones are left out (default: %(default)s).",
+    )
+
+
+def _add_split_flags(group):
+    drawn = " or ".join(name for name in splits.PROTOCOLS if name != "column")
+    group.add_argument(
+        "--split",
+        help=f"Who trains and who tests: drawn as in {drawn}, or column=NAME for a split that the "
+        f"CSV gives (default: the folders' own with layout folders, else {DEFAULT_SPLIT}).",
+    )
+    group.add_argument(
+        "--split_seed",
+        type=int,
+        default=_DEFAULT["split_seed"],
+        help="The seed of a drawn split (default: %(default)s).",
+    )
+    group.add_argument(
+        "--group_column",
+        metavar="COLUMN",
+        help="The CSV's column that names what belongs together, as title or artist: its pictures "
+        "stay in one part of a drawn split (default: none).",
+    )

@@ -1,0 +1,143 @@
+"""A folder of pictures sorted into folders -> labelled pictures: a picture's folder is its class.
+
+    CLASS/picture.jpg                 a split is drawn
+    train/CLASS/picture.jpg, test/…   the split is given
+
+The folders of a split have a name in splits.COLUMN_VALUES, or one that ends with it behind a `_`,
+as RASTA's `wikipaintings_train` (Lecoutre et al. 2017).
+"""
+
+from pathlib import Path
+
+from models.errors import InputError
+from transfer import metadata, pictures
+from transfer.splits import COLUMN_VALUES
+
+_EXAMPLES = 5  # how many folders or pictures a message names
+
+
+def find_parts(folder):
+    """Which folders under a folder are parts of a split.
+
+    They are where one of those that are named after a part holds a folder: else `test` is a class
+    as good as any.
+
+    Returns:
+        dict: name of the folder -> a name in splits.SPLITS; {} where no split is given.
+    """
+    parts = {}
+    for name in _folders_in(folder):
+        if part := COLUMN_VALUES.get(name.lower().rpartition("_")[2]):
+            parts[name] = part
+    return parts if any(_folders_in(Path(folder, name)) for name in parts) else {}
+
+
+def check(folder):
+    """Refuse a folder without folders, without a look into them: InputError."""
+    if not Path(folder).is_dir():
+        raise InputError(f"picture folder {folder} is not a folder that exists")
+    if not _folders_in(folder):
+        raise InputError(
+            f"{folder} holds no folders; layout folders takes a picture's folder for its class"
+            " (CLASS/picture.jpg), a CSV of labels is given as metadata_path"
+        )
+
+
+def read(folder, drop_labels=metadata.ANONYMOUS, pictures_glob=None):
+    """Read which pictures lie in which class's folder.
+
+    Args:
+        folder: of the folders.
+        drop_labels: names of folders (any case) that are no class.
+        pictures_glob: pattern of the pictures that count, see pictures.search.
+
+    Returns:
+        metadata.Collection, ids being paths in `folder`; split is "" where the folders give none.
+        Findings "label dropped", "empty class folder", "picture outside class folders", "labels
+        that look alike".
+
+    Raises:
+        InputError: no pictures; pictures deeper than in their class's folder; folders beside those
+            of a split.
+    """
+    import pandas
+
+    found = pictures.search(folder, pictures_glob)
+    names = [name for name in found.names if name.encode("utf-8", "ignore").decode() == name]
+    parts = find_parts(folder)
+    depth = 2 if parts else 1  # folders above a picture
+    _check_depth(folder, names, parts, depth)
+    outside = [name for name in names if name.count("/") < depth]
+    inside = [name.split("/") for name in names if name.count("/") == depth]
+    columns = {
+        "id": ["/".join(path) for path in inside],
+        "label": [metadata.clean_label(path[-2]) for path in inside],
+        "split": [parts[path[0]] if parts else "" for path in inside],
+        "group": "",
+    }
+    rows = pandas.DataFrame(columns, columns=metadata.ROWS, dtype=object)
+    unwanted = {"", *(metadata.clean_label(text).casefold() for text in drop_labels)}
+    anonymous = rows["label"].str.casefold().isin(unwanted)
+    dropped, rows = rows[anonymous], rows[~anonymous].reset_index(drop=True)
+    if rows.empty:
+        raise InputError(
+            f"no picture in {folder} lies in the folder of a class ({' or '.join(_shapes(parts))};"
+            f" {len(outside)} lie outside, the folders of {len(dropped)} are in drop_labels)"
+        )
+    findings = metadata.gather(
+        metadata.findings_of("label dropped", dropped["id"], dropped["id"], dropped["label"]),
+        metadata.findings_of("picture outside class folders", outside, outside),
+        _empty_folders(folder, parts, [*found.names, *found.passed_over]),
+        metadata.look_alikes(rows),
+    )
+    index = pandas.Index(rows["id"], name="id")
+    return metadata.Collection(rows, findings, False, pandas.DataFrame(index=index))
+
+
+def _folders_in(folder):
+    """Names of the folders right in a folder, hidden ones left out; none where it is unreadable."""
+    try:
+        return sorted(p.name for p in Path(folder).iterdir() if p.is_dir() and p.name[0] != ".")
+    except OSError:  # the search for pictures says so
+        return []
+
+
+def _shapes(parts):
+    """How paths of pictures look."""
+    return [f"{part}/CLASS/picture" for part in parts] or ["CLASS/picture"]
+
+
+def _check_depth(folder, names, parts, depth):
+    """InputError where pictures lie too deep, or in folders beside those of a split."""
+    deep = [name for name in names if name.count("/") > depth]
+    if deep:
+        right = sum(name.count("/") == depth for name in names)
+        holders = sorted({name.rpartition("/")[0] for name in deep})
+        tops = {name.split("/")[0] for name in names}
+        hint = f"; is {Path(folder, *tops)} the folder meant?" if len(tops) == 1 else ""
+        raise InputError(
+            f"pictures in {folder} lie at two depths or too deep: {right} as"
+            f" {' or '.join(_shapes(parts))}, {len(deep)} deeper, in {_some(holders)}{hint}"
+        )
+    others = sorted({name.split("/")[0] for name in names if "/" in name}.difference(parts))
+    if parts and others:
+        raise InputError(
+            f"{folder} holds {_some(list(parts))}, the parts of a split, and beside them pictures"
+            f" in {_some(others)}; move these folders into the parts, or away"
+        )
+
+
+def _empty_folders(folder, parts, names):
+    """A finding for every folder where a class's folder is that holds no picture."""
+    filled = {name.rpartition("/")[0] for name in names}
+    expected = []
+    for part in parts or [""]:
+        expected += [f"{part}/{name}".lstrip("/") for name in _folders_in(Path(folder, part))]
+    empty = [name for name in expected if name not in filled]
+    details = [name.encode("utf-8", "backslashreplace").decode() for name in empty]
+    return metadata.findings_of("empty class folder", detail=details)
+
+
+def _some(names):
+    more = f" and {len(names) - _EXAMPLES} more" if len(names) > _EXAMPLES else ""
+    return ", ".join(names[:_EXAMPLES]) + more
