@@ -129,7 +129,7 @@ def visual_backprop_speeds(model, pictures, rounds):
     runs = {
         "released form": method(model, batch_size=batch, form="released"),
         "released way": released_way(model),
-        "paper's form": method(model, batch_size=batch),
+        "paper's form": method(model, batch_size=batch, form="paper"),
         "bare forward": bare_forward(model),
     }
     few = pictures[:2]

@@ -11,10 +11,18 @@ from transfer.inference import collect, in_memory
 from visualization.saliency import passes
 from visualization.whole_numbers import check_whole
 
-POOLINGS = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
+# layers whose maps are another's: smaller, or with a border of zeros
+NO_FEATURES = (
+    keras.layers.MaxPooling2D,
+    keras.layers.AveragePooling2D,
+    keras.layers.ZeroPadding2D,
+)
+# pixels of a map, down and across, that still say where: as many as VGG16 and ResNet, the networks
+# of the paper, have at 224 pixels (14 and 7)
+LEAST = 7
 
 
-def grad_cam(network, logits=True, batch_size=16, layer=None):
+def grad_cam(network, logits=True, batch_size=16, layer=None, say=None):
     """Build Grad-CAM: the last feature maps, weighed by how much a class's score needs them.
 
     Equations 1 and 2 of the paper: weight of a channel = mean over places of the score's gradient
@@ -23,11 +31,13 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
     Args:
         network, logits: as visualization.saliency.gradient.gradient.
         batch_size: pictures in one pass.
-        layer: name of the layer, as models.graph.find_layer takes it; None for the last one with
-            maps of more than one pixel that is no pooling.
+        layer: name of the layer, as models.graph.find_layer takes it; None for the last one that is
+            no pooling and whose maps have at least 7 x 7 pixels, on small pictures one further up
+            than the last; where no map has as many, the last one with more than one pixel.
+        say: called with a line that names the layer; None: not told.
 
     Returns:
-        Callable (pictures, targets=None) -> masks float32 (N, H, W), at least 0.
+        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W), at least 0.
 
     Raises:
         InputError: a network without class scores, no such layer, or one without maps.
@@ -35,14 +45,17 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
     model = graph.classifier(as_network(network).model, logits)
     check_whole("batch_size", batch_size, least=1)
     traced = graph.trace(model)
-    feature_map = _named(model, traced, layer) if layer is not None else _last(model, traced)
+    feature_map = _named(model, traced, layer) if layer is not None else _chosen(model, traced)
+    if say:
+        sides = " x ".join("any" if side is None else str(side) for side in feature_map.shape[1:3])
+        say(f"grad_cam: maps of {feature_map._keras_history.operation.name}, {sides} pixels")
     features = backend.forward(keras.Model(traced.input, feature_map))
     # a branch beside the layer still reads the pixels
     pixels = [traced.input] if _goes_past(traced, feature_map) else []
     head = keras.Model([feature_map, *pixels], traced.output)
     gradient = backend.input_gradient(head, lambda *inputs: list(inputs))
 
-    def masks(pictures, targets=None):
+    def masks(pictures, targets=None, progress=None):
         pictures = passes.check_pictures(model, pictures)
         chosen = passes.check_targets(targets, len(pictures), model.output_shape[-1])
 
@@ -54,7 +67,7 @@ def grad_cam(network, logits=True, batch_size=16, layer=None):
             positive = np.maximum(summed, 0)[..., None]
             return ops.convert_to_numpy(ops.image.resize(positive, pictures.shape[1:3]))[..., 0]
 
-        return collect(batch, in_memory(len(pictures), batch_size))
+        return collect(batch, in_memory(len(pictures), batch_size), progress=progress)
 
     return masks
 
@@ -65,11 +78,22 @@ def _has_places(tensor):
     return len(shape) == 4 and tuple(shape[1:3]) != (1, 1)
 
 
-def _last(model, traced):
-    for call in reversed(traced.calls):
-        if _has_places(call.output) and not isinstance(call.operation, POOLINGS):
-            return call.output
-    raise InputError(f"{model.name} has no layer with maps; Grad-CAM needs one")
+def _chosen(model, traced):
+    """The map of the last layer that is large enough to say where, else of the last with maps.
+
+    Before the last, a layer is taken that the whole network goes through, not a branch.
+    """
+    maps = [
+        call.output
+        for call in reversed(traced.calls)
+        if _has_places(call.output) and not isinstance(call.operation, NO_FEATURES)
+    ]
+    if not maps:
+        raise InputError(f"{model.name} has no layer with maps; Grad-CAM needs one")
+    large = [found for found in maps if all(x is None or x >= LEAST for x in found.shape[1:3])]
+    if not large or large[0] is maps[0]:
+        return maps[0]
+    return next((found for found in large if not _goes_past(traced, found)), large[0])
 
 
 def _named(model, traced, name):

@@ -28,8 +28,8 @@ def gradient(network, logits=True, batch_size=16, channels="max"):
             them; `sum`, signed.
 
     Returns:
-        Callable (pictures, targets=None) -> masks float32 (N, H, W), score per unit of pixel value;
-        at least 0 unless `sum`. visualization.saliency.methods says what it takes.
+        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W), score per unit
+        of pixel value; at least 0 unless `sum`. visualization.saliency.methods says what it takes.
 
     Raises:
         InputError: a network without class scores, or another `channels`.
@@ -43,13 +43,13 @@ def of_gradient(model, batch_size, channels):
     slope = backend.input_gradient(model)
     check_whole("batch_size", batch_size, least=1)
 
-    def masks(pictures, targets=None):
+    def masks(pictures, targets=None, progress=None):
         pictures = passes.check_pictures(model, pictures)
         chosen = passes.check_targets(targets, len(pictures), model.output_shape[-1])
 
         def batch(i):
             return CHANNELS[channels](slope(pictures[i], chosen[i])[1])
 
-        return collect(batch, in_memory(len(pictures), batch_size))
+        return collect(batch, in_memory(len(pictures), batch_size), progress=progress)
 
     return masks

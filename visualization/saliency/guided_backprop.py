@@ -38,7 +38,7 @@ def guided_backprop(network, logits=True, batch_size=16, channels="max"):
         network, logits, batch_size, channels: as visualization.saliency.gradient.gradient.
 
     Returns:
-        Callable (pictures, targets=None) -> masks float32 (N, H, W), at least 0 unless `channels`
+        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W), at least 0 unless `channels`
         is `sum`.
 
     Raises:

@@ -38,13 +38,13 @@ def integrated_gradients(
         say: called with a line on the completeness gap of the pictures of a call; None: not told.
 
     Returns:
-        Callable (pictures, targets=None) -> masks float32 (N, H, W), signed. Other arguments and
+        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W), signed. Other arguments and
         errors are those of `attributions`.
     """
     attribute = attributions(network, logits, batch_size, samples, baseline)
 
-    def masks(pictures, targets=None):
-        attributed = attribute(pictures, targets)
+    def masks(pictures, targets=None, progress=None):
+        attributed = attribute(pictures, targets, progress)
         if say:
             gap = 100 * attributed.gap
             say(
@@ -71,7 +71,7 @@ def attributions(network, logits=True, batch_size=16, samples=SAMPLES, baseline=
         baseline: RGB in [0, 255]: a number, three, or a picture (H, W, 3). Default: black.
 
     Returns:
-        Callable (pictures, targets=None) -> Attributions.
+        Callable (pictures, targets=None, progress=None) -> Attributions.
 
     Raises:
         InputError: a network without class scores, or settings that make no sense.
@@ -91,7 +91,7 @@ def attributions(network, logits=True, batch_size=16, samples=SAMPLES, baseline=
     mean = passes.summed_gradient(model, on_the_line, *_line(samples), batch_size)
     outputs = passes.outputs(model, batch_size)
 
-    def attribute(pictures, targets=None):
+    def attribute(pictures, targets=None, progress=None):
         pictures = passes.check_pictures(model, pictures)
         start = _like(origin, pictures)
         scores = outputs(pictures)
@@ -99,7 +99,7 @@ def attributions(network, logits=True, batch_size=16, samples=SAMPLES, baseline=
         chosen = scores.argmax(axis=-1) if targets is None else chosen
         everyone = np.arange(len(pictures))
         difference = (scores[everyone, chosen] - outputs(start[None])[0, chosen]).astype("float32")
-        values = mean(pictures, chosen, 0) * (pictures - start)
+        values = mean(pictures, chosen, 0, progress) * (pictures - start)
         with np.errstate(divide="ignore", invalid="ignore"):
             gap = np.abs(values.sum(axis=(1, 2, 3)) - difference) / np.abs(difference)
         return Attributions(values, difference, gap)

@@ -2,13 +2,16 @@
 
     masks = METHODS[name](network, logits=True, batch_size=16, **its own)(pictures, targets=None)
 
+For example `METHODS["grad_cam"](models.load("VGG19:imagenet"))(pictures)`.
+
 Building compiles nothing yet; the first call does, once for each shape of pictures, and later
 calls reuse it. A built method reads the network's weights as they are when it is called.
 
 network: keras.Model or models.network.Network. pictures: (N, H, W, 3), RGB in [0, 255], uint8 or
 another number type, of the network's own size. targets: class index for all pictures or one for
-each (models.graph.target_index turns names into them); None for the classes predicted. masks:
-float32 (N, H, W); `visual_backprop` in [0, 1], `integrated_gradients` signed, the others
+each (models.graph.target_index turns names into them); None for the classes predicted. A built
+method also takes `progress`, a transfer.progress.Progress that counts pictures. masks: float32
+(N, H, W); `visual_backprop` in [0, 1], `integrated_gradients` signed, the others
 at least 0.
 
 A new method is a file of this folder, whose function of the same name has this signature, and a row
@@ -63,7 +66,7 @@ class Method:
     given: tuple = ()
 
     def __call__(self, network, logits=True, batch_size=16, say=None, **own):
-        """Build the method for a network: a callable (pictures, targets=None) -> masks."""
+        """Build the method for a network: a callable (pictures, targets=None, progress=None) -> masks."""
         told = {"say": say} if self.tells else {}
         return self.builder(network, logits, batch_size, **told, **(dict(self.given) | own))
 
@@ -90,7 +93,7 @@ METHODS = {
     for method in (
         Method(
             "visual_backprop",
-            (Option("form", ("paper", "released"), "paper", "which definition"),),
+            (Option("form", ("even", "paper", "released"), "even", "which definition"),),
             about_class=False,
         ),
         Method("saliency", file="gradient"),
@@ -103,7 +106,8 @@ METHODS = {
         ),
         Method(
             "grad_cam",
-            (Option("layer", str, None, "name of the layer with maps, without it the last"),),
+            (Option("layer", str, None, "name of a layer with maps (default: chosen and named)"),),
+            tells=True,
         ),
     )
 }

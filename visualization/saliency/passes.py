@@ -4,6 +4,8 @@ Over pictures, batch by batch, and over samples of each picture: a weighted sum 
 for SmoothGrad and integrated gradients.
 """
 
+import warnings
+
 import numpy as np
 from keras import ops
 
@@ -22,6 +24,8 @@ def check_pictures(model, pictures):
 
     Raises:
         InputError: another shape, no picture, or values that are no finite numbers in [0, 255].
+
+    Floats of which none is above 1 bring a warning: as pixels of [0, 255] they are nearly black.
     """
     pictures = np.asarray(pictures)
     wanted = model.inputs[0].shape[1:]
@@ -39,7 +43,19 @@ def check_pictures(model, pictures):
     low, high = pictures.min(), pictures.max()
     if not (low >= 0 and high <= 255):
         raise InputError(f"pictures of {low:g} to {high:g}; accepted: RGB in [0, 255]")
+    warn_of_unit_range(pictures)
     return pictures
+
+
+def warn_of_unit_range(pictures):
+    """Warn of pictures that seem to be in [0, 1] where [0, 255] is meant."""
+    high = pictures.max(initial=0) if pictures.dtype.kind == "f" else 0
+    if 0 < high <= 1:
+        warnings.warn(
+            f"pictures of {pictures.min():g} to {high:g} are nearly black: pixels are taken as RGB "
+            "in [0, 255]; multiply pictures in [0, 1] by 255",
+            stacklevel=4,
+        )
 
 
 def check_targets(targets, count, outputs):
@@ -99,7 +115,8 @@ def summed_gradient(model, sample, positions, weights, batch_size):
         batch_size: the most samples in one pass: this bounds the memory.
 
     Returns:
-        Callable (pictures (N, H, W, 3), targets (N,), seed int) -> float32 (N, H, W, 3).
+        Callable (pictures (N, H, W, 3), targets (N,), seed int, progress=None) -> float32
+        (N, H, W, 3).
     """
     check_whole("batch_size", batch_size, least=1)
     passes = -(-len(positions) // batch_size)
@@ -118,7 +135,7 @@ def summed_gradient(model, sample, positions, weights, batch_size):
 
     gradient = backend.input_gradient(model, prepare)
 
-    def summed(pictures, targets, seed):
+    def summed(pictures, targets, seed, progress=None):
         def batch(i):
             repeated = np.repeat(targets[i], each)
             parts = (
@@ -133,6 +150,7 @@ def summed_gradient(model, sample, positions, weights, batch_size):
             )
             return sum(parts, next(parts))
 
-        return collect(batch, in_memory(len(pictures), max(1, batch_size // each)))
+        batches = in_memory(len(pictures), max(1, batch_size // each))
+        return collect(batch, batches, progress=progress)
 
     return summed

@@ -30,7 +30,7 @@ def smooth_grad(
             on its place among the pictures and on batch_size.
 
     Returns:
-        Callable (pictures, targets=None) -> masks float32 (N, H, W). The predicted class is that
+        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W). The predicted class is that
         of the clean picture.
 
     Raises:
@@ -52,10 +52,10 @@ def smooth_grad(
     mean = passes.summed_gradient(model, noisy, numbers, np.full(samples, 1 / samples), batch_size)
     outputs = passes.outputs(model, batch_size)
 
-    def masks(pictures, targets=None):
+    def masks(pictures, targets=None, progress=None):
         pictures = passes.check_pictures(model, pictures)
         chosen = passes.check_targets(targets, len(pictures), model.output_shape[-1])
         chosen = outputs(pictures).argmax(axis=-1) if targets is None else chosen
-        return CHANNELS[channels](mean(pictures, chosen, seed))
+        return CHANNELS[channels](mean(pictures, chosen, seed, progress))
 
     return masks

@@ -8,13 +8,20 @@ to the picture's size. No class and no gradient is involved.
 1, with the window and the stride of the convolution whose map is scaled, also between maps of
 one size, which so get smeared. Poolings between two convolutions count in the stride.
 
+`even`, ours and the default: as `paper`, with every scaled mask divided by its cover, the same
+transposed convolution of a map of ones. Where a window is not a multiple of its stride (3x3 with
+stride 2: MobileNet, InceptionV3; 7x7 with stride 2: ResNet, GoogLeNet) its neighbours overlap on
+some pixels and not on others, which in the paper's form draws a grid over the mask, whatever the
+picture (the checkerboard of Odena et al. 2016, Distill, doi 10.23915/distill.00003). Divided by the
+cover a pixel has the mean of the windows that reach it: an even mask stays even.
+
 `released`, the code of Sabatelli et al. 2018: the maps are what the convolution layers give (with
 their fused activation, without one that follows as a layer), each scaled to [0, 1] by its least
 and greatest value; a 3x3 window with stride 2 where sizes differ, and no scaling where they do not.
 The released code needs each size to be exactly twice the next; here the stride is the true one.
 
 Convolutions are ordered by the size of their maps, then by depth, the number of convolutions on the
-longest path from the picture. In the paper's form, maps of one size and depth (parallel branches,
+longest path from the picture. In the forms `even` and `paper`, maps of one size and depth (parallel branches,
 which neither foresees) count as one layer: the mean over all their channels, the largest of their
 windows. In the released form every layer counts for itself. Depthwise and separable convolutions
 are convolutions; maps of one pixel (squeeze-and-excitation) say nothing about place and are left
@@ -34,7 +41,7 @@ from transfer.inference import collect, in_memory
 from visualization.saliency import passes
 from visualization.whole_numbers import check_whole
 
-FORMS = ("paper", "released")
+FORMS = ("even", "paper", "released")
 CONVOLUTIONS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
 ACTIVATIONS = (
     keras.layers.Activation,
@@ -49,18 +56,19 @@ RELEASED_WINDOW = 3
 TINY = float(np.finfo(np.float32).tiny)  # divides a map that is 0 everywhere
 
 
-def visual_backprop(network, logits=True, batch_size=16, form="paper"):
+def visual_backprop(network, logits=True, batch_size=16, form="even"):
     """Build VisualBackProp for a network; one forward pass gives the masks of a batch.
 
     Args:
         network: keras.Model or models.network.Network, RGB pixels (N, H, W, 3) in [0, 255] in.
         logits: not read: the masks end before the classifier.
         batch_size: pictures in one pass.
-        form: `paper` or `released`, as above.
+        form: `even`, `paper` or `released`, as above.
 
     Returns:
-        Callable (pictures, targets=None) -> masks float32 (N, H, W) in [0, 1], each picture's from
-        its own least to its greatest value, 0 where these are one. targets are not read.
+        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W) in [0, 1], each
+        picture's from its own least to its greatest value, 0 where these are one. targets are not
+        read.
 
     Raises:
         InputError: no convolution with a map of more than one pixel, or another form.
@@ -73,24 +81,25 @@ def visual_backprop(network, logits=True, batch_size=16, form="paper"):
     if None not in model.inputs[0].shape[1:3]:
         built[model.inputs[0].shape[1:3]] = backend.forward(mask_model(model, form=form))
 
-    def masks(pictures, targets=None):
+    def masks(pictures, targets=None, progress=None):
         del targets
         pictures = passes.check_pictures(model, pictures)
         size = pictures.shape[1:3]
         if size not in built:
             built[size] = backend.forward(mask_model(model, size, form))
-        return collect(lambda i: built[size](pictures[i]), in_memory(len(pictures), batch_size))
+        batches = in_memory(len(pictures), batch_size)
+        return collect(lambda i: built[size](pictures[i]), batches, progress=progress)
 
     return masks
 
 
-def mask_model(model, size=None, form="paper"):
+def mask_model(model, size=None, form="even"):
     """The network from its pixels to VisualBackProp's masks, as a keras.Model.
 
     Args:
         model: keras.Model, RGB pixels (N, H, W, 3) in [0, 255] in.
         size: (H, W) of the pictures; None for the size that the network states.
-        form: `paper` or `released`.
+        form: one of FORMS.
 
     Returns:
         keras.Model, pixels -> masks float32 (N, H, W) in [0, 1]; it shares the network's layers.
@@ -132,7 +141,10 @@ class Masks(keras.layers.Layer):
         if self.form == "released" and tuple(mask.shape[1:3]) == tuple(size):
             return mask
         steps = [max(1, round(a / b)) for a, b in zip(strides, stride, strict=True)]
-        return scaled_up(mask, size, steps, window)
+        scaled = scaled_up(mask, size, steps, window)
+        if self.form != "even":
+            return scaled
+        return scaled / scaled_up(ops.ones((1, *mask.shape[1:3])), size, steps, window)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0][0][0], *self.size)
@@ -213,15 +225,15 @@ def find_stages(traced, form):
     """The stages of a graph (models.graph.Graph), from the deepest to the first."""
     depth, stride = {id(traced.input): 0}, {id(traced.input): (1, 1)}
     windows = {}  # id of a map -> (map, window)
-    readers = _readers(traced)
+    readers, released = _readers(traced), form == "released"
     for call in traced.calls:
         convolves = isinstance(call.operation, CONVOLUTIONS)
         for output in keras.tree.flatten(call.output):
             depth[id(output)] = max((depth[id(x)] for x in call.inputs), default=0) + convolves
             stride[id(output)] = _stride(call, stride)
         if convolves:
-            feature_map = _activated(call, readers) if form == "paper" else call.output
-            window = _window(call.operation) if form == "paper" else (RELEASED_WINDOW,) * 2
+            feature_map = call.output if released else _activated(call, readers)
+            window = (RELEASED_WINDOW,) * 2 if released else _window(call.operation)
             # several convolutions lead to ResNet's sum
             _, other = windows.get(id(feature_map), (None, window))
             windows[id(feature_map)] = feature_map, tuple(map(max, window, other))
@@ -229,7 +241,7 @@ def find_stages(traced, form):
     for number, (feature_map, window) in enumerate(windows.values()):
         size = tuple(feature_map.shape[1:3])
         if np.prod(size) > 1:
-            apart = number if form == "released" else 0
+            apart = number if released else 0
             key = (-np.prod(size), depth[id(feature_map)], size, apart)
             together.setdefault(key, []).append((feature_map, window))
     return [_stage(members, stride) for _, members in sorted(together.items(), reverse=True)]
