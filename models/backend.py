@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from models import memory
 from models.errors import InputError
 
 PREDICTED = -1  # a target: the class of the highest output
@@ -204,12 +205,7 @@ def free_memory():
         return _free_on_jax()
     if _tensorflow_gpus() and keras.backend.backend() == "tensorflow":
         return None  # TensorFlow tells what it took, not what is there
-    try:
-        with open("/proc/meminfo") as file:
-            lines = dict(line.split(":") for line in file)
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError):  # not Linux
-        return None
+    return memory.free()
 
 
 def is_out_of_memory(error):

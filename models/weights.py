@@ -246,6 +246,35 @@ def read_description(path):
             raise ValueError("its description is nested too deeply") from error
 
 
+def check_layer(path, layer):
+    """Refuse a layer's name that a `.keras` file does not hold, without Keras.
+
+    Args:
+        path: of the file.
+        layer: name or path of names, as models.graph.find_layer takes it.
+
+    Raises:
+        InputError: naming those near it; no such file.
+    """
+    names = list(_names_in(read_description(path)))
+    name = layer.removesuffix(":0").rpartition("/")[2]
+    if names and name not in names:
+        near = difflib.get_close_matches(name, names, 3)
+        hint = f"near it: {', '.join(near)}" if near else f"the last: {names[-1]}"
+        raise InputError(f"{path} has no layer {layer!r} among its {len(names)}; {hint}")
+
+
+def _names_in(description):
+    """Every name of a layer in the description of a network, those of networks inside it too."""
+    config = description.get("config") if isinstance(description, dict) else None
+    layers = config.get("layers") if isinstance(config, dict) else None
+    for layer in layers if isinstance(layers, list) else ():
+        own = layer.get("config") if isinstance(layer, dict) else None
+        if isinstance(own, dict) and isinstance(own.get("name"), str):
+            yield own["name"]
+        yield from _names_in(layer)
+
+
 def fingerprint(model):
     """Return what a network is, as a SHA-256: its layers, and its weights' names and values.
 

@@ -361,6 +361,31 @@ def join(rows, folder, report=None, left_out=(), pictures_glob=None):
     return joined, gather(findings, doubled, _copies(joined), _respelled(joined), unasked)
 
 
+def labels_of(files, rows):
+    """The label of each picture file, found by the ids as join() finds pictures by them.
+
+    An id with a "/" is the end of a file's path.
+
+    Args:
+        files: list of Path.
+        rows: DataFrame of ROWS, as read() gives it.
+
+    Returns:
+        dict file -> label; "" where no row names the file, or rows of several labels do.
+    """
+    ends = {}
+    for file in files:
+        parts = [part for part in Path(file).parts if part != "/"]
+        for start in range(len(parts)):
+            ends.setdefault("/".join(parts[start:]), []).append(file)
+    found = _candidates(rows, _ways(list(ends)))
+    claims = {file: set() for file in files}
+    for end, label in zip(found["path"], found["label"], strict=True):
+        for file in ends[end]:
+            claims[file].add(label)
+    return {file: min(labels) if len(labels) == 1 else "" for file, labels in claims.items()}
+
+
 def findings_of(kind, id="", picture="", detail=""):
     """A DataFrame of FINDINGS of one kind: columns of one length, "" for one that says nothing."""
     import pandas

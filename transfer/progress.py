@@ -74,10 +74,16 @@ class Progress:
 
     def say(self, text):
         """Write a line of its own."""
-        start = "\r\x1b[K" if self.out.isatty() else ""
-        self.out.write(f"{start}{text}\n")
+        self.clear()
+        self.out.write(f"{text}\n")
         self.out.flush()
         self.shown = self.clock()
+
+    def clear(self):
+        """Take the bar off a terminal's line, so that something else can be written there."""
+        if self.out.isatty():
+            self.out.write("\r\x1b[K")
+            self.out.flush()
 
     def _is_due(self, now, before):
         if self.what and not before and self.made:  # it has begun

@@ -11,6 +11,8 @@ from models.errors import InputError
 from models.graph import cut
 from models.network import as_network
 from transfer import inference, pictures
+from transfer.progress import Progress
+from visualization.saliency.passes import warn_of_unit_range
 
 AT_A_TIME = 8  # pictures
 
@@ -48,6 +50,7 @@ def channel_scorer(model, layer, size, dtype="float32"):
     def scores(batch):
         if tuple(batch.shape[1:]) != (size, size, 3):
             raise InputError(f"pictures {tuple(batch.shape)}; accepted: (N, {size}, {size}, 3)")
+        warn_of_unit_range(np.asarray(batch))
         return np.asarray(scorer.predict_on_batch(np.asarray(batch, "float32")))
 
     return scores
@@ -74,7 +77,9 @@ def best_pictures(model, layer, channels, files, size, dtype="float32", say=prin
     collected = inference.InMemory()
     read = functools.partial(pictures.read, size=size)
     batches = inference.files(files, read, AT_A_TIME, say)
-    scores = inference.collect(channel_scorer(model, layer, size, dtype), batches, collected)
+    progress = Progress(len(files), "pictures scored")
+    scorer = channel_scorer(model, layer, size, dtype)
+    scores = inference.collect(scorer, batches, collected, progress)
     scores = scores[:, channels]
     finite = np.isfinite(scores)
     beyond = int((~finite.all(axis=1)).sum())

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from models import weights, zoo
+from models import memory, weights, zoo
 from models.errors import InputError
 from transfer.pictures import find_files, read_all
 from transfer.result_folder import (
     MANIFEST,
+    check_writable,
     read_json,
     result_folder,
     safe_name,
@@ -28,6 +29,9 @@ from transfer.result_folder import (
 
 PRECISIONS = ("float32", "bfloat16", "float16")  # of cut
 PARAMS = ("fft", "pixels", "maco")  # ways to store an image: param.image and maco.maco
+# Bytes of a pixel of one image at the least, all else that an ascent keeps left out: 3 channels in
+# float32 of the image, its gradient, Adam's two moments, and the transformed image
+LEAST_BYTES = 5 * 3 * 4
 MOST_SEED = 2**31 - 1
 KINDS = {".png": "PNG", ".jpg": "JPEG"}  # of contact sheets, by the ending of their name
 
@@ -167,6 +171,42 @@ class Job:
         }
 
 
+def check(settings, out):
+    """Refuse what can be known to be wrong without Keras: files, a layer, a place, a size.
+
+    Args:
+        settings, out: as for make.
+
+    Raises:
+        InputError: naming it.
+    """
+    spec = zoo.parse(settings.model)
+    if not spec.is_released:
+        weights.check_source(spec.file or spec.weights)
+    if spec.file:
+        weights.check_layer(spec.file, settings.layer)
+    for given in (settings.pictures, settings.spectrum):
+        if given:
+            find_files(given)
+    check_writable(out)
+    free, batch = memory.free(), settings.batch or 1
+    if free is not None and batch * settings.size**2 * LEAST_BYTES > free:
+        raise InputError(_too_large(settings, free, LEAST_BYTES * settings.size**2))
+
+
+def _too_large(settings, free, each):
+    """What is wrong with a size or batch, and what would do; each: bytes of one image."""
+    count = settings.batch or 1
+    least = int(settings.size * (free / each) ** 0.5)
+    fitting = f"size up to about {least}" if each > free else f"batch up to {int(free // each)}"
+    images = "an image" if count == 1 else f"{count} images"
+    return (
+        f"size is {settings.size}: {images} of {settings.size} x {settings.size} pixels "
+        f"take{'s' * (count == 1)} at least {memory.shown(count * each)} of memory, of which "
+        f"{memory.shown(free)} are free; accepted here: {fitting}"
+    )
+
+
 def make(settings, out, say=print):
     """Optimize the images that are not there yet and write the folder, or find it finished.
 
@@ -212,7 +252,7 @@ def open_job(settings):
     Raises:
         InputError: a model, layer, channel, size or spectrum that cannot be used.
     """
-    from models import network
+    from models import backend, network
     from models.graph import cut
     from visualization.optvis import maco, render
 
@@ -227,6 +267,10 @@ def open_job(settings):
         arrays = (array / 255.0 for _, array in read_all(files, size))
         magnitude = maco.magnitude(arrays, size)
     fingerprint = weights.fingerprint(model) if settings.weights_file else None
+    needed = render.bytes_of_image(part)
+    free = backend.free_memory()
+    if free is not None and (settings.batch or 1) * needed > free:
+        raise InputError(_too_large(settings, free, needed))
     batch = min(settings.batch or render.images_at_a_time(part, dtype), len(channels))
     return Job(settings, model, channels, batch, magnitude, fingerprint, digest)
 
@@ -402,9 +446,10 @@ def write_sheet(folders, out, columns=None):
         raise InputError(f"out is {out}; accepted: a name that ends in {' or '.join(KINDS)}")
     if columns is not None and columns < 1:
         raise InputError(f"columns is {columns}; it must be above 0")
+    check_writable(out)
+    tiles = [tile for folder in folders for tile in _tiles(folder)]
     from transfer import plots
 
-    tiles = [tile for folder in folders for tile in _tiles(folder)]
     write_bytes(out, plots.contact_sheet(tiles, columns, kind))
     return len(tiles)
 

@@ -4,16 +4,19 @@ python visualization/deep_viz.py PICTURES... --models A B --out F.png [--method 
 """
 
 import argparse
+import contextlib
 import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import class_names, zoo
+from models import class_names, weights, zoo
 from models.command import exit_code, start_keras
 from models.errors import InputError
+from transfer import metadata
 from transfer.pictures import find_files
 from transfer.result_folder import check_writable, result_folder, write_bytes, write_csv
+from visualization.page import check_tile
 from visualization.saliency.methods import DEFAULT, METHODS, Settings, choose
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +29,7 @@ TOY = (
 TOY_SIZE = 64  # pixels, which the first of the files leaves open
 OUT = Path("results", "deep_viz.png")
 FORMATS = ("png", "pdf", "svg")
-MOST_ROWS = 60  # of a figure: about 2 m long at the default tile
+MOST_ROWS = 60  # pictures drawn: one page or two at the default tile
 CHECKED = 4  # pictures of --check
 OPTIONS = tuple(dict.fromkeys(o.name for method in METHODS.values() for o in method.options))
 
@@ -38,7 +41,8 @@ class Request:
     pictures: files. models: as models.load takes them. size: pixels, for a network that leaves it
     open, or None. class_names: list, for a network that has none, or None. settings: of the masks.
     out: file of the figure. tile: pixels of a picture in it. masks: new folder for raw masks, or
-    None. checked: number of pictures that the checks take, or None.
+    None. checked: number of pictures that the checks take, or None. labels: dict file -> true
+    label, or None.
     """
 
     pictures: tuple
@@ -50,6 +54,7 @@ class Request:
     tile: int
     masks: Path | None
     checked: int | None
+    labels: dict | None
 
 
 def flags():
@@ -57,72 +62,134 @@ def flags():
     parser = argparse.ArgumentParser(
         prog="visualization/deep_viz.py", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("pictures", nargs="*", help=f"files and folders; default: {PICTURES}")
+    parser.add_argument(
+        "pictures", nargs="*", help=f"Picture files and folders of them (default: {PICTURES})."
+    )
     parser.add_argument(
         "--models",
         nargs="+",
-        help="as models.load takes them, e.g. VGG19:imagenet RijksVGG19Net:artist FILE.keras; "
-        "default: the toy network before and after fine tuning",
+        help="Networks as models.load takes them, e.g. VGG19:imagenet RijksVGG19Net:artist "
+        "FILE.keras (default: the toy network before and after fine tuning).",
     )
-    parser.add_argument("--out", type=Path, default=OUT, help=f".png, .pdf or .svg; default: {OUT}")
     parser.add_argument(
-        "--method", nargs="+", choices=METHODS, default=[DEFAULT], help=f"default: {DEFAULT}"
+        "--out",
+        type=Path,
+        default=OUT,
+        help="The figure's file, whose name ends in .png, .pdf or .svg; further pages are OUT with "
+        "_2, _3... in their names (default: %(default)s).",
+    )
+    parser.add_argument(
+        "--tile",
+        type=int,
+        default=224,
+        help="The longer side of a picture in the figure, in pixels (default: %(default)s).",
+    )
+    _add_mask_flags(parser)
+    _add_label_flags(parser)
+    return parser
+
+
+def _add_mask_flags(parser):
+    parser.add_argument(
+        "--method",
+        nargs="+",
+        choices=METHODS,
+        default=[DEFAULT],
+        help=f"How masks are made; several make several columns (default: {DEFAULT}).",
     )
     for name in OPTIONS:
         _add_option(parser, name)
     score = parser.add_mutually_exclusive_group()
-    score.add_argument("--logits", action="store_true", help="explain the logit (default)")
-    score.add_argument("--softmax", action="store_true", help="explain the probability")
-    parser.add_argument("--target", help="class name or number; default: the predicted class")
-    parser.add_argument("--classes", type=Path, help="class names, one a line, where not known")
-    parser.add_argument("--input_size", type=int, help="pixels, where a network leaves it open")
-    parser.add_argument("--batch_size", type=int, default=16, help="bounds memory; default 16")
-    parser.add_argument("--masks", type=Path, help="new folder for the masks as .npy")
+    score.add_argument(
+        "--logits", action="store_true", help="Explain the logit of a class (the default)."
+    )
+    score.add_argument("--softmax", action="store_true", help="Explain the probability instead.")
     parser.add_argument(
-        "--tile", type=int, default=224, help="pixels of a picture in the figure; default 224"
+        "--target", help="Class to explain, by name or number (default: the predicted one)."
+    )
+    parser.add_argument(
+        "--input_size",
+        type=int,
+        help="The side of the pictures in pixels, where a network leaves it open (default: that "
+        "of its ImageNet weights).",
+    )
+    parser.add_argument(
+        "--batch_size",
+        type=int,
+        default=16,
+        help="Pictures computed at once, noisy copies and points among them; bounds the memory "
+        "(default: %(default)s).",
+    )
+    parser.add_argument(
+        "--masks", type=Path, help="New folder for all masks as .npy files (default: none)."
     )
     parser.add_argument(
         "--check",
         nargs="?",
         type=int,
         const=CHECKED,
-        help="randomisation test, deletion and insertion, on the first N pictures (default "
-        f"{CHECKED}): a second figure, OUT with _check in its name",
+        help="Test on the first N pictures whether masks mean anything (randomisation, deletion "
+        f"and insertion), in a second figure, OUT with _check in its name ({CHECKED} pictures "
+        "where no N is given; default: no test).",
     )
-    return parser
+
+
+def _add_label_flags(parser):
+    parser.add_argument(
+        "--classes",
+        type=Path,
+        help="Text file of class names, one a line, for networks whose own are not known.",
+    )
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        help="CSV of true labels, which are then shown, right and wrong predictions told apart "
+        "(default: none).",
+    )
+    parser.add_argument(
+        "--challenge",
+        help="What LABELS says of the pictures: material, type, artist, or one of its columns.",
+    )
+    parser.add_argument(
+        "--id_column",
+        default="ImageId",
+        help="The column of LABELS with the pictures' names, with or without extension and "
+        "folders (default: %(default)s).",
+    )
 
 
 def _add_option(parser, name):
     """Add the flag of an option, which one method or several have."""
     rows = [(m.name, o) for m in METHODS.values() for o in m.options if o.name == name]
     meanings = [
-        f"{method}: {option.meaning}"
-        + (f" (default {option.default})" if option.default is not None else "")
+        f"{option.meaning}, of {method}"
+        + (f" (default: {option.default})" if option.default is not None else "")
         for method, option in rows
     ]
     accepted = rows[0][1].accepted
     kind = {"choices": accepted} if isinstance(accepted, tuple) else {"type": accepted}
-    parser.add_argument(f"--{name}", **kind, help="; ".join(meanings))
+    parser.add_argument(f"--{name}", **kind, help="; ".join(meanings) + ".")
 
 
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
     request = read(flags().parse_args(argv))
-    start_keras()
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # methods are compiled one by one
-    from visualization import views
+    with contextlib.ExitStack() as stack:
+        masks = None
+        if request.masks:
+            # before anything is computed: another process may be making it, and is waited for
+            masks = stack.enter_context(result_folder(request.masks))
+            _refuse_finished(masks.finished, request.masks)
+            masks.about["settings"] = request.settings.written()
+        start_keras()
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # methods are compiled one by one
+        run(request, masks and masks.path)
 
-    networks = views.open_networks(request.models, request.size, request.class_names)
-    views.check_networks(networks, request.settings)
-    if request.masks is None:
-        run(request, networks, None)
-        return
-    with result_folder(request.masks) as result:
-        if result.finished:  # by another process, since the flags were read
-            raise InputError(f"{request.masks} exists; give a new folder for the masks")
-        run(request, networks, result.path)
-        result.about["settings"] = request.settings.written()
+
+def _refuse_finished(finished, masks):
+    if finished:
+        raise InputError(f"{masks} exists; give a new folder for the masks")
 
 
 def read(arguments):
@@ -136,14 +203,18 @@ def read(arguments):
     logits = not arguments.softmax
     settings = Settings(methods, arguments.target, logits, arguments.batch_size)
     _check_places(arguments.out, arguments.masks)
-    for model in arguments.models or ():
-        zoo.parse(model)
+    models = tuple(arguments.models or TOY)
+    for model in models:
+        _check_model(model, options.get("layer"))
     files = tuple(dict.fromkeys(find_files(arguments.pictures or sorted(ROOT.glob(PICTURES)))))
+    drawn = min(len(files), MOST_ROWS)
+    check_tile(drawn, 1 + 2 * len(models) * len(methods), arguments.tile)
+    labels = _read_labels(arguments, files)
     if len(files) > MOST_ROWS:
         print(f"{len(files)} pictures: the figure shows the first {MOST_ROWS}")
     return Request(
         files if arguments.masks else files[:MOST_ROWS],
-        tuple(arguments.models or TOY),
+        models,
         arguments.input_size or (None if arguments.models else TOY_SIZE),
         arguments.classes and class_names.read(arguments.classes),
         settings,
@@ -151,7 +222,39 @@ def read(arguments):
         arguments.tile,
         arguments.masks,
         arguments.check,
+        labels,
     )
+
+
+def _check_model(text, layer):
+    """Refuse a network or file that is not there, and a layer that a file is known not to have."""
+    spec = zoo.parse(text)
+    if not spec.is_released:
+        weights.check_source(spec.file or spec.weights)
+    if spec.file and layer is not None:
+        weights.check_layer(spec.file, layer)
+
+
+def _read_labels(arguments, files):
+    """dict file -> true label, or None where no labels are asked for."""
+    if not arguments.labels:
+        if arguments.challenge:
+            raise InputError(f"challenge {arguments.challenge} needs labels, a CSV")
+        return None
+    if not arguments.challenge:
+        raise InputError(f"labels {arguments.labels} needs challenge, the column of the labels")
+    metadata.check(arguments.labels, arguments.challenge, arguments.id_column)
+    rows = metadata.read(arguments.labels, arguments.challenge, arguments.id_column).rows
+    labels = metadata.labels_of(files, rows)
+    known = sum(map(bool, labels.values()))
+    if not known:
+        raise InputError(
+            f"{arguments.labels} has a label for none of {len(files)} pictures: an id is "
+            f"{rows['id'][0]!r}, a picture {files[0].name!r}"
+        )
+    if known < len(files):
+        print(f"{arguments.labels} has a label for {known} of {len(files)} pictures")
+    return labels
 
 
 def _check_places(out, masks):
@@ -159,8 +262,7 @@ def _check_places(out, masks):
     file_format(out)
     if out.is_dir():
         raise InputError(f"{out} is a folder; accepted: the name of a file")
-    if masks and masks.exists():
-        raise InputError(f"{masks} exists; give a new folder for the masks")
+    _refuse_finished(masks and masks.exists(), masks)
     for path in filter(None, (out, masks)):
         check_writable(path)
 
@@ -174,38 +276,57 @@ def file_format(path):
     return ending
 
 
-def run(request, networks, masks):
+def run(request, masks):
     """Compute everything, then write it; masks: the folder under way for raw masks, or None."""
-    from visualization import figures, views
+    from visualization import views
 
-    methods, seen, rows = request.settings.methods, [], []
+    networks = views.open_networks(request.models, request.size, request.class_names)
+    views.check_networks(networks, request.settings)
+    seen, rows = [], []
     for number, network in enumerate(networks, 1):
         shown = {}
         # a picture that cannot be read is told once
         left_out = print if number == 1 else lambda line: None
         for view in views.look(network, request.pictures, request.settings, left_out=left_out):
             if masks:
-                rows += views.save_masks(masks, number, view, network, methods)
+                methods = request.settings.methods
+                rows += views.save_masks(masks, number, view, network, methods, request.labels)
             if len(shown) < MOST_ROWS:
                 shown[view.file] = view
-        print(f"{network.spec}: done", flush=True)
         seen.append(shown)
-    drawn = {request.out: views.draw(networks, seen, request.settings, request.tile)}
+    if masks:
+        write_csv(masks / "masks.csv", views.table_of_masks(rows))
+    write_figures(request, networks, seen)
+
+
+def write_figures(request, networks, seen):
+    """Draw pages and checks, then write them; seen: for each network a dict file -> View."""
+    from visualization import figures, views
+
+    ending = file_format(request.out)
+    pages = views.draw(networks, seen, request.settings, request.tile, request.labels)
+    contents = {}
+    for number, page in enumerate(pages, 1):
+        path = request.out if number == 1 else with_name(request.out, number)
+        contents[path] = figures.encoded(page, ending)
     if request.checked:
         checks = []
         for network, shown in zip(networks, seen, strict=True):
             pictures = [view.picture for view in shown.values()][: request.checked]
             checks.append(views.check_methods(network, pictures, request.settings))
             print("\n".join(views.summary(checks[-1])), flush=True)
-        path = request.out.with_stem(f"{request.out.stem}_check")
-        drawn[path] = figures.check_figure(checks)
-    contents = {path: figures.encoded(figure, file_format(path)) for path, figure in drawn.items()}
-    if masks:
-        write_csv(masks / "masks.csv", views.table_of_masks(rows))
+        contents[with_name(request.out, "check")] = figures.encoded(
+            figures.check_figure(checks), ending
+        )
     request.out.parent.mkdir(parents=True, exist_ok=True)
     for path, content in contents.items():
         write_bytes(path, content)
         print(f"wrote {path}")
+
+
+def with_name(path, addition):
+    """A figure's file beside another: `f.png` and 2 -> `f_2.png`."""
+    return path.with_stem(f"{path.stem}_{addition}")
 
 
 if __name__ == "__main__":

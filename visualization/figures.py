@@ -2,19 +2,26 @@
 
 import io
 import textwrap
+import unicodedata
+from typing import NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from transfer.plots import COLOURS, as_bytes
+from transfer import plots
+from visualization.page import BETWEEN, DPI, LINE, MARGIN
 
-DPI = 100  # pixels per inch: what makes a tile's pixels and the text's points go together
 SMALL = 8  # points of text
-LINE = 0.15  # inches, a line of that text
 LETTER = 7  # pixels that one takes in the mean, with room to spare
-MARGIN = 0.08  # inches between tiles
+# before a predicted class and its colour, by whether it is the true one, for eyes that tell no
+# colours too; of Okabe and Ito's palette, the first darker, so that small letters can be read
+MARKS = {
+    None: ("", "black"),
+    True: ("\N{CHECK MARK} ", "#00664B"),
+    False: ("\N{BALLOT X} ", "#B84A00"),
+}
 # Gradients have a few extreme pixels: SmoothGrad's released code (PAIR saliency,
 # VisualizeImageGrayscale) shows everything above this percentile as the greatest value
 PERCENTILE = 99
@@ -29,7 +36,7 @@ def png(image):
     Args:
         image: float array (H, W, 3 or 4), RGB(A) in [0, 1].
     """
-    return as_bytes(Image.fromarray(np.uint8(np.round(np.clip(image, 0, 1) * 255))))
+    return plots.as_bytes(Image.fromarray(np.uint8(np.round(np.clip(image, 0, 1) * 255))))
 
 
 def encoded(figure, file_format):
@@ -76,63 +83,128 @@ def overlay(picture, mask):
     return grey * (1 - opacity) + heat(mask) * opacity
 
 
-def saliency_figure(titles, rows, tile):
-    """Draw pictures in rows, and beside each its mask and overlay for every title.
+class Seen(NamedTuple):
+    """What one column of masks has in a row.
+
+    mask: (h, w). text: below it. right: whether the class in the text is the true one; None where
+    that is not known.
+    """
+
+    mask: np.ndarray
+    text: str = ""
+    right: bool | None = None
+
+
+class Row(NamedTuple):
+    """A picture and what was seen in it.
+
+    caption: below the picture, of one or several lines. proportion: its width over its height, in
+    which all of the row is drawn. picture: square, (H, H, 3), RGB in [0, 255]. seen: a Seen for
+    each pair of columns.
+    """
+
+    caption: str
+    proportion: float
+    picture: np.ndarray
+    seen: list
+
+
+def saliency_page(titles, rows, plan, say=print):
+    """Draw a page of pictures in rows, and beside each its mask and overlay for every title.
 
     Args:
         titles: list of str, what each pair of columns is of.
-        rows: list of (caption, width over height, square picture (H, H, 3) RGB in [0, 255], list
-            with a (mask, text) for each title). All is drawn in the picture's own proportion.
-        tile: longer side of a drawn picture in pixels.
+        rows: list of Row, as many as fit the plan's blocks at most.
+        plan: visualization.page.Plan.
+        say: called with one line where no installed font has a text's letters.
 
     Returns:
         matplotlib Figure.
     """
-    side = tile / DPI
-    letters = int(2 * tile / LETTER)
-    heads = [
-        "\n".join(line for part in title.split("\n") for line in textwrap.wrap(part, letters))
-        for title in titles
-    ]
-    lefts = [MARGIN + column * (side + MARGIN) for column in range(2 * len(titles) + 2)]
-    y = MARGIN + LINE * max(head.count("\n") + 1 for head in heads)
-    heights = [side * min(1, 1 / row[1]) for row in rows]
-    size = lefts[-1], y + sum(heights) + len(rows) * (MARGIN + 1.5 * LINE)
-    figure = Figure(figsize=size)
-    for left, head in zip(lefts[2::2], heads, strict=False):
-        _text(figure, left - MARGIN / 2, MARGIN / 2, head, weight="bold")
-    for (caption, proportion, picture, seen), height in zip(rows, heights, strict=True):
-        drawn = [picture / 255]
-        for mask, _ in seen:
-            drawn += [heat(mask), overlay(picture, mask)]
-        width = side * min(1, proportion)
-        for left, image in zip(lefts, drawn, strict=False):
-            _image(figure, image, (left + (side - width) / 2, y, width, height))
+    words = [*titles, *(row.caption for row in rows)]
+    font = plots.font_for([*words, *(seen.text for row in rows for seen in row.seen)], say)
+    tile = plan.tile
+    heads = [_head(title, int(2 * tile / LETTER)) for title in titles]
+    top = MARGIN + LINE * max(head.count("\n") + 1 for head in heads)
+    blocks = [rows[start : start + plan.rows] for start in range(0, len(rows), plan.rows)]
+    lines = max(row.caption.count("\n") + 1 for row in rows)
+    heights = [sum(_height(row, tile, lines) for row in block) for block in blocks]
+    width = len(blocks) * (plan.block_width + BETWEEN) - BETWEEN
+    page = _Page(Figure(figsize=(width / DPI, (top + max(heights)) / DPI)), tile, font)
+    for number, block in enumerate(blocks):
+        left, y = number * (plan.block_width + BETWEEN), top
+        for column, head in enumerate(heads):
+            page.write(page.pair(left, column), MARGIN / 2, head, weight="bold")
+        for row in block:
+            page.draw(row, left, y)
+            y += _height(row, tile, lines)
+    return page.figure
+
+
+def _head(title, letters):
+    """A title in lines of so many letters."""
+    parts = title.split("\n")
+    return "\n".join(line for part in parts for line in textwrap.wrap(part, letters))
+
+
+def _height(row, tile, lines):
+    """Pixels that a row takes, with its text and margin."""
+    return tile * min(1, 1 / row.proportion) + LINE * lines + LINE // 2 + MARGIN
+
+
+class _Page:
+    """A figure that is drawn on in pixels from its top left."""
+
+    def __init__(self, figure, tile, font):
+        self.figure, self.tile, self.font = figure, tile, font
+        self.width, self.height = (side * DPI for side in figure.get_size_inches())
+
+    def pair(self, left, column):
+        """The middle of a mask and its overlay, of a block that begins at `left`."""
+        return left + MARGIN + (2 * column + 2) * (self.tile + MARGIN) - MARGIN / 2
+
+    def draw(self, row, left, y):
+        """Draw a row whose top is at y, in a block that begins at `left`."""
+        tile = self.tile
+        width, height = tile * min(1, row.proportion), tile * min(1, 1 / row.proportion)
+        drawn = [row.picture / 255]
+        for seen in row.seen:
+            drawn += [heat(seen.mask), overlay(row.picture, seen.mask)]
+        for column, image in enumerate(drawn):
+            x = left + MARGIN + column * (tile + MARGIN) + (tile - width) / 2
+            self.image(image, (x, y, width, height))
         y += height + MARGIN / 4
-        _text(figure, MARGIN + side / 2, y, _fitted(caption, letters // 2))
-        for left, (_, text) in zip(lefts[2::2], seen, strict=False):
-            _text(figure, left - MARGIN / 2, y, _fitted(text, letters))
-        y += 1.5 * LINE + MARGIN * 3 / 4
-    return figure
+        letters = int(tile / LETTER)
+        caption = "\n".join(_fitted(line, letters) for line in row.caption.split("\n"))
+        self.write(left + MARGIN + tile / 2, y, caption)
+        for column, seen in enumerate(row.seen):
+            mark, colour = MARKS[seen.right]
+            text = _fitted(mark + seen.text, 2 * letters)
+            self.write(self.pair(left, column), y, text, color=colour)
+
+    def image(self, image, box):
+        """Draw an image, RGB in [0, 1], into (left, top, width, height), stretched."""
+        x, y, width, height = box
+        place = (x / self.width, 1 - (y + height) / self.height)
+        axes = self.figure.add_axes((*place, width / self.width, height / self.height))
+        # whole numbers, which take an eighth of the memory
+        axes.imshow(np.uint8(np.round(np.clip(image, 0, 1) * 255)), aspect="auto")
+        axes.axis("off")
+
+    def write(self, x, y, words, **how):
+        """Write words below a point, in their middle."""
+        at = {"ha": "center", "va": "top", "size": SMALL, "parse_math": False}
+        how |= {"family": self.font.families}
+        self.figure.text(x / self.width, 1 - y / self.height, self.font.shown(words), **at, **how)
 
 
 def _fitted(text, letters):
-    return text if len(text) <= letters else text[: letters - 1] + "…"
-
-
-def _image(figure, image, box):
-    """Draw an image into (left, top, width, height) in inches, stretched."""
-    (x, y, width, height), (wide, high) = box, figure.get_size_inches()
-    axes = figure.add_axes((x / wide, 1 - (y + height) / high, width / wide, height / high))
-    axes.imshow(image, aspect="auto")
-    axes.axis("off")
-
-
-def _text(figure, x, y, words, **how):
-    """Write words below a point in inches from top left, in their middle."""
-    wide, high = figure.get_size_inches()
-    at = {"ha": "center", "va": "top", "size": SMALL, "parse_math": False}
-    figure.text(x / wide, 1 - y / high, words, **at, **how)
+    """A text cut where it is longer than so many letters; Chinese ones are as wide as two."""
+    widths = [2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text]
+    if sum(widths) <= letters:
+        return text
+    kept = np.searchsorted(np.cumsum(widths), letters - 1, side="right")
+    return text[:kept] + "…"
 
 
 def check_figure(checks):
@@ -150,7 +222,7 @@ def check_figure(checks):
     panels = figure.subplots(len(checks), 3 if curved else 1, squeeze=False)
     for check, row in zip(checks, panels, strict=True):
         names = list(check.deletions or check.randomisations)
-        paints = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+        paints = {name: plots.COLOURS[i % len(plots.COLOURS)] for i, name in enumerate(names)}
         _draw_randomisations(row[0], check, paints)
         for axes, kind in zip(row[1:], ("deletion", "insertion"), strict=False):
             _draw_curves(axes, check, kind, paints)

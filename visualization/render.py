@@ -21,22 +21,61 @@ def flags():
     parser = argparse.ArgumentParser(
         prog="python -m visualization.render", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("model", help="as models.load takes it, e.g. VGG19:imagenet or FILE.keras")
-    parser.add_argument("--layer", required=True, help="python -m models MODEL lists them")
-    parser.add_argument("--channels", required=True, help="e.g. 52,60-63, or all")
-    parser.add_argument("--out", required=True, type=Path, help="folder of the results")
-    parser.add_argument("--steps", type=int, default=2048, help="of ascent; default 2048")
-    parser.add_argument("--size", type=int, default=224, help="pixels; default 224")
-    parser.add_argument("--batch", type=int, help="images at a time; default: what memory holds")
     parser.add_argument(
-        "--dtype", choices=PRECISIONS, default="float32", help="of the network; default float32"
+        "model", help="The network as models.load takes it, e.g. VGG19:imagenet or FILE.keras."
     )
-    parser.add_argument("--seed", type=int, default=0, help="0 to 2147483647; default 0")
     parser.add_argument(
-        "--param", choices=PARAMS, default="fft", help="how images are stored; default fft"
+        "--layer", required=True, help="Name of a layer; python -m models MODEL lists them."
     )
-    parser.add_argument("--pictures", nargs="*", default=[], help="to compare scores with")
-    parser.add_argument("--spectrum", nargs="*", default=[], help="pictures, for --param maco")
+    parser.add_argument(
+        "--channels", required=True, help="Numbers of channels, e.g. 52,60-63, or all."
+    )
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        help="Folder of the results; the same command finds it again.",
+    )
+    parser.add_argument(
+        "--steps", type=int, default=2048, help="Steps of ascent (default: %(default)s)."
+    )
+    parser.add_argument(
+        "--size", type=int, default=224, help="Side of an image in pixels (default: %(default)s)."
+    )
+    parser.add_argument(
+        "--batch", type=int, help="Images optimized at a time (default: what memory holds)."
+    )
+    parser.add_argument(
+        "--dtype",
+        choices=PRECISIONS,
+        default="float32",
+        help="Precision of the network (default: %(default)s).",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="Seed of the images' starts and transforms, 0 to 2147483647 (default: %(default)s).",
+    )
+    parser.add_argument(
+        "--param",
+        choices=PARAMS,
+        default="fft",
+        help="How images are stored while they are optimized (default: %(default)s).",
+    )
+    parser.add_argument(
+        "--pictures",
+        nargs="*",
+        default=[],
+        help="Picture files and folders of them to compare scores with (default: none).",
+    )
+    parser.add_argument(
+        "--spectrum",
+        nargs="*",
+        default=[],
+        help="Picture files and folders of them whose mean spectrum the images of --param maco "
+        "have (default: one that falls as 1 / frequency).",
+    )
     return parser
 
 
@@ -49,6 +88,7 @@ def main(argv=None):
     for name in ("pictures", "spectrum"):
         given[name] = tuple(given[name])
     settings = Settings(**given)
+    channel_images.check(settings, out)
     start_keras()
     channel_images.make(settings, out, say=lambda text: print(text, flush=True))
 

@@ -16,9 +16,15 @@ def flags():
     parser = argparse.ArgumentParser(
         prog="python -m visualization.sheet", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("folders", nargs="+", type=Path, help="results of visualization.render")
-    parser.add_argument("--out", required=True, type=Path, help="picture to write, .png or .jpg")
-    parser.add_argument("--columns", type=int, help="tiles in a row; default: about a square")
+    parser.add_argument(
+        "folders", nargs="+", type=Path, help="Folders that visualization.render has written."
+    )
+    parser.add_argument(
+        "--out", required=True, type=Path, help="The sheet's file, whose name ends in .png or .jpg."
+    )
+    parser.add_argument(
+        "--columns", type=int, help="Tiles in a row (default: about as many as there are rows)."
+    )
     return parser
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from models import backend, memory, zoo
 from models.errors import InputError
 from models.network import load
 from transfer import inference
 from transfer.pictures import proportion, read, read_all
-from visualization import figures
+from transfer.progress import Progress
+from visualization import figures, page
+from visualization.optvis.render import count_activations
 from visualization.saliency import passes
 from visualization.saliency.deletion_insertion import deletion, insertion
 from visualization.saliency.methods import DEFAULT, METHODS
@@ -21,6 +24,11 @@ AT_A_TIME = 64  # pictures in memory: 40 MB at 224 pixels
 STEPS = 16  # of the curves: half of what deletion and insertion take, enough for a small plot
 RANDOM = "random order"  # curves of pixels in random order: what a method must beat
 COLUMNS = ("mask", "picture", "model", "method", "predicted", "name", "output", "shown")
+LABELLED = (*COLUMNS, "label", "right")
+FLOAT = 4  # bytes of a number in a map
+# Of a network's maps, what is in memory at a time at the least: a pass that keeps none for a
+# gradient frees most of them, so that nothing that would fit is refused
+KEPT = 0.25
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class Check:
     insertions: dict
 
 
-def open_networks(specs, size=None, class_names=None):
+def open_networks(specs, size=None, class_names=None, say=print):
     """Open networks that take square RGB pictures.
 
     Args:
@@ -66,6 +74,8 @@ def open_networks(specs, size=None, class_names=None):
         size: side of the input in pixels for networks that leave it open; None for the size of
             their ImageNet weights.
         class_names: names for networks that hold none and have as many outputs.
+        say: called with a line for each network that is fed at another size than its weights, and
+            with one where networks are fed at sizes that differ.
 
     Returns:
         list of models.network.Network, each with its size.
@@ -80,7 +90,22 @@ def open_networks(specs, size=None, class_names=None):
         raise InputError(
             f"{len(class_names)} class names fit no network without names of its own: {outputs}"
         )
+    for network in networks:
+        if _is_resized(network):
+            say(
+                f"{network.spec} is fed pictures of {network.size} pixels; weights of "
+                f"{zoo.parse(network.spec).name} are usually of {zoo.parse(network.spec).size}"
+            )
+    if len({network.size for network in networks}) > 1:
+        sizes = ", ".join(f"{network.spec} at {network.size}" for network in networks)
+        say(f"networks are fed at sizes of their own, which masks show: {sizes} pixels")
     return networks
+
+
+def _is_resized(network):
+    """Whether weights are fed pictures of another size than those of its name are trained on."""
+    spec = zoo.parse(network.spec)
+    return bool(spec.weights and spec.size and network.size != spec.size)
 
 
 def _sized(network):
@@ -126,20 +151,43 @@ def check_networks(networks, settings):
             settings.build(method, network)
 
 
+def check_memory(network, settings):
+    """Refuse passes through a network that memory cannot hold, before they begin.
+
+    Raises:
+        InputError: naming how many pictures at a time would do.
+    """
+    free = backend.free_memory()
+    if free is None:
+        return
+    each = count_activations(network.model) * FLOAT * KEPT
+    if settings.batch_size * each > free:
+        most = int(free // each)
+        accepted = f"1 to {most}" if most else "a smaller input_size, not even one fits"
+        raise InputError(
+            f"batch_size is {settings.batch_size}: as many pictures of {network.size} pixels take "
+            f"{network.spec} about {memory.shown(settings.batch_size * each)} of memory, of which "
+            f"{memory.shown(free)} are free; accepted here: {accepted}"
+        )
+
+
 def look(network, files, settings, say=print, left_out=print):
-    """Yield a View of each picture that can be read.
+    """Yield a View of each picture that can be read, and show how many masks are made.
 
     Args:
         network: models.network.Network with a size.
         files: list of Path.
         settings: saliency.methods.Settings.
-        say: called with a line for what a method has to tell.
+        say: called with a line for what a method has to tell; None: neither that nor progress.
         left_out: called with a line for each unreadable picture.
 
     Raises:
         InputError: none of the pictures can be read.
     """
-    methods = [settings.build(method, network, say) for method in settings.methods]
+    title = network.title.replace("\n", " ")
+    progress = say and Progress(len(files) * len(settings.methods), f"{title}, masks")
+    tell = progress and partial(_tell, progress, say)
+    methods = [settings.build(method, network, tell) for method in settings.methods]
     target = network.class_index(settings.target)
     outputs = network.output and passes.outputs(network.model, settings.batch_size)
 
@@ -147,7 +195,12 @@ def look(network, files, settings, say=print, left_out=print):
         # the mean over an area of white comes out as 255.00002
         return np.clip(read(file, network.size), 0, 255)
 
-    for places, pictures in inference.files(files, read_one, AT_A_TIME, left_out)(0):
+    def leave_out(line):
+        (partial(_tell, progress, left_out) if progress else left_out)(line)
+        if progress:
+            progress.count -= len(methods)
+
+    for places, pictures in inference.files(files, read_one, AT_A_TIME, leave_out)(0):
         classes, targets = [(None, None, None)] * len(places), None
         if outputs:
             scores = outputs(pictures)
@@ -155,7 +208,7 @@ def look(network, files, settings, say=print, left_out=print):
             targets = predicted if target is None else np.full(len(places), target)
             values = scores.max(axis=-1)
             classes = list(zip(*(x.tolist() for x in (predicted, values, targets)), strict=True))
-        masks = zip(*(method(pictures, targets) for method in methods), strict=True)
+        masks = zip(*(method(pictures, targets, progress) for method in methods), strict=True)
         for i, (place, of_picture) in enumerate(zip(places, masks, strict=True)):
             yield View(
                 files[place],
@@ -164,6 +217,12 @@ def look(network, files, settings, say=print, left_out=print):
                 of_picture,
                 *classes[i],
             )
+
+
+def _tell(progress, say, line):
+    """Say a line below the bar of a progress, not into it."""
+    progress.clear()
+    say(line)
 
 
 def caption(network, view):
@@ -177,37 +236,69 @@ def caption(network, view):
     return text
 
 
-def draw(networks, seen, settings, tile):
-    """Draw pictures in rows, and what every network saw in them in columns.
+def is_right(network, view, label):
+    """Whether the class predicted is the true label; None where the network does not know that.
+
+    Args:
+        network: models.network.Network.
+        view: View.
+        label: name of the true class, in any case, or "".
+    """
+    known = [name.casefold() for name in network.classes or ()]
+    if view.predicted is None or label.casefold() not in known:
+        return None
+    return known[view.predicted] == label.casefold()
+
+
+def draw(networks, seen, settings, tile, labels=None, say=print):
+    """Draw pictures in rows, and what every network saw in them in columns, page by page.
 
     Args:
         networks: list of models.network.Network.
         seen: for each network a dict file -> View; the files that all have are drawn.
         settings: saliency.methods.Settings.
         tile: pixels of a picture.
+        labels: dict file -> true label, "" where it is not known; None without labels.
+        say: called with one line where no installed font has a text's letters.
 
-    Returns:
+    Yields:
         matplotlib Figure.
     """
-    names = [method.name for method in settings.methods]
-    titles = [
-        network.title + ("" if names == [DEFAULT] else f"\n{name}")
-        for network in networks
-        for name in names
-    ]
-    rows = []
-    everywhere = [file for file in seen[0] if all(file in shown for shown in seen)]
-    for file, picture in read_all(everywhere, tile):
-        masks = [
-            (mask, caption(network, shown[file]))
-            for network, shown in zip(networks, seen, strict=True)
-            for mask in shown[file].masks
+    titles = [title for network in networks for title in _titles(network, networks, settings)]
+    files = [file for file in seen[0] if all(file in shown for shown in seen)]
+    lines = 1 if labels is None else 2
+    heading = max(title.count("\n") for title in titles) + 2  # a long one takes a line more
+    laid = page.plan(len(files), 1 + 2 * len(titles), tile, heading, lines)
+    each = laid.blocks * laid.rows
+    for start in range(0, len(files), each):
+        rows = [
+            _row(file, picture, networks, seen, labels)
+            for file, picture in read_all(files[start : start + each], tile)
         ]
-        rows.append((file.stem, proportion(file), picture, masks))
-    return figures.saliency_figure(titles, rows, tile)
+        yield figures.saliency_page(titles, rows, laid, say)
 
 
-def save_masks(folder, number, view, network, methods):
+def _titles(network, networks, settings):
+    """What stands above the columns of a network: its name, its size where that tells, a method."""
+    sizes = {other.size for other in networks}
+    size = f"\nat {network.size} pixels" if len(sizes) > 1 or _is_resized(network) else ""
+    names = [method.name for method in settings.methods]
+    return [network.title + size + ("" if names == [DEFAULT] else f"\n{n}") for n in names]
+
+
+def _row(file, picture, networks, seen, labels):
+    """The figures.Row of a picture."""
+    label = (labels or {}).get(file, "")
+    columns = [
+        figures.Seen(mask, caption(network, view), is_right(network, view, label))
+        for network, view in ((n, shown[file]) for n, shown in zip(networks, seen, strict=True))
+        for mask in view.masks
+    ]
+    name = file.stem if labels is None else f"{file.stem}\n{label or 'label not known'}"
+    return figures.Row(name, proportion(file), picture, columns)
+
+
+def save_masks(folder, number, view, network, methods, labels=None):
     """Write the masks of a View: `<method>/<the network's number>/<the picture's>_<stem>.npy`.
 
     Args:
@@ -216,6 +307,7 @@ def save_masks(folder, number, view, network, methods):
         view: View.
         network: models.network.Network.
         methods: tuple of Method, one for each of the view's masks.
+        labels: dict file -> true label, or None without labels.
 
     Returns:
         list of rows of `table_of_masks`.
@@ -227,13 +319,17 @@ def save_masks(folder, number, view, network, methods):
         np.save(folder / file, mask)
         name = "" if view.predicted is None else network.class_name(view.predicted)
         seen = (view.predicted, name, view.value, view.shown)
+        if labels is not None:
+            label = labels.get(view.file, "")
+            seen += (label, is_right(network, view, label))
         rows.append((file.as_posix(), str(view.file), network.spec, method.name, *seen))
     return rows
 
 
 def table_of_masks(rows):
-    """What was seen in which picture, a DataFrame of COLUMNS with a row for each mask."""
-    return pd.DataFrame(rows, columns=COLUMNS, dtype=object)  # whole numbers beside None stay such
+    """What was seen in which picture, a DataFrame of COLUMNS, or LABELLED, a row for each mask."""
+    columns = LABELLED if rows and len(rows[0]) > len(COLUMNS) else COLUMNS
+    return pd.DataFrame(rows, columns=columns, dtype=object)  # whole numbers beside None stay such
 
 
 def check_methods(network, pictures, settings, seed=0, say=print):

@@ -754,3 +754,15 @@ def test_rasta_joins_completely_and_keeps_its_own_splits(shared):
     rows_split, findings = splits.assign(joined, "column")
     assert findings.empty and rows_split["label"].nunique() == 25
     assert Counter(rows_split["split"]) == {"train": 249, "val": 250, "test": 249}
+
+
+def test_labels_of_picture_files_anywhere(tmp_path):
+    """As join() finds pictures: by name, with or without extension and case, or end of the path."""
+    ids = ["one.jpg", "TWO", "b/three.png", "four", "five", "five.tif"]
+    rows = pandas.DataFrame(
+        {"id": ids, "label": list("abcdef"), "split": "", "group": ""}, dtype=object
+    )
+    files = [tmp_path / name for name in ("x/one.jpg", "two.png", "a/b/three.png", "c/three.png")]
+    files += [tmp_path / name for name in ("four.jpg", "d/four.png", "none.jpg", "five.tif")]
+    found = metadata.labels_of(files, rows)
+    assert [found[file] for file in files] == ["a", "b", "c", "", "d", "d", "", ""]

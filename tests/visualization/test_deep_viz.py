@@ -13,12 +13,13 @@ from numpy.testing import assert_allclose
 from PIL import Image
 
 import models
-from models import released
+from models import backend, memory, released
 from models.errors import InputError
 from tests.models.test_released import as_keras_2, by_hand
 from transfer.pictures import read_all
-from visualization import deep_viz, views
-from visualization.saliency.methods import METHODS
+from transfer.result_folder import result_folder
+from visualization import deep_viz, figures, views
+from visualization.saliency.methods import METHODS, Settings
 
 ROOT = Path(__file__).parents[2]
 layers = keras.layers
@@ -147,6 +148,10 @@ MISTYPED = [
     (["--models", "VGG99"], "no network"),
     (["--out", "f.gif"], ".png, .pdf, .svg"),
     (["none.jpg"], "no picture or folder"),
+    (["--models", "VGG19:none.h5"], "no weights file none.h5"),
+    (["--models", "none.keras"], "none.keras"),
+    (["--challenge", "style"], "needs labels"),
+    (["--labels", "none.csv", "--challenge", "style"], "none.csv"),
 ]
 
 
@@ -157,12 +162,22 @@ def test_flags_are_refused_before_keras_starts(words, said, capsys, monkeypatch)
     assert said in capsys.readouterr().err
 
 
+def test_a_layer_that_a_file_does_not_have_needs_no_keras(network_files, capsys, monkeypatch):
+    monkeypatch.setattr(deep_viz, "start_keras", None)
+    words = ["--models", network_files / "small.keras", "--method", "grad_cam", "--layer", "cnov"]
+    assert run(*words) == 2
+    assert "no layer 'cnov'" in (error := capsys.readouterr().err) and "near it: conv" in error
+
+
 def test_flags_are_read_without_keras():
     heavy = "{'keras', 'tensorflow', 'jax', 'matplotlib', 'pandas', 'sklearn'}"
     code = f"""
 import sys
 from visualization import deep_viz
-deep_viz.read(deep_viz.flags().parse_args([]))
+try:
+    deep_viz.main(["--models", "VGG19:none.h5"])
+finally:
+    deep_viz.read(deep_viz.flags().parse_args([]))
 assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)
 """
     shell("-c", code, cwd=ROOT)
@@ -178,6 +193,136 @@ def test_every_option_of_a_method_is_a_flag():
     assert [(m.name, m.given) for m in request.settings.methods] == [
         ("grad_cam", (("layer", "conv"),))
     ]
+
+
+LABELS = "ImageId,style\nblue.png,Blue\nGREEN,red\nbroken,green\n"
+
+
+def labelled(tmp_path, *words, text=LABELS):
+    (tmp_path / "labels.csv").write_text(text)
+    return ["--labels", tmp_path / "labels.csv", *words]
+
+
+def test_true_labels_tell_right_from_wrong(network_files, picture_folder, tmp_path, monkeypatch):
+    drawn = []
+    true_page = figures.saliency_page
+    monkeypatch.setattr(
+        figures, "saliency_page", lambda *given: drawn.append(given[1]) or true_page(*given)
+    )
+    words = ["--models", network_files / "small.keras", "--out", tmp_path / "f.png"]
+    words += labelled(tmp_path, "--challenge", "style") + ["--masks", tmp_path / "masks"]
+    assert run(picture_folder, *words) == 0
+    blue, green = drawn[0]
+    assert blue.caption == "blue\nBlue" and blue.seen[0].right is True
+    assert green.caption == "green\nred" and green.seen[0].right is False
+    with open(tmp_path / "masks" / "masks.csv", newline="", encoding="utf-8-sig") as file:
+        rows = [(row["label"], row["right"]) for row in csv.DictReader(file)]
+    assert rows == [("Blue", "True"), ("red", "False")]
+
+
+def test_a_label_that_the_network_does_not_know_is_neither(network_files, picture_folder, tmp_path):
+    (network,) = views.open_networks([str(network_files / "small.keras")])
+    view = views.View(Path("a.png"), 1, None, (), 2, 0.9, 2)
+    assert views.is_right(network, view, "BLUE") and views.is_right(network, view, "red") is False
+    assert views.is_right(network, view, "baroque") is None
+    assert views.is_right(network, view, "") is None
+
+
+@pytest.mark.parametrize(
+    ("flags", "text", "said"),
+    [
+        ([], LABELS, "needs challenge, the column of the labels"),
+        (["--challenge", "styl"], LABELS, "no column 'styl'; it has style"),
+        (["--challenge", "style", "--id_column", "id"], LABELS, "no column 'id'"),
+        (["--challenge", "style"], "ImageId,style\nother,red\n", "a label for none of 3 pictures"),
+    ],
+)
+def test_labels_that_cannot_be_used(flags, text, said, picture_folder, tmp_path, capsys):
+    assert run(picture_folder, *labelled(tmp_path, *flags, text=text)) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+
+
+def test_many_pictures_are_pages_of_columns(network_files, tmp_path, capsys):
+    for number in range(70):
+        Image.new("RGB", (4, 4), (number, 0, 99)).save(tmp_path / f"{number:02d}.png")
+    words = ["--models", network_files / "small.keras", "--out", tmp_path / "f.png"]
+    words += ["--tile", "480"]
+    assert run(tmp_path, *words) == 0
+    printed = capsys.readouterr().out
+    assert "70 pictures: the figure shows the first 60" in printed
+    assert "masks: 16 of 60" in printed and "masks: 60 of 60" in printed
+    pages = sorted(tmp_path.glob("f*.png"))
+    assert [page.name for page in pages] == ["f.png", "f_2.png", "f_3.png", "f_4.png"]
+    for page in pages:
+        assert f"wrote {page}" in printed
+        with Image.open(page) as picture:
+            assert max(picture.size) <= 4000
+
+
+def test_sizes_that_memory_does_not_hold_are_refused_before_keras(
+    network_files, picture_folder, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(deep_viz, "start_keras", None)  # reached, it would raise TypeError
+    monkeypatch.setattr(memory, "free", lambda: 4e9)
+    words = ["--models", network_files / "small.keras", "--out", tmp_path / "f.png"]
+    assert run(picture_folder, *words, "--tile", "20000") == 2
+    error = capsys.readouterr().err
+    assert "tile is 20000" in error and "pixels can be drawn here" in error
+    assert error.count("\n") == 1
+
+
+def test_a_batch_that_memory_does_not_hold_is_refused(network_files, monkeypatch):
+    (network,) = views.open_networks([str(network_files / "small.keras")])
+    monkeypatch.setattr(backend, "free_memory", lambda: 20_000)
+    views.check_memory(network, Settings(batch_size=1))
+    with pytest.raises(InputError, match=r"^batch_size is 64: .* accepted here: 1 to \d"):
+        views.check_memory(network, Settings(batch_size=64))
+
+
+def test_two_with_one_folder_of_masks(network_files, picture_folder, tmp_path, capsys, monkeypatch):
+    """The second waits before it opens a network, then finds the folder and computes nothing."""
+    words = [picture_folder, "--models", network_files / "small.keras", "--out", tmp_path / "f.png"]
+    words += ["--masks", tmp_path / "masks"]
+    request = deep_viz.read(deep_viz.flags().parse_args([*map(str, words)]))
+
+    def first_ends(path):
+        """The first process is done while the second waits for the lock."""
+        monkeypatch.undo()
+        with result_folder(tmp_path / "masks"):
+            pass
+        return result_folder(path)
+
+    monkeypatch.setattr(deep_viz, "result_folder", first_ends)
+    monkeypatch.setattr(deep_viz, "read", lambda arguments: request)
+    assert run(*words) == 2
+    assert "masks exists; give a new folder" in capsys.readouterr().err
+    assert not (tmp_path / "f.png").exists()
+
+
+def test_an_interrupt_does_not_say_that_it_goes_on(
+    network_files, picture_folder, tmp_path, capsys, monkeypatch
+):
+    def interrupted(*given, **named):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(views, "look", interrupted)
+    words = ["--models", network_files / "small.keras", "--out", tmp_path / "f.png"]
+    assert run(picture_folder, *words, "--masks", tmp_path / "masks") == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "interrupted"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_fed_at_another_size_says_so(network_files):
+    said = []
+    weights = ROOT / "toy" / "mobilenet_0.25_64_nature.weights.h5"
+    specs = [f"MobileNet(alpha=0.25):{weights}", str(network_files / "small.keras")]
+    networks = views.open_networks(specs, 64, say=said.append)
+    assert said[0].endswith("is fed pictures of 64 pixels; weights of MobileNet are usually of 224")
+    assert said[1].endswith(f"at 64, {specs[1]} at 8 pixels") and len(said) == 2
+    titles = views._titles(networks[1], networks, Settings())
+    assert titles[0].endswith("\nat 8 pixels")
+    assert "pixels" not in views._titles(networks[1], networks[1:], Settings())[0]
 
 
 def shell(*words, cwd):

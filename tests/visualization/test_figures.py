@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose
 
 from visualization import figures
+from visualization.page import DPI, plan
 from visualization.saliency.deletion_insertion import Curves
 from visualization.saliency.randomisation import Randomisation
 from visualization.views import RANDOM, Check
@@ -53,14 +54,54 @@ def test_an_overlay_is_grey_where_the_mask_is_0():
     ("ending", "magic"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")]
 )
 def test_formats_and_the_same_bytes_twice(ending, magic):
-    row = ("a_$x$", 2.0, np.zeros((6, 6, 3)), [(np.ones((3, 3)), "class $1"), (np.eye(3), "")])
+    seen = [figures.Seen(np.ones((3, 3)), "class $1"), figures.Seen(np.eye(3))]
+    row = figures.Row("a_$x$", 2.0, np.zeros((6, 6, 3)), seen)
 
     def made():
-        figure = figures.saliency_figure(["one\nvery " + "long " * 20, "two"], [row, row], 60)
+        titles = ["one\nvery " + "long " * 20, "two"]
+        figure = figures.saliency_page(titles, [row, row], plan(2, 5, 60))
         return figures.encoded(figure, ending)
 
     content = made()
     assert content.startswith(magic) and content == made()
+
+
+def drawn_texts(figure):
+    return {text.get_text(): text.get_color() for text in figure.texts}
+
+
+def test_right_and_wrong_are_told_apart_by_mark_and_colour():
+    seen = [figures.Seen(np.eye(3), f"class {right}", right) for right in (True, False, None)]
+    row = figures.Row("name\n山水", 1.0, np.zeros((6, 6, 3)), seen)
+    figure = figures.saliency_page(
+        ["a", "b", "c"], [row], plan(1, 7, 80, lines=2), lambda line: None
+    )
+    texts = drawn_texts(figure)
+    assert {"✓ class True", "✗ class False", "class None"} <= texts.keys()
+    assert len({texts[t] for t in ("✓ class True", "✗ class False", "class None")}) == 3
+    assert any(text.startswith("name\n") for text in texts)
+
+
+def test_wide_letters_count_twice_and_a_cut_is_shown():
+    assert figures._fitted("abcdef", 6) == "abcdef" and figures._fitted("abcdef", 5) == "abcd…"
+    assert figures._fitted("山水画", 6) == "山水画" and figures._fitted("山水画", 5) == "山水…"
+
+
+def test_a_page_is_as_large_as_its_plan_says_and_holds_every_row():
+    rows = [
+        figures.Row(f"row {n}", 1.0, np.full((4, 4, 3), n), [figures.Seen(np.eye(3), "")])
+        for n in range(23)
+    ]
+    laid = plan(23, 3, 40)
+    assert laid.blocks > 1
+    figure = figures.saliency_page(["title"], rows, laid)
+    width, height = figure.get_size_inches() * DPI
+    assert abs(width - laid.width) < 1 and abs(height - laid.height) < 1
+    assert {f"row {n}" for n in range(23)} <= drawn_texts(figure).keys()
+    assert len(figure.axes) == 23 * 3
+    boxes = [axes.get_position().bounds for axes in figure.axes]
+    assert all(x >= 0 and y >= 0 and x + w <= 1 and y + h <= 1 for x, y, w, h in boxes)
+    assert len({(round(x, 5), round(y, 5)) for x, y, _, _ in boxes}) == 23 * 3
 
 
 def check(classes):

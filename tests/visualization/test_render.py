@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models import backend, memory
 from models.errors import InputError
 from transfer import plots
 from transfer.pictures import read_all
@@ -106,7 +108,17 @@ def test_numbers():
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["VGG19", "--layr", "x"], command("VGG19", "out", "--steps", "0")]
+    "words",
+    [
+        ["--help"],
+        ["VGG19", "--layr", "x"],
+        command("VGG19", "out", "--steps", "0"),
+        command("VGG99", "out"),
+        command("VGG19:none.h5", "out"),
+        command("VGG19", "out", "--pictures", "/no/such"),
+        command("VGG19", "out", "--size", "200000"),
+        command("VGG19", "/proc/out"),
+    ],
 )
 def test_help_and_slips_need_no_keras(words):
     """Keras and what else is slow to import come after the flags have been read."""
@@ -140,6 +152,36 @@ def test_bad_input_is_one_line(flags, says, network, tmp_path, capsys):
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
     assert not any(tmp_path.iterdir())
+
+
+def test_sizes_that_memory_does_not_hold(network, tmp_path, capsys, monkeypatch):
+    """Known at once for the image alone, for the network once it is open; both say what fits."""
+    monkeypatch.setattr(memory, "free", lambda: 1e9)
+    monkeypatch.setattr(backend, "free_memory", lambda: 1e9)
+    for size, of in (("60000", "at least 216 GB"), ("3900", "at least 1.")):
+        assert render.main(command(network, tmp_path / "out", "--size", size)) == 2
+        error = capsys.readouterr().err
+        assert f"size is {size}" in error and of in error and error.count("\n") == 1
+        assert "1 GB are free; accepted here: size up to about" in error
+    words = command(network, tmp_path / "out", "--size", "1000", "--batch", "100")
+    assert render.main(words) == 2
+    assert "accepted here: batch up to" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_an_interrupt_goes_on_only_from_what_is_done(network, tmp_path, capsys, monkeypatch):
+    def first(*given, **named):
+        yield from itertools.islice(true(*given, **named), 1)
+        raise KeyboardInterrupt
+
+    def none(*given, **named):
+        raise KeyboardInterrupt
+
+    true = optvis_render.render_channels
+    for stops, said in ((none, "interrupted\n"), (first, "the same command goes on from here\n")):
+        monkeypatch.setattr(optvis_render, "render_channels", stops)
+        assert render.main(command(network, tmp_path / "out", "--batch", "1")) == 130
+        assert capsys.readouterr().err.endswith(said)
 
 
 def test_models_that_cannot_be_rendered(tmp_path, capsys):

@@ -16,7 +16,6 @@ from models.errors import InputError
 from models.graph import cut
 from transfer.store import untuned
 from visualization.optvis import redirected_relu
-from visualization.optvis.objectives import answers, layers_asked
 from visualization.optvis.param import generators
 from visualization.whole_numbers import check_whole
 
@@ -226,6 +225,58 @@ class Ascent(keras.Model):
     def clean_scores(self):
         """Scores (N,) of the images as they are, without transforms."""
         return self._forward(np.zeros((1, 1), "float32"))
+
+
+def answers(maps, others):
+    """T, the function from which an objective learns what became of the images.
+
+    Args:
+        maps: dict of layer name -> activations (N, ...).
+        others: dict of what is no layer: "input", "labels" (None where the network has no class
+            names) and "channels".
+
+    Returns:
+        Function of a name; activations are float32.
+    """
+
+    def T(name):  # noqa: N802 (Lucid's name)
+        if name in others:
+            if others[name] is None:
+                raise InputError("this network has no class names; give the class's number")
+            return others[name]
+        if name not in maps:
+            raise InputError(
+                f"an objective asks for layer {name!r}, which is not among the layers that it "
+                f"names ({', '.join(maps) or 'none'}); accepted: "
+                f"Objective(function, name, layers={(*maps, name)})"
+            )
+        return ops.cast(maps[name], "float32")
+
+    return T
+
+
+def layers_asked(objective, others, empty):
+    """List the layers that an objective asks for: those named or, where none are, as it asks.
+
+    Args:
+        objective: Objective; without `layers` it is called once.
+        others: as in `answers`.
+        empty: function of a layer's name -> activations of the right shape, such as zeros.
+
+    Returns:
+        List of names, without those in `others`.
+    """
+    if objective.layers is not None:
+        return [name for name in objective.layers if name not in others]
+    maps = {}
+
+    def T(name):  # noqa: N802
+        if name not in others and name not in maps:
+            maps[name] = empty(name)
+        return answers(maps, others)(name)
+
+    objective(T)
+    return list(maps)
 
 
 def _maps(network, images):

@@ -12,17 +12,18 @@ sum in `class_logit`, `channel_interpolate`, `L1` and wherever `batch` chooses o
 root of all squares in `L2` and `input_diff`. `growth` keeps these weights in sums of objectives.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from numbers import Real
-from typing import Any
+from collections.abc import Iterable as _Iterable
+from dataclasses import dataclass as _dataclass
+from numbers import Real as _Real
+from typing import Any as _Any
 
-import numpy as np
-from keras import ops
+import numpy as _np
+from keras import ops as _ops
 
-from models.errors import InputError
-from models.graph import target_index
-from visualization.whole_numbers import check_below, check_whole
+from models.errors import InputError as _InputError
+from models.graph import target_index as _target_index
+from visualization.whole_numbers import check_below as _check_below
+from visualization.whole_numbers import check_whole as _check_whole
 
 __all__ = [
     "Objective",
@@ -44,15 +45,15 @@ __all__ = [
     "input_diff",
 ]
 
-LEAST_COSINE = 0.1  # Lucid: cosines are raised to this floor, so that their powers have a slope
-COSINE_EPSILON = 1e-4  # Lucid: added to both lengths
-L2_EPSILON = 1e-6  # Lucid: added under the root
-GRAM_EPSILON = 1e-10  # Lucid: least squared length of a Gram matrix
-ALIGNED_DISTANCES = (1, 2, 3, 4)  # Lucid: images as far apart in the batch are compared
-SMALLEST_SQUARE = 1e-12  # ours: below it a root is constant, because its slope at 0 is infinite
+_LEAST_COSINE = 0.1  # Lucid: cosines are raised to this floor, so that their powers have a slope
+_COSINE_EPSILON = 1e-4  # Lucid: added to both lengths
+_L2_EPSILON = 1e-6  # Lucid: added under the root
+_GRAM_EPSILON = 1e-10  # Lucid: least squared length of a Gram matrix
+_ALIGNED_DISTANCES = (1, 2, 3, 4)  # Lucid: images as far apart in the batch are compared
+_SMALLEST_SQUARE = 1e-12  # ours: below it a root is constant, because its slope at 0 is infinite
 
 
-@dataclass(frozen=True)
+@_dataclass(frozen=True)
 class Objective:
     """A score to raise: sums, differences, products and quotients of them are objectives too.
 
@@ -68,20 +69,20 @@ class Objective:
         InputError: a function, name or layers of another kind.
     """
 
-    objective_func: Any
+    objective_func: _Any
     name: str = ""
     description: str = ""
-    layers: Any = None
+    layers: _Any = None
     growth: float = 0
 
     __array_ufunc__ = None  # so that NumPy leaves number * objective to us
 
     def __post_init__(self):
         if not callable(self.objective_func):
-            raise InputError(f"objective {self.objective_func!r}; accepted: a function of T")
+            raise _InputError(f"objective {self.objective_func!r}; accepted: a function of T")
         for text in (self.name, self.description):
             if not isinstance(text, str):
-                raise InputError(
+                raise _InputError(
                     f"name or description {text!r} of an objective; accepted: text; layers are "
                     "given as Objective(function, name, layers=('mixed4a',))"
                 )
@@ -98,28 +99,28 @@ class Objective:
         return sum(objs)
 
     def __add__(self, other):
-        return _added(self, other, ops.add, "+")
+        return _added(self, other, _ops.add, "+")
 
     def __radd__(self, other):
-        return _added(other, self, ops.add, "+")
+        return _added(other, self, _ops.add, "+")
 
     def __sub__(self, other):
-        return _added(self, other, ops.subtract, "-")
+        return _added(self, other, _ops.subtract, "-")
 
     def __rsub__(self, other):
-        return _added(other, self, ops.subtract, "-")
+        return _added(other, self, _ops.subtract, "-")
 
     def __mul__(self, other):
-        return _multiplied(self, other, ops.multiply, "*")
+        return _multiplied(self, other, _ops.multiply, "*")
 
     def __rmul__(self, other):
-        return _multiplied(other, self, ops.multiply, "*")
+        return _multiplied(other, self, _ops.multiply, "*")
 
     def __truediv__(self, other):
-        return _multiplied(self, other, ops.divide, "/")
+        return _multiplied(self, other, _ops.divide, "/")
 
     def __rtruediv__(self, other):
-        return _multiplied(other, self, ops.divide, "/")
+        return _multiplied(other, self, _ops.divide, "/")
 
     def __neg__(self):
         return -1 * self
@@ -138,7 +139,7 @@ def as_objective(obj):
     parts = obj.rpartition(":") if isinstance(obj, str) else ("", "", "")
     layer, n = parts[0].strip(), parts[2].strip()
     if not (layer and n):
-        raise InputError(
+        raise _InputError(
             f"objective {obj!r}; accepted: an Objective, a function of T, 'layer:channel' or "
             "'layer:label'"
         )
@@ -147,7 +148,7 @@ def as_objective(obj):
 
 def neuron(layer_name, channel_n, x=None, y=None, batch=None):
     """A channel at one place: x along height, y along width, as in Lucid; None for the middle."""
-    check_whole("channel", channel_n)
+    _check_whole("channel", channel_n)
 
     def scores(T):
         return _one_channel(_place(T(layer_name), x, y, layer_name), channel_n, layer_name)
@@ -157,7 +158,7 @@ def neuron(layer_name, channel_n, x=None, y=None, batch=None):
 
 def channel(layer, n_channel, batch=None):
     """Mean of a channel over space; `batch`: of this image of the batch only."""
-    check_whole("channel", n_channel)
+    _check_whole("channel", n_channel)
 
     def scores(T):
         return _mean(_one_channel(T(layer), n_channel, layer))
@@ -170,14 +171,14 @@ def each_channel(layer):
 
     def scores(T):
         means = _mean(T(layer), but_channels=True)
-        return ops.take_along_axis(means, T("channels")[:, None], axis=1)[:, 0]
+        return _ops.take_along_axis(means, T("channels")[:, None], axis=1)[:, 0]
 
     return Objective(scores, "each_channel", f"channels of {layer}", layer)
 
 
 def direction(layer, vec, cossim_pow=0, batch=None):
     """Mean over space of the product with `vec` (C,), times its cosine to the power given."""
-    vec = np.asarray(vec, "float32")
+    vec = _np.asarray(vec, "float32")
 
     def scores(T):
         return _mean(_along(T(layer), vec, cossim_pow, layer))
@@ -190,7 +191,7 @@ direction_cossim = direction  # Lucid's other name
 
 def direction_neuron(layer_name, vec, x=None, y=None, cossim_pow=0, batch=None):
     """`direction` at one place: x along height, y along width; None for the middle."""
-    vec = np.asarray(vec, "float32")
+    vec = _np.asarray(vec, "float32")
 
     def scores(T):
         return _along(_place(T(layer_name), x, y, layer_name), vec, cossim_pow, layer_name)
@@ -200,18 +201,18 @@ def direction_neuron(layer_name, vec, x=None, y=None, cossim_pow=0, batch=None):
 
 def deepdream(layer, batch=None):
     """Mean square of the layer's activations."""
-    return _named("deepdream", layer, None, lambda T: _mean(ops.square(T(layer))), batch)
+    return _named("deepdream", layer, None, lambda T: _mean(_ops.square(T(layer))), batch)
 
 
 def class_logit(layer, label, batch=None):
     """Value of a class, given by its number or, where the model has class names, its name."""
     if not isinstance(label, str):
-        check_whole("class", label)
+        _check_whole("class", label)
 
     def scores(T):
         maps, n = T(layer), label
         if isinstance(label, str):
-            n = target_index(label, T("labels"), maps.shape[-1])
+            n = _target_index(label, T("labels"), maps.shape[-1])
         return _mean(_one_channel(maps, n, layer))
 
     return _named("class_logit", layer, label, scores, batch, growth=1)
@@ -222,8 +223,8 @@ def total_variation(layer="input"):
 
     def scores(T):
         maps = _spatial(T(layer), layer)
-        down = _total(ops.abs(maps[:, 1:] - maps[:, :-1]))
-        return down + _total(ops.abs(maps[:, :, 1:] - maps[:, :, :-1]))
+        down = _total(_ops.abs(maps[:, 1:] - maps[:, :-1]))
+        return down + _total(_ops.abs(maps[:, :, 1:] - maps[:, :, :-1]))
 
     return _named("total_variation", layer, None, scores)  # Lucid's too is one for each image
 
@@ -231,15 +232,15 @@ def total_variation(layer="input"):
 def L1(layer="input", constant=0, batch=None):  # noqa: N802
     """Sum of absolute differences to a constant."""
     return _named(
-        "L1", layer, None, lambda T: _total(ops.abs(T(layer) - constant)), batch, growth=1
+        "L1", layer, None, lambda T: _total(_ops.abs(T(layer) - constant)), batch, growth=1
     )
 
 
-def L2(layer="input", constant=0, epsilon=L2_EPSILON, batch=None):  # noqa: N802
+def L2(layer="input", constant=0, epsilon=_L2_EPSILON, batch=None):  # noqa: N802
     """Root of the sum of squared differences to a constant."""
 
     def scores(T):
-        return ops.sqrt(epsilon + _total(ops.square(T(layer) - constant)))
+        return _ops.sqrt(epsilon + _total(_ops.square(T(layer) - constant)))
 
     # The root of a sum over N like images is sqrt(N) times the root of one
     return _named("L2", layer, None, scores, batch, growth=0.5)
@@ -250,13 +251,13 @@ def diversity(layer):
 
     def score(T):
         maps = _spatial(T(layer), layer)
-        flat = ops.reshape(maps, (maps.shape[0], -1, maps.shape[-1]))
-        grams = ops.matmul(ops.transpose(flat, (0, 2, 1)), flat)
-        grams = ops.reshape(grams, (maps.shape[0], -1))
-        squares = ops.sum(ops.square(grams), axis=1, keepdims=True)
-        grams = grams * ops.rsqrt(ops.maximum(squares, GRAM_EPSILON))
-        products = ops.matmul(grams, ops.transpose(grams))
-        return (ops.sum(products) - ops.trace(products)) / maps.shape[0]
+        flat = _ops.reshape(maps, (maps.shape[0], -1, maps.shape[-1]))
+        grams = _ops.matmul(_ops.transpose(flat, (0, 2, 1)), flat)
+        grams = _ops.reshape(grams, (maps.shape[0], -1))
+        squares = _ops.sum(_ops.square(grams), axis=1, keepdims=True)
+        grams = grams * _ops.rsqrt(_ops.maximum(squares, _GRAM_EPSILON))
+        products = _ops.matmul(grams, _ops.transpose(grams))
+        return (_ops.sum(products) - _ops.trace(products)) / maps.shape[0]
 
     return _named("diversity", layer, None, score)
 
@@ -269,9 +270,9 @@ def alignment(layer, decay_ratio=2):
 
     def score(T):
         maps = T(layer)
-        near = [d for d in ALIGNED_DISTANCES if d < maps.shape[0]]
-        apart = [ops.sum(_mean(ops.square(maps[d:] - maps[:-d]))) / decay_ratio**d for d in near]
-        return -sum(apart, ops.zeros(()))
+        near = [d for d in _ALIGNED_DISTANCES if d < maps.shape[0]]
+        apart = [_ops.sum(_mean(_ops.square(maps[d:] - maps[:-d]))) / decay_ratio**d for d in near]
+        return -sum(apart, _ops.zeros(()))
 
     return _named("alignment", layer, None, score)
 
@@ -281,7 +282,7 @@ def channel_interpolate(layer1, n_channel1, layer2, n_channel2):
     first, last = channel(layer1, n_channel1), channel(layer2, n_channel2)
 
     def scores(T):
-        share = np.linspace(0, 1, T(layer1).shape[0], dtype="float32")
+        share = _np.linspace(0, 1, T(layer1).shape[0], dtype="float32")
         return (1 - share) * first(T) + share * last(T)
 
     text = f"channel_interpolate {layer1}:{n_channel1} {layer2}:{n_channel2}"
@@ -294,72 +295,20 @@ def input_diff(orig_img):
     Raises:
         InputError: an orig_img that is not float in [0, 1], or not of the images' shape.
     """
-    orig_img = np.asarray(orig_img)
+    orig_img = _np.asarray(orig_img)
     if orig_img.dtype.kind != "f" or not ((orig_img >= 0) & (orig_img <= 1)).all():
-        raise InputError(f"orig_img of {_range(orig_img)}; accepted: floats in [0, 1]")
+        raise _InputError(f"orig_img of {_range(orig_img)}; accepted: floats in [0, 1]")
     orig_img = orig_img.astype("float32")
 
     def scores(T):
         images = tuple(T("input").shape)
         if orig_img.shape not in (images, (1, *images[1:]), images[1:]):
-            raise InputError(
+            raise _InputError(
                 f"orig_img of shape {orig_img.shape}; accepted: {images} or {images[1:]}"
             )
-        return _root(_mean(ops.square(T("input") - orig_img)))
+        return _root(_mean(_ops.square(T("input") - orig_img)))
 
     return Objective(scores, "input_diff", layers="input")
-
-
-def answers(maps, others):
-    """T, the function from which an objective learns what became of the images.
-
-    Args:
-        maps: dict of layer name -> activations (N, ...).
-        others: dict of what is no layer: "input", "labels" (None where the network has no class
-            names) and "channels".
-
-    Returns:
-        Function of a name; activations are float32.
-    """
-
-    def T(name):  # noqa: N802 (Lucid's name)
-        if name in others:
-            if others[name] is None:
-                raise InputError("this network has no class names; give the class's number")
-            return others[name]
-        if name not in maps:
-            raise InputError(
-                f"an objective asks for layer {name!r}, which is not among the layers that it "
-                f"names ({', '.join(maps) or 'none'}); accepted: "
-                f"Objective(function, name, layers={(*maps, name)})"
-            )
-        return ops.cast(maps[name], "float32")
-
-    return T
-
-
-def layers_asked(objective, others, empty):
-    """List the layers that an objective asks for: those named or, where none are, as it asks.
-
-    Args:
-        objective: Objective; without `layers` it is called once.
-        others: as in `answers`.
-        empty: function of a layer's name -> activations of the right shape, such as zeros.
-
-    Returns:
-        List of names, without those in `others`.
-    """
-    if objective.layers is not None:
-        return [name for name in objective.layers if name not in others]
-    maps = {}
-
-    def T(name):  # noqa: N802
-        if name not in others and name not in maps:
-            maps[name] = empty(name)
-        return answers(maps, others)(name)
-
-    objective(T)
-    return list(maps)
 
 
 def _named(kind, layer, what, scores, batch=None, growth=0):
@@ -367,12 +316,12 @@ def _named(kind, layer, what, scores, batch=None, growth=0):
     text = f"{kind} {layer}" + ("" if what is None else f":{what}")
     if batch is None:
         return Objective(scores, kind, text, layer, growth)
-    check_whole("batch", batch)
+    _check_whole("batch", batch)
 
     def chosen(T):
         every = scores(T)
-        check_below("batch", batch, every.shape[0], "images of the batch")
-        return ops.where(np.arange(every.shape[0]) == batch, every, ops.zeros_like(every))
+        _check_below("batch", batch, every.shape[0], "images of the batch")
+        return _ops.where(_np.arange(every.shape[0]) == batch, every, _ops.zeros_like(every))
 
     return Objective(chosen, kind, f"{text} of image {batch}", layer, growth=1)
 
@@ -380,13 +329,13 @@ def _named(kind, layer, what, scores, batch=None, growth=0):
 def _along(maps, vec, cossim_pow, layer):
     """Product of every place's channels (..., C) with vec, weighted by its cosine: (...)."""
     if vec.shape != maps.shape[-1:]:
-        raise InputError(f"direction of shape {vec.shape}; {layer} has {maps.shape[-1]} channels")
-    product = ops.sum(maps * vec, axis=-1)
+        raise _InputError(f"direction of shape {vec.shape}; {layer} has {maps.shape[-1]} channels")
+    product = _ops.sum(maps * vec, axis=-1)
     if cossim_pow == 0:
         return product
-    length = _root(ops.sum(ops.square(maps), axis=-1))
-    cosine = product / (COSINE_EPSILON + length) / (COSINE_EPSILON + np.linalg.norm(vec))
-    return product * ops.maximum(cosine, LEAST_COSINE) ** cossim_pow
+    length = _root(_ops.sum(_ops.square(maps), axis=-1))
+    cosine = product / (_COSINE_EPSILON + length) / (_COSINE_EPSILON + _np.linalg.norm(vec))
+    return product * _ops.maximum(cosine, _LEAST_COSINE) ** cossim_pow
 
 
 def _range(values):
@@ -397,29 +346,29 @@ def _range(values):
 def _mean(values, but_channels=False):
     """Mean of each image: (N,) or, but channels, (N, C)."""
     axes = tuple(range(1, len(values.shape) - but_channels))
-    return ops.mean(values, axis=axes) if axes else values
+    return _ops.mean(values, axis=axes) if axes else values
 
 
 def _total(values):
     """Sum of each image: (N,)."""
-    return ops.sum(values, axis=tuple(range(1, len(values.shape))))
+    return _ops.sum(values, axis=tuple(range(1, len(values.shape))))
 
 
 def _root(squares):
     """Root with a finite slope at 0."""
-    return ops.sqrt(ops.maximum(squares, SMALLEST_SQUARE))
+    return _ops.sqrt(_ops.maximum(squares, _SMALLEST_SQUARE))
 
 
 def _one_channel(maps, n, layer):
     """Channel n: (N, ...) without the last axis."""
-    check_below("channel", n, maps.shape[-1], f"channels of {layer}")
+    _check_below("channel", n, maps.shape[-1], f"channels of {layer}")
     return maps[..., n]
 
 
 def _spatial(maps, layer):
-    """The maps, where they have space; InputError otherwise."""
+    """The maps, where they have space; _InputError otherwise."""
     if len(maps.shape) != 4:
-        raise InputError(f"layer {layer} gives {tuple(maps.shape)}; accepted: maps (N, H, W, C)")
+        raise _InputError(f"layer {layer} gives {tuple(maps.shape)}; accepted: maps (N, H, W, C)")
     return maps
 
 
@@ -429,8 +378,8 @@ def _place(maps, x, y, layer):
     height, width = _spatial(maps, layer).shape[1:3]
     x = height // 2 if x is None else x
     y = width // 2 if y is None else y
-    check_below("x", x, height, f"rows of {layer}")
-    check_below("y", y, width, f"columns of {layer}")
+    _check_below("x", x, height, f"rows of {layer}")
+    _check_below("y", y, width, f"columns of {layer}")
     return maps[:, x, y]
 
 
@@ -438,8 +387,8 @@ def _names(layers):
     layers = (layers,) if isinstance(layers, str) else layers
     if layers is None:
         return None
-    if not isinstance(layers, Iterable):
-        raise InputError(f"layers {layers!r} of an objective; accepted: names of layers, or None")
+    if not isinstance(layers, _Iterable):
+        raise _InputError(f"layers {layers!r} of an objective; accepted: names of layers, or None")
     return tuple(layers)
 
 
@@ -477,7 +426,7 @@ def _as_mean(objective):
     def scores(T):
         own = objective(T)
         if own.shape == ():
-            raise InputError(
+            raise _InputError(
                 f"objective {objective.description} is one number for the batch and has growth "
                 f"{objective.growth}; accepted: 0"
             )
@@ -490,7 +439,7 @@ def _objective(operand, partner=None):
     """A number as the objective that is always that number; it grows as its partner does."""
     if isinstance(operand, Objective):
         return operand
-    if isinstance(operand, bool) or not isinstance(operand, Real):
-        raise InputError(f"arithmetic of an objective with {operand!r}; accepted: a real number")
+    if isinstance(operand, bool) or not isinstance(operand, _Real):
+        raise _InputError(f"arithmetic of an objective with {operand!r}; accepted: a real number")
     growth = 0 if partner is None else partner.growth
     return Objective(lambda T: float(operand), f"{operand:g}", layers=(), growth=growth)

@@ -201,18 +201,27 @@ def images_at_a_time(network, dtype):
         return most
     weights = network.count_params() * (4 if dtype == "float32" else 2)  # bytes
     left = free * SHARE - NETWORKS * weights
-    fits = max(1, int(left / (_activations(network) * COPIES * 4)))  # 4 bytes: float32
+    fits = max(1, int(left / (bytes_of_image(network) * COPIES)))
     return min(most, 1 << (fits.bit_length() - 1))
 
 
-def _activations(network):
+def bytes_of_image(network):
+    """Bytes of what a network's layers give for one image, which an ascent keeps for the gradient.
+
+    Args:
+        network: as for images_at_a_time.
+    """
+    return count_activations(network) * 4  # float32: other precisions need about as much beside
+
+
+def count_activations(network):
     """Numbers that a network's layers give for one image, those of networks inside it too."""
     return sum(map(_layer_activations, network.layers))
 
 
 def _layer_activations(layer):
     if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
-        return _activations(layer)
+        return count_activations(layer)
     tensors = keras.tree.flatten(layer.output)
     return sum(np.prod(tensor.shape[1:], dtype=float) for tensor in tensors)
 

@@ -38,8 +38,8 @@ def guided_backprop(network, logits=True, batch_size=16, channels="max"):
         network, logits, batch_size, channels: as visualization.saliency.gradient.gradient.
 
     Returns:
-        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W), at least 0 unless `channels`
-        is `sum`.
+        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W), at least 0
+        unless `channels` is `sum`.
 
     Raises:
         InputError: a network without class scores, or without ReLU.

@@ -38,8 +38,8 @@ def integrated_gradients(
         say: called with a line on the completeness gap of the pictures of a call; None: not told.
 
     Returns:
-        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W), signed. Other arguments and
-        errors are those of `attributions`.
+        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W), signed. Other
+        arguments and errors are those of `attributions`.
     """
     attribute = attributions(network, logits, batch_size, samples, baseline)
 

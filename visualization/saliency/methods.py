@@ -66,7 +66,7 @@ class Method:
     given: tuple = ()
 
     def __call__(self, network, logits=True, batch_size=16, say=None, **own):
-        """Build the method for a network: a callable (pictures, targets=None, progress=None) -> masks."""
+        """Build the method for a network: callable (pictures, targets=None, progress=None)."""
         told = {"say": say} if self.tells else {}
         return self.builder(network, logits, batch_size, **told, **(dict(self.given) | own))
 
@@ -93,11 +93,11 @@ METHODS = {
     for method in (
         Method(
             "visual_backprop",
-            (Option("form", ("even", "paper", "released"), "even", "which definition"),),
+            (Option("form", ("even", "paper", "released"), "even", "Which definition is taken"),),
             about_class=False,
         ),
         Method("saliency", file="gradient"),
-        Method("smooth_grad", (Option("samples", int, 50, "noisy copies of a picture"),)),
+        Method("smooth_grad", (Option("samples", int, 50, "Noisy copies of a picture"),)),
         Method("guided_backprop"),
         Method(
             "integrated_gradients",
@@ -106,7 +106,14 @@ METHODS = {
         ),
         Method(
             "grad_cam",
-            (Option("layer", str, None, "name of a layer with maps (default: chosen and named)"),),
+            (
+                Option(
+                    "layer",
+                    str,
+                    None,
+                    "Name of a layer with maps, by default the last one of at least 7 x 7 pixels",
+                ),
+            ),
             tells=True,
         ),
     )

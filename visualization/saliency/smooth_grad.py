@@ -30,8 +30,8 @@ def smooth_grad(
             on its place among the pictures and on batch_size.
 
     Returns:
-        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W). The predicted class is that
-        of the clean picture.
+        Callable (pictures, targets=None, progress=None) -> masks float32 (N, H, W). The predicted
+        class is that of the clean picture.
 
     Raises:
         InputError: a network without class scores, or settings that make no sense.

@@ -21,11 +21,11 @@ and greatest value; a 3x3 window with stride 2 where sizes differ, and no scalin
 The released code needs each size to be exactly twice the next; here the stride is the true one.
 
 Convolutions are ordered by the size of their maps, then by depth, the number of convolutions on the
-longest path from the picture. In the forms `even` and `paper`, maps of one size and depth (parallel branches,
-which neither foresees) count as one layer: the mean over all their channels, the largest of their
-windows. In the released form every layer counts for itself. Depthwise and separable convolutions
-are convolutions; maps of one pixel (squeeze-and-excitation) say nothing about place and are left
-out.
+longest path from the picture. In the forms `even` and `paper`, maps of one size and depth (parallel
+branches, which neither publication foresees) count as one layer: the mean over all their channels,
+the largest of their windows. In the released form every layer counts for itself. Depthwise and
+separable convolutions are convolutions; maps of one pixel (squeeze-and-excitation) say nothing
+about place and are left out.
 """
 
 from dataclasses import dataclass
@@ -53,6 +53,9 @@ ACTIVATIONS = (
 # what may lie between a convolution and its ReLU: ResNet's sum is rectified as a whole
 BETWEEN = (keras.layers.BatchNormalization, keras.layers.Dropout, keras.layers.Add)
 RELEASED_WINDOW = 3
+# of a mask whose greatest value is 1: what rounding leaves of an even one, some tens of float32's
+# steps, which else would be spread over all of [0, 1]
+ROUNDING = 1e-5
 TINY = float(np.finfo(np.float32).tiny)  # divides a map that is 0 everywhere
 
 
@@ -134,7 +137,8 @@ class Masks(keras.layers.Layer):
                 averaged = averaged * self._scaled(mask, size, deeper, stride)
             mask = averaged / ops.maximum(ops.max(averaged, axis=(1, 2), keepdims=True), TINY)
             deeper = stride, window
-        return _unit_range(self._scaled(mask, self.size, deeper, (1, 1)), 0.0)
+        least = ROUNDING if self.form == "even" else 0.0
+        return _unit_range(self._scaled(mask, self.size, deeper, (1, 1)), 0.0, least)
 
     def _scaled(self, mask, size, deeper, stride):
         strides, window = deeper
@@ -163,11 +167,14 @@ def _averaged(maps, rectified, form):
     return sum(sums[1:], sums[0]) / channels
 
 
-def _unit_range(masks, constant):
-    """Each mask from its least to its greatest value, (N, h, w) in [0, 1]; `constant` if equal."""
+def _unit_range(masks, constant, least=0.0):
+    """Each mask from its least to its greatest value, (N, h, w) in [0, 1]; `constant` if equal.
+
+    least: what is no more than this apart is equal.
+    """
     low = ops.min(masks, axis=(1, 2), keepdims=True)
     span = ops.max(masks, axis=(1, 2), keepdims=True) - low
-    return ops.where(span > 0, (masks - low) / ops.maximum(span, TINY), constant)
+    return ops.where(span > least, (masks - low) / ops.maximum(span, TINY), constant)
 
 
 def scaled_up(masks, size, stride, window):

@@ -12,7 +12,8 @@ from keras import ops
 from models.errors import InputError
 from models.graph import cut
 from visualization.optvis import objectives
-from visualization.optvis.objectives import Objective, answers, layers_asked
+from visualization.optvis.ascent import answers, layers_asked
+from visualization.optvis.objectives import Objective
 
 MAPS = np.arange(2 * 2 * 3 * 4, dtype="float32").reshape(2, 2, 3, 4)
 LOGITS = np.array([[1.0, 2.0], [3.0, 5.0]], "float32")
@@ -24,6 +25,10 @@ ANSWERS = {
     "labels": ["cat", "dog"],
     "channels": np.array([3, 0], "int32"),
 }
+
+
+def test_the_module_exports_objectives_only():
+    assert {name for name in vars(objectives) if name[0] != "_"} == set(objectives.__all__)
 
 
 def T(name):  # noqa: N802

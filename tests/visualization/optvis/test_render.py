@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import backend
+from models import backend, imagenet
 from models.errors import InputError
 from models.graph import cut
 from models.network import Network, load
@@ -48,6 +48,20 @@ def test_class_names_come_with_a_loaded_model(model):
     by_name = render.render_vis(loaded, "logits:dog", image(), **arguments)
     by_number = render.render_vis(model, "logits:1", image(), **arguments)
     np.testing.assert_array_equal(by_name, by_number)
+
+
+def test_a_class_by_any_name_that_imagenet_gives_it():
+    """ "softmax2:tabby cat", as Lucid's users write it; 281 is shown as tabby."""
+    pixels = keras.Input((SIDE, SIDE, 3))
+    x = keras.layers.GlobalAveragePooling2D()(pixels)
+    network = keras.Model(pixels, keras.layers.Dense(1000, "softmax", name="softmax2")(x))
+    loaded = Network("GoogLeNet", network, imagenet.names())
+    arguments = {"transforms": [], "verbose": False, "thresholds": (2,)}
+    by_name = render.render_vis(loaded, "softmax2:tabby cat", image(), **arguments)
+    by_number = render.render_vis(network, "softmax2:281", image(), **arguments)
+    np.testing.assert_array_equal(by_name, by_number)
+    other = render.render_vis(network, "softmax2:282", image(), **arguments)
+    assert abs(other[0] - by_name[0]).max() > 0
 
 
 def vis(model, param_f=None, **arguments):

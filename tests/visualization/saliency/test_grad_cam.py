@@ -38,6 +38,42 @@ def test_grad_cam_inside_a_branch(pictures):
     assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
+def pyramid(size, branch=False):
+    """Convolutions that halve the map, from `size` on; with a branch past the second."""
+    x = inputs = keras.Input((size, size, 3))
+    for number in range(4):
+        before = x
+        x = layers.ZeroPadding2D(name=f"pad_{number}")(x)
+        x = layers.Conv2D(4, 3, strides=2, name=f"conv_{number}")(x)
+        if branch and number == 2:
+            x = layers.Add(name="sum")([x, layers.Conv2D(4, 1, strides=2, name="short")(before)])
+    x = layers.GlobalAveragePooling2D()(layers.AveragePooling2D(2, name="pool")(x))
+    return keras.Model(inputs, layers.Dense(3)(x), name="pyramid")
+
+
+@pytest.mark.parametrize(
+    ("size", "branch", "chosen"),
+    [
+        (112, False, "conv_3, 7 x 7"),
+        (64, False, "conv_2, 8 x 8"),
+        (64, True, "sum, 8 x 8"),
+        (32, True, "conv_1, 8 x 8"),
+        (24, False, "conv_0, 12 x 12"),
+    ],
+)
+def test_a_map_says_where_with_7_by_7_pixels(size, branch, chosen):
+    said = []
+    grad_cam(pyramid(size, branch), say=said.append)
+    assert said == [f"grad_cam: maps of {chosen} pixels"]
+
+
+def test_small_pictures_take_the_last_map_of_more_than_a_pixel(smooth):
+    said = []
+    grad_cam(smooth, say=said.append)
+    grad_cam(smooth, layer="conv", say=said.append)
+    assert said == ["grad_cam: maps of last, 3 x 3 pixels", "grad_cam: maps of conv, 6 x 6 pixels"]
+
+
 def test_bad_settings(smooth):
     with pytest.raises(InputError, match="no layer 'lost'"):
         grad_cam(smooth, layer="lost")

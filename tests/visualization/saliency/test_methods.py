@@ -1,6 +1,7 @@
 """Every row of METHODS: one signature, options that are those of its function."""
 
 import inspect
+import io
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from numpy.testing import assert_allclose
 
 from models.errors import InputError
 from models.network import as_network
+from transfer.progress import Progress
+from visualization import saliency
 from visualization.saliency.methods import DEFAULT, METHODS, Settings, choose
 
 SIZE = 6
@@ -68,9 +71,36 @@ def test_options_are_those_given(smooth, pictures):
 
 def test_only_a_method_that_tells_is_given_say(smooth, pictures):
     said = []
-    for name in ("saliency", "integrated_gradients"):
+    for name in ("saliency", "integrated_gradients", "grad_cam"):
         METHODS[name](smooth, say=said.append)(pictures)
-    assert len(said) == 1 and said[0].startswith("integrated_gradients: ")
+    assert [line.split(":")[0] for line in said] == ["integrated_gradients", "grad_cam"]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_progress_counts_pictures(name, smooth, rectified, pictures):
+    model = smooth if name != "guided_backprop" else rectified
+    progress = Progress(len(pictures), "masks", out=io.StringIO())
+    METHODS[name](model, batch_size=2)(pictures, progress=progress)
+    assert progress.made == len(pictures)
+    assert progress.out.getvalue().endswith("masks: 3 of 3\n")
+
+
+@pytest.mark.filterwarnings("error:pictures of")
+@pytest.mark.parametrize("name", METHODS)
+def test_pictures_in_0_to_1_are_told(name, smooth, rectified, pictures):
+    masks = METHODS[name](smooth if name != "guided_backprop" else rectified)
+    with pytest.raises(UserWarning, match="0 to 1 are nearly black: .* by 255"):
+        masks(np.where(pictures > 128, 1.0, 0.0))
+    masks(np.zeros_like(pictures, float))  # black is black
+    masks(np.minimum(pictures, 1))  # whole numbers are pixels
+
+
+def test_from_python_as_the_help_says(smooth, pictures):
+    """As help(visualization.saliency) and docs/saliency.md say: nothing else is needed."""
+    masks = saliency.METHODS["grad_cam"](smooth)(pictures)
+    assert masks.shape == (3, SIZE, SIZE) and masks.min() >= 0
+    assert_allclose(saliency.METHODS["grad_cam"](as_network(smooth))(pictures), masks)
+    assert all(f'METHODS["{name}"]' in saliency.__doc__ for name in METHODS)
 
 
 def test_options_that_no_chosen_method_has():
@@ -81,7 +111,7 @@ def test_options_that_no_chosen_method_has():
         choose(["grad_cam"], {"samples": 3})
     with pytest.raises(InputError, match="samples is 0; it must be above 0"):
         choose(["smooth_grad"], {"samples": 0})
-    with pytest.raises(InputError, match="form 'keras'; accepted: paper, released"):
+    with pytest.raises(InputError, match="form 'keras'; accepted: even, paper, released"):
         choose(["visual_backprop"], {"form": "keras"})
 
 

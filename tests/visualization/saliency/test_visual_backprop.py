@@ -11,6 +11,7 @@ import models
 from models import backend, graph
 from models.errors import InputError
 from visualization.saliency.visual_backprop import (
+    FORMS,
     Masks,
     find_stages,
     mask_model,
@@ -75,7 +76,7 @@ def test_paper_smears_maps_of_one_size_and_released_does_not():
     lone[0, 2, 2] = 9
     smeared = np.zeros((5, 5))
     smeared[1:4, 1:4] = 1
-    assert_allclose(visual_backprop(model)(lone)[0], smeared, atol=1e-6)
+    assert_allclose(visual_backprop(model, form="paper")(lone)[0], smeared, atol=1e-6)
     assert_allclose(visual_backprop(model, form="released")(lone)[0], lone[0, :, :, 0] / 9)
 
 
@@ -101,7 +102,7 @@ def test_every_pixel_of_any_size_is_reached(count, size, stride, window):
     assert (windows.min(axis=0) < count).all() and windows.max() <= count
 
 
-@pytest.mark.parametrize("form", ["paper", "released"])
+@pytest.mark.parametrize("form", FORMS)
 def test_odd_sizes(form):
     """15 x 17 through "same" and "valid", strides and pooling: masks of the picture's size."""
     x = inputs = keras.Input((15, 17, 3))
@@ -151,8 +152,11 @@ def test_parallel_branches_are_one_stage_weighted_by_channels():
     assert names(model) == [(["narrow", "wide"], 1, 5)]
     x = pictures(2, 8, 8)
     joined = keras.ops.convert_to_numpy(model(x.astype("float32")))
-    expected = [unit(transposed(m, 1, 5, (8, 8), 2)) for m in joined.mean(-1)]
-    assert_allclose(visual_backprop(model)(x), expected, atol=1e-5)
+    sums = [transposed(m, 1, 5, (8, 8), 2) for m in joined.mean(-1)]
+    found = visual_backprop(model, form="paper")(x)
+    assert_allclose(found, [unit(m) for m in sums], atol=1e-5)
+    cover = transposed(np.ones((8, 8)), 1, 5, (8, 8), 2)
+    assert_allclose(visual_backprop(model)(x), [unit(m / cover) for m in sums], atol=1e-5)
 
 
 def test_squeeze_and_excitation_and_inner_networks():
@@ -198,7 +202,7 @@ def test_bad_input():
     with pytest.raises(InputError, match="flat has no convolution"):
         visual_backprop(dense)
     model = keras.Model(inputs, convolution(inputs, 3), name="net")
-    with pytest.raises(InputError, match="form 'keras'; accepted: paper, released"):
+    with pytest.raises(InputError, match="form 'keras'; accepted: even, paper, released"):
         visual_backprop(model, form="keras")
     with pytest.raises(InputError, match=r"pictures \(1, 9, 8, 3\); net takes .*8, 8, 3"):
         visual_backprop(model)(pictures(1, 9, 8))
@@ -208,22 +212,23 @@ def test_bad_input():
         visual_backprop(model)(pictures(1, 8, 8) - 5.0)
 
 
-def reference(stages, windows, strides, size):
-    """The paper's form in NumPy, float64: stages deepest first, of one picture."""
+def reference(stages, windows, strides, size, even):
+    """The paper's form in NumPy, float64, or the even one: stages deepest first, of one picture."""
     mask = None
     for maps, window, stride in zip(stages, windows, strides, strict=True):
         averaged = np.concatenate(maps, axis=-1).clip(0).astype(np.float64).mean(-1)
         if mask is not None:
-            averaged = averaged * enlarged(mask, averaged.shape, before[0] // stride, before[1])  # noqa: F821
+            step = before[0] // stride, before[1]  # noqa: F821
+            averaged = averaged * enlarged(mask, averaged.shape, *step, even)
         mask, before = averaged, (stride, window)
-    return unit(enlarged(mask, size, *before))
+    return unit(enlarged(mask, size, *before, even))
 
 
-def enlarged(mask, size, stride, window):
+def enlarged(mask, size, stride, window, even):
     window = max(window, size[0] - (len(mask) - 1) * stride)
-    return transposed(
-        mask, stride, window, size, ((len(mask) - 1) * stride + window - size[0]) // 2
-    )
+    how = stride, window, size, ((len(mask) - 1) * stride + window - size[0]) // 2
+    whole = transposed(mask, *how)
+    return whole / transposed(np.ones(mask.shape), *how) if even else whole
 
 
 def test_googlenet_agrees_with_numpy(shared):
@@ -242,12 +247,62 @@ def test_googlenet_agrees_with_numpy(shared):
     windows += [3, 1, 7]
     strides += [4, 4, 2]
     every = keras.Model(model.inputs, [[model.get_layer(n).output for n in s] for s in stages])
-    found = visual_backprop(model)(x)
     activations = backend.forward(every)(x)
-    for i, mask in enumerate(found):
-        maps = [[np.asarray(m[i]) for m in stage] for stage in activations]
-        assert_allclose(mask, reference(maps, windows, strides, (224, 224)), atol=1e-5)
-    assert found.std() > 0.05
+    for form in ("paper", "even"):
+        found = visual_backprop(model, form=form)(x)
+        for i, mask in enumerate(found):
+            maps = [[np.asarray(m[i]) for m in stage] for stage in activations]
+            expected = reference(maps, windows, strides, (224, 224), form == "even")
+            assert_allclose(mask, expected, atol=1e-5)
+        assert found.std() > 0.05
+
+
+def periodic(mask):
+    """Greatest amplitude in a mask's spectrum at a period of 2, 4, 8, 16 or 32, over its mean."""
+    side = len(mask) // 32 * 32
+    window = np.hanning(side)  # what changes slowly stays at low frequencies
+    spectrum = np.abs(np.fft.fft(mask[:side, :side] * window[:, None] * window, axis=0))
+    spectrum = np.sqrt((spectrum**2).mean(axis=1)) / (mask.mean() * window.sum() / 2)
+    return max(spectrum[side // period] for period in (2, 4, 8))
+
+
+def test_an_even_mask_stays_even():
+    """3x3 windows of stride 2, twice: the paper's cover is 1 and 2 pixels by turns."""
+    inputs = keras.Input((33, 33, 3))
+    x = convolution(inputs, 2, strides=2, kernel=0.1, padding="valid")
+    model = keras.Model(inputs, convolution(x, 2, strides=2, kernel=0.1, padding="valid"))
+    even = np.full((1, 33, 33, 3), 200, np.uint8)
+    assert_array_equal(visual_backprop(model)(even), 0)  # all of one value
+    assert periodic(visual_backprop(model, form="paper")(even)[0]) > 0.2
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 9), st.integers(1, 4), st.integers(1, 7), st.integers(-6, 9))
+def test_the_cover_of_a_mask_of_ones_leaves_it_ones(count, stride, window, more):
+    size = max(1, (count - 1) * stride + window + more)
+    layer = Masks([], (size, size), "even")
+    found = layer._scaled(
+        keras.ops.ones((1, count, count)), (size, size), ((stride,) * 2, (window,) * 2), (1, 1)
+    )
+    assert_allclose(keras.ops.convert_to_numpy(found), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("MobileNet(alpha=0.25)", 128),
+        pytest.param("InceptionV3", 299, marks=pytest.mark.slow),
+        pytest.param("ResNet50", 224, marks=pytest.mark.slow),
+    ],
+)
+def test_no_grid_over_a_constant_picture(name, size):
+    """Networks with 3x3 or 7x7 windows of stride 2; random weights: the grid is not of them."""
+    model = models.load(name, size).model
+    grey = np.full((1, size, size, 3), 128, np.uint8)
+    grids = {
+        form: periodic(visual_backprop(model, form=form)(grey)[0]) for form in ("paper", "even")
+    }
+    assert grids["even"] < 0.02 and grids["even"] < grids["paper"] / 5, grids
 
 
 @pytest.mark.slow
@@ -257,7 +312,7 @@ def test_googlenet_agrees_with_numpy(shared):
 def test_networks_of_the_issue(spec):
     model = models.load(spec).model
     x = pictures(1, *model.input_shape[1:3])
-    for form in ("paper", "released"):
+    for form in FORMS:
         mask = visual_backprop(model, form=form)(x)
         assert mask.min() == 0 and mask.max() == 1
 

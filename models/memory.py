@@ -1,0 +1,38 @@
+"""How much memory is free on this machine, known without Keras, so that it can be asked first."""
+
+from pathlib import Path
+
+MEMINFO = Path("/proc/meminfo")
+# of a container: what it may use, what it does, and how much of that is files read before
+GROUP = Path("/sys/fs/cgroup")
+
+
+def free():
+    """Bytes that a process may still use of the machine's or its container's memory.
+
+    Returns:
+        int; None where it is not known (not on Linux).
+    """
+    try:
+        lines = dict(line.split(":") for line in MEMINFO.read_text().splitlines())
+        available = int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+    allowed = _allowed()
+    return available if allowed is None else max(0, min(available, allowed))
+
+
+def _allowed():
+    """What is left of a container's limit, or None without one."""
+    try:
+        limit = int((GROUP / "memory.max").read_text())  # the word `max` without a limit
+        used = int((GROUP / "memory.current").read_text())
+        told = dict(line.split() for line in (GROUP / "memory.stat").read_text().splitlines())
+        return limit - used + int(told.get("inactive_file", 0))
+    except (OSError, ValueError):
+        return None
+
+
+def shown(count):
+    """A number of bytes as text, e.g. `1.5 GB`."""
+    return f"{count / 1e9:.3g} GB"

@@ -1,0 +1,39 @@
+"""Free memory of a machine and of a container with a limit."""
+
+import pytest
+
+from models import memory
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine with 8 GB available; returns limit(...), which puts it into a container."""
+    (tmp_path / "meminfo").write_text("MemTotal: 9000000 kB\nMemAvailable:    8000000 kB\n")
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "GROUP", tmp_path)
+
+    def limit(most, used, cached):
+        (tmp_path / "memory.max").write_text(f"{most}\n")
+        (tmp_path / "memory.current").write_text(f"{used}\n")
+        (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\n")
+
+    return limit
+
+
+def test_the_smaller_of_machine_and_container(machine):
+    assert memory.free() == 8_000_000 * 1024
+    machine(2_000_000_000, 1_500_000_000, 300_000_000)
+    assert memory.free() == 800_000_000
+    machine("max", 1_500_000_000, 0)
+    assert memory.free() == 8_000_000 * 1024
+    machine(1000, 2000, 0)
+    assert memory.free() == 0
+
+
+def test_other_systems_do_not_tell(machine, monkeypatch, tmp_path):
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "none")
+    assert memory.free() is None
+
+
+def test_bytes_as_text():
+    assert memory.shown(1_500_000_000) == "1.5 GB"
