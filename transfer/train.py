@@ -267,6 +267,7 @@ def write_results(model, run, store, trained, values, folder):
         figure = plots.learning_curves([finished], title)
         write_bytes(folder / "learning_curve.png", plots.png(figure))
     print(test_line(values))
+    print(chance_line(values))
 
 
 def test_line(values):
@@ -280,7 +281,6 @@ def test_line(values):
         f"test: top-1 {values['top1_accuracy']:.2%}, {top5}macro F1 {values['macro_f1']:.4f} over "
         f"{values['n_test']} pictures"
     )
-    print(chance_line(values))
 
 
 def chance_line(values):

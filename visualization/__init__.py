@@ -11,9 +11,9 @@ What there is, with an example each:
     visualization.show(images)                          in a notebook, or as a PIL image
     visualization.save(images, "channel_52.png")        as one picture file
 
-    python visualization/deep_viz.py PICTURES --models A B --out F.png    masks side by side
-    python -m visualization.render MODEL --layer L --channels all --out DIR
-    python -m visualization.sheet DIR... --out F.png    one sheet of several folders
+As commands, each with a help: python visualization/deep_viz.py (masks of pictures side by side),
+python -m visualization.render (images of a layer's channels, in a folder), python -m
+visualization.sheet (one sheet of several such folders).
 
 `network` is what models.load gives, or any keras.Model of RGB pictures. More:
 help(visualization.saliency), help(visualization.optvis), docs/saliency.md,

@@ -267,7 +267,7 @@ def open_job(settings):
         arrays = (array / 255.0 for _, array in read_all(files, size))
         magnitude = maco.magnitude(arrays, size)
     fingerprint = weights.fingerprint(model) if settings.weights_file else None
-    needed = render.bytes_of_image(part)
+    needed = render.least_bytes(part)
     free = backend.free_memory()
     if free is not None and (settings.batch or 1) * needed > free:
         raise InputError(_too_large(settings, free, needed))

@@ -71,6 +71,13 @@ def flags():
         help="Networks as models.load takes them, e.g. VGG19:imagenet RijksVGG19Net:artist "
         "FILE.keras (default: the toy network before and after fine tuning).",
     )
+    _add_output_flags(parser)
+    _add_mask_flags(parser)
+    _add_label_flags(parser)
+    return parser
+
+
+def _add_output_flags(parser):
     parser.add_argument(
         "--out",
         type=Path,
@@ -84,9 +91,18 @@ def flags():
         default=224,
         help="The longer side of a picture in the figure, in pixels (default: %(default)s).",
     )
-    _add_mask_flags(parser)
-    _add_label_flags(parser)
-    return parser
+    parser.add_argument(
+        "--masks", type=Path, help="New folder for all masks as .npy files (default: none)."
+    )
+    parser.add_argument(
+        "--check",
+        nargs="?",
+        type=int,
+        const=CHECKED,
+        help="Test on the first N pictures whether masks mean anything (randomisation, deletion "
+        f"and insertion), in a second figure, OUT with _check in its name ({CHECKED} pictures "
+        "where no N is given; default: no test).",
+    )
 
 
 def _add_mask_flags(parser):
@@ -119,18 +135,6 @@ def _add_mask_flags(parser):
         default=16,
         help="Pictures computed at once, noisy copies and points among them; bounds the memory "
         "(default: %(default)s).",
-    )
-    parser.add_argument(
-        "--masks", type=Path, help="New folder for all masks as .npy files (default: none)."
-    )
-    parser.add_argument(
-        "--check",
-        nargs="?",
-        type=int,
-        const=CHECKED,
-        help="Test on the first N pictures whether masks mean anything (randomisation, deletion "
-        f"and insertion), in a second figure, OUT with _check in its name ({CHECKED} pictures "
-        "where no N is given; default: no test).",
     )
 
 

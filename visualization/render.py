@@ -36,6 +36,12 @@ def flags():
         type=Path,
         help="Folder of the results; the same command finds it again.",
     )
+    _add_ascent_flags(parser)
+    _add_picture_flags(parser)
+    return parser
+
+
+def _add_ascent_flags(parser):
     parser.add_argument(
         "--steps", type=int, default=2048, help="Steps of ascent (default: %(default)s)."
     )
@@ -63,6 +69,9 @@ def flags():
         default="fft",
         help="How images are stored while they are optimized (default: %(default)s).",
     )
+
+
+def _add_picture_flags(parser):
     parser.add_argument(
         "--pictures",
         nargs="*",
@@ -76,7 +85,6 @@ def flags():
         help="Picture files and folders of them whose mean spectrum the images of --param maco "
         "have (default: one that falls as 1 / frequency).",
     )
-    return parser
 
 
 @exit_code

@@ -149,9 +149,10 @@ def check_networks(networks, settings):
         network.class_index(settings.target)
         for method in settings.methods:
             settings.build(method, network)
+        _check_memory(network, settings)
 
 
-def check_memory(network, settings):
+def _check_memory(network, settings):
     """Refuse passes through a network that memory cannot hold, before they begin.
 
     Raises:

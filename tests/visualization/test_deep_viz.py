@@ -188,7 +188,9 @@ def test_every_option_of_a_method_is_a_flag():
     known = {string for action in deep_viz.flags()._actions for string in action.option_strings}
     assert {f"--{name}" for name in names} <= known
     request = deep_viz.read(
-        deep_viz.flags().parse_args(["--method", "grad_cam", "grad_cam", "--layer", "conv"])
+        deep_viz.flags().parse_args(
+            ["--method", "grad_cam", "grad_cam", "--layer", "conv", "--models", "VGG19"]
+        )
     )
     assert [(m.name, m.given) for m in request.settings.methods] == [
         ("grad_cam", (("layer", "conv"),))
@@ -253,7 +255,7 @@ def test_many_pictures_are_pages_of_columns(network_files, tmp_path, capsys):
     assert "70 pictures: the figure shows the first 60" in printed
     assert "masks: 16 of 60" in printed and "masks: 60 of 60" in printed
     pages = sorted(tmp_path.glob("f*.png"))
-    assert [page.name for page in pages] == ["f.png", "f_2.png", "f_3.png", "f_4.png"]
+    assert [page.name for page in pages] == ["f.png", *(f"f_{n}.png" for n in range(2, 6))]
     for page in pages:
         assert f"wrote {page}" in printed
         with Image.open(page) as picture:
@@ -275,9 +277,9 @@ def test_sizes_that_memory_does_not_hold_are_refused_before_keras(
 def test_a_batch_that_memory_does_not_hold_is_refused(network_files, monkeypatch):
     (network,) = views.open_networks([str(network_files / "small.keras")])
     monkeypatch.setattr(backend, "free_memory", lambda: 20_000)
-    views.check_memory(network, Settings(batch_size=1))
+    views.check_networks([network], Settings(batch_size=1))
     with pytest.raises(InputError, match=r"^batch_size is 64: .* accepted here: 1 to \d"):
-        views.check_memory(network, Settings(batch_size=64))
+        views.check_networks([network], Settings(batch_size=64))
 
 
 def test_two_with_one_folder_of_masks(network_files, picture_folder, tmp_path, capsys, monkeypatch):

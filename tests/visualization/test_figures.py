@@ -92,7 +92,7 @@ def test_a_page_is_as_large_as_its_plan_says_and_holds_every_row():
         figures.Row(f"row {n}", 1.0, np.full((4, 4, 3), n), [figures.Seen(np.eye(3), "")])
         for n in range(23)
     ]
-    laid = plan(23, 3, 40)
+    laid = plan(23, 3, 60)
     assert laid.blocks > 1
     figure = figures.saliency_page(["title"], rows, laid)
     width, height = figure.get_size_inches() * DPI
