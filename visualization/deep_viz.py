@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import class_names, weights, zoo
+from models import class_names, imagenet, weights, zoo
 from models.command import exit_code, start_keras
 from models.errors import InputError
 from transfer import metadata
@@ -141,8 +141,8 @@ def _add_mask_flags(parser):
 def _add_label_flags(parser):
     parser.add_argument(
         "--classes",
-        type=Path,
-        help="Text file of class names, one a line, for networks whose own are not known.",
+        help="Class names for networks whose own are not known: a text file, one a line, or the "
+        "word imagenet.",
     )
     parser.add_argument(
         "--labels",
@@ -220,7 +220,7 @@ def read(arguments):
         files if arguments.masks else files[:MOST_ROWS],
         models,
         arguments.input_size or (None if arguments.models else TOY_SIZE),
-        arguments.classes and class_names.read(arguments.classes),
+        _read_classes(arguments.classes),
         settings,
         arguments.out,
         arguments.tile,
@@ -228,6 +228,13 @@ def read(arguments):
         arguments.check,
         labels,
     )
+
+
+def _read_classes(text):
+    """Class names of a file, ImageNet's, or None."""
+    if text == weights.IMAGENET:
+        return imagenet.names()
+    return class_names.read(text) if text else None
 
 
 def _check_model(text, layer):
