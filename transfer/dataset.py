@@ -77,7 +77,7 @@ class Data:
         if self.jpg_images_path is not None and not Path(self.jpg_images_path).is_dir():
             raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
         if self.by_folders:
-            folders.check(self.jpg_images_path)
+            folders.check(self.jpg_images_path, self.pictures_glob)
 
     def _check_layout(self):
         """InputError where parts of the collection are missing or do not go together."""
@@ -229,11 +229,13 @@ class Data:
                 joined, self.protocol, self.split_seed, self.min_pictures
             )
         except InputError as error:
-            lost = len(rows) - len(joined)
-            if not lost:
+            told = findings[~findings["kind"].isin(metadata.ON_PURPOSE)]
+            if told.empty:
                 raise
-            why = f"{lost} of {len(rows)} rows are left out ({metadata.summary(unjoined)})"
-            if _suffices(rows) and not _suffices(joined):
+            lost, count = len(rows) - len(joined), len(rows)
+            why = f"{lost} of {count} rows are left out" if lost else "what else was found"
+            why = f"{why} ({metadata.summary(told)})"
+            if 2 * lost > count or (_suffices(rows) and not _suffices(joined)):
                 message = f"{why}, and the rest is too little to learn from: {error}"
             else:
                 message = f"{error}; {why}"

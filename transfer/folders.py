@@ -32,8 +32,11 @@ def find_parts(folder):
     return parts if any(_folders_in(Path(folder, name)) for name in parts) else {}
 
 
-def check(folder):
-    """Refuse a folder without folders, without a look into them: InputError."""
+def check(folder, pictures_glob=None):
+    """Refuse a folder whose pictures lie otherwise than read() expects: InputError.
+
+    From their names alone, without pandas.
+    """
     if not Path(folder).is_dir():
         raise InputError(f"picture folder {folder} is not a folder that exists")
     if not _folders_in(folder):
@@ -41,6 +44,7 @@ def check(folder):
             f"{folder} holds no folders; layout folders takes a picture's folder for its class"
             " (CLASS/picture.jpg), a CSV of labels is given as metadata_path"
         )
+    _check_depth(folder, pictures.search(folder, pictures_glob).names, find_parts(folder))
 
 
 def read(folder, drop_labels=metadata.ANONYMOUS, pictures_glob=None):
@@ -65,8 +69,7 @@ def read(folder, drop_labels=metadata.ANONYMOUS, pictures_glob=None):
     found = pictures.search(folder, pictures_glob)
     names = [name for name in found.names if name.encode("utf-8", "ignore").decode() == name]
     parts = find_parts(folder)
-    depth = 2 if parts else 1  # folders above a picture
-    _check_depth(folder, names, parts, depth)
+    depth = _check_depth(folder, names, parts)
     outside = [name for name in names if name.count("/") < depth]
     inside = [name.split("/") for name in names if name.count("/") == depth]
     columns = {
@@ -107,8 +110,12 @@ def _shapes(parts):
     return [f"{part}/CLASS/picture" for part in parts] or ["CLASS/picture"]
 
 
-def _check_depth(folder, names, parts, depth):
-    """InputError where pictures lie too deep, or in folders beside those of a split."""
+def _check_depth(folder, names, parts):
+    """How many folders are above a picture.
+
+    InputError where pictures lie deeper, or in folders beside those of a split.
+    """
+    depth = 2 if parts else 1
     deep = [name for name in names if name.count("/") > depth]
     if deep:
         right = sum(name.count("/") == depth for name in names)
@@ -125,6 +132,7 @@ def _check_depth(folder, names, parts, depth):
             f"{folder} holds {_some(list(parts))}, the parts of a split, and beside them pictures"
             f" in {_some(others)}; move these folders into the parts, or away"
         )
+    return depth
 
 
 def _empty_folders(folder, parts, names):

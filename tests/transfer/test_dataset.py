@@ -252,6 +252,19 @@ def test_when_too_few_rows_stay_the_rows_are_named(data):
     assert len(metadata_rows(report)) == 60
 
 
+def test_a_class_of_files_that_cannot_be_read_is_named(data):
+    by_folder = sorted_into_folders(data)
+    for path in (data.jpg_images_path / "d").iterdir():
+        path.rename(path.with_suffix(".heic"))
+    with pytest.raises(InputError) as raised:
+        by_folder.open()
+    assert "1 left of 1 ('c': 30" in str(raised.value)
+    told = "found (empty class folder: 1, picture format that cannot be read: 30); all"
+    assert told in str(raised.value)
+    report = metadata_rows(data.folder / "report.csv")
+    assert [row["picture"] for row in report if row["detail"] == ".heic"][0] == "d/001.heic"
+
+
 def test_the_report_on_a_data_set_that_failed_goes_when_it_is_made(data):
     wrong = data.metadata_path.read_text()
     data.metadata_path.write_text(wrong.replace("\n0", "\nx0"))

@@ -146,11 +146,14 @@ def test_what_lies_wrong_is_named(folder, names, message):
 
 def test_a_folder_without_folders_is_refused_at_once(folder, tmp_path):
     where = folder("1.jpg", ".hidden/a.jpg")
+    folders.check(tmp_path)
     with pytest.raises(InputError, match="holds no folders; layout folders .* metadata_path"):
         folders.check(where)
     with pytest.raises(InputError, match="is not a folder"):
         folders.check(tmp_path / "nowhere")
-    folders.check(tmp_path)
+    folder("a/b/1.jpg")
+    with pytest.raises(InputError, match="too deep: 0 as CLASS/picture, 1 deeper, in a/b"):
+        folders.check(where)
 
 
 def test_names_that_are_not_utf_8_are_left_to_the_join(folder):
