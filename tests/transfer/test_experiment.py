@@ -234,14 +234,15 @@ def test_a_file_of_ones_own_is_trained_on_in_every_mode(collection, tmp_path, ow
     printed = capsys.readouterr().out
     assert "own.keras: features from global_average_pooling2d (8), dense cut off" in printed
     (folder,) = (tmp_path / "results/tiny/artist").iterdir()
+    changed = "batch_size=8,epochs=1"
     assert re.fullmatch(r"own-[0-9a-f]{8}", folder.name)
     for mode, started in (("off_the_shelf", own_network), ("fine_tuning", own_network)):
-        measured = metrics(folder / mode)
+        measured = metrics(folder / f"{mode},{changed}")
         assert measured["ANN"] == folder.name and measured["weights"] == str(started)
         assert measured["feature_size"] == 8 and measured["settings"]["input_size"] == 32
-    assert metrics(folder / "random")["weights"] == "none"
+    assert metrics(folder / f"random,{changed}")["weights"] == "none"
     kernels = {
-        mode: network.load(str(folder / mode / "model.keras")).model.layers[2].kernel
+        mode: network.load(str(folder / f"{mode},{changed}" / "model.keras")).model.layers[2].kernel
         for mode in RECIPES
     }
     original = keras.models.load_model(own_network).layers[1].kernel
@@ -260,11 +261,11 @@ def test_a_file_of_ones_own_is_trained_on_in_every_mode(collection, tmp_path, ow
 def test_a_runs_own_file_is_trained_on(collection, tmp_path, own_network):
     given = {"weights": None, "input_size": None, "epochs": 1}
     assert run(collection, tmp_path, "fine_tuning", **given, ANN=own_network, pixels="tf") == 0
-    (first,) = (tmp_path / "results/tiny/artist").glob("own-*/fine_tuning/model.keras")
+    (first,) = (tmp_path / "results/tiny/artist").glob("own-*/fine_tuning,*/model.keras")
     opened = network.load(str(first))
     assert opened.pixels == "tf" and opened.classes == ["cold", "warm"]
     assert run(collection, tmp_path, "off_the_shelf", **given, ANN=first) == 0
-    (second,) = (tmp_path / "results/tiny/artist").glob("own-*-*/off_the_shelf")
+    (second,) = (tmp_path / "results/tiny/artist").glob("own-*-*/off_the_shelf,*")
     assert second.parent.name.startswith(first.parts[-3])
     assert network.load(str(second / "model.keras")).pixels == "tf"
 
