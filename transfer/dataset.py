@@ -23,7 +23,9 @@ class Data:
     files as their authors released them are expected in <dataset_name>/<challenge>. id_column: of
     the CSV. split: a name in splits.PROTOCOLS, or `column=NAME` for a split that the CSV gives.
     split_seed: of a drawn split. min_pictures: classes with fewer are left out. drop_labels:
-    labels that name no class.
+    labels that name no class. near_duplicates: `report` them, keep them `together` in a drawn split,
+    or `ignore` them. val_percent, test_percent: how much of the train part becomes the val or test
+    part that a given split lacks; 0 for none.
 
     Raises:
         InputError: a value that cannot be, or a CSV or folder that is not there.
@@ -39,6 +41,9 @@ class Data:
     split_seed: int = 42
     min_pictures: int = 1
     drop_labels: tuple[str, ...] = metadata.ANONYMOUS
+    near_duplicates: str = "report"
+    val_percent: int = 0
+    test_percent: int = 0
 
     def __post_init__(self):
         _ = self.folder  # its names are checked
@@ -50,6 +55,22 @@ class Data:
         for name in ("split_seed", "min_pictures"):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be 0 or more")
+        if self.near_duplicates not in NEAR_DUPLICATES:
+            raise InputError(
+                f"near_duplicates is {self.near_duplicates!r}; accepted: "
+                + ", ".join(NEAR_DUPLICATES)
+            )
+        percents = self.val_percent, self.test_percent
+        if min(percents) < 0 or sum(percents) > 99:
+            raise InputError(
+                f"val_percent is {percents[0]} and test_percent {percents[1]}; accepted: 0 or more,"
+                " together below 100"
+            )
+        if any(percents) and protocol != "column":
+            raise InputError(
+                f"val_percent and test_percent complete a split that is given (column=NAME); split"
+                f" {self.split} draws every part"
+            )
         if (self.metadata_path is None) != (self.jpg_images_path is None):
             raise InputError("metadata_path and jpg_images_path go together; one is missing")
         if self.metadata_path is not None and not Path(self.metadata_path).is_file():
@@ -65,7 +86,7 @@ class Data:
     @property
     def settings(self):
         """Everything but the files that decides the data set's content, for digest and manifest."""
-        return {
+        settings = {
             "challenge": self.challenge,
             "split": self.split,
             "seed": self.split_seed,
@@ -73,6 +94,13 @@ class Data:
             "id_column": self.id_column,
             "drop_labels": list(self.drop_labels),
         }
+        # named only where they are not the default: data sets made before keep their digest
+        if self.near_duplicates != "report":
+            settings["near_duplicates"] = self.near_duplicates
+        for name in ("val_percent", "test_percent"):
+            if getattr(self, name):
+                settings[name] = getattr(self, name)
+        return settings
 
     def open(self):
         """Find or make the data set.
@@ -104,7 +132,7 @@ class Data:
                 result.about = self._make(*read, result.path)
         return Store(folder)
 
-    def _make(self, rows, findings, toy, folder):
+    def _make(self, rows, findings, toy, candidates, folder):
         """Write the data set into a folder; what its manifest says."""
         from transfer import store
 
@@ -112,12 +140,12 @@ class Data:
         pictures, unjoined = metadata.join(
             rows, self.jpg_images_path, _report("pictures read"), left_out=dropped
         )
-        protocol = self.split.partition("=")[0]
-        chosen, left_out = splits.assign(pictures, protocol, self.split_seed, self.min_pictures)
+        chosen, left_out = self._split(pictures)
         findings = metadata.gather(findings, unjoined, left_out)
         print(f"{metadata.summary(findings)} (report.csv)", flush=True)
         splits.save(chosen, folder / "split.csv")
         metadata.write_report(findings, folder / "report.csv")
+        store.write_groups(chosen, candidates, folder)
         store.write(chosen, self.jpg_images_path, folder, _report("pictures stored"))
         return {
             "csv": str(self.metadata_path),
@@ -126,6 +154,15 @@ class Data:
             "toy": toy,
             **self.settings,
         }
+
+    def _split(self, joined):
+        """(The pictures that are in, split, with group and near_duplicates; findings)."""
+        near = None
+        if self.near_duplicates != "ignore":
+            near = duplicates.near(self.jpg_images_path, joined, _report("pictures compared"))
+            numbers = dict(zip(joined["id"], near.groups, strict=True))
+        together = self.near_duplicates == "together"
+        marked = joined.assign(near_duplicates=joined["id"].map(numbers)) if together else joined
 
 
 def digest(csv_path, folder, settings):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, f1_score
 
 from models.errors import InputError
@@ -77,3 +78,30 @@ def confusion(labels, scores, classes):
     frame = pd.DataFrame(counts, columns=classes)
     frame.insert(0, "true \\ predicted", classes)
     return frame
+
+
+def by_group(correct, shared):
+    """How much of the accuracy rests on groups that were seen in training.
+
+    Args:
+        correct: bool array, whether each test picture's class was told.
+        shared: dict column -> bool array, whether each test picture's value of that column was also
+            trained or validated with, as Store.shared_groups gives it.
+
+    Returns:
+        DataFrame, a row per column: column, and for the pictures of seen values and for the others
+        (seen_, other_): pictures, accuracy in [0, 1], low and high end of Wilson's 95 % interval
+        (NaN where there are no pictures).
+    """
+    rows = []
+    for column, seen in shared.items():
+        row = {"column": column}
+        for name, part in (("seen", correct[seen]), ("other", correct[~seen])):
+            row |= {f"{name}_pictures": len(part), f"{name}_accuracy": np.nan}
+            row |= {f"{name}_low": np.nan, f"{name}_high": np.nan}
+            if len(part):
+                test = binomtest(int(part.sum()), len(part))
+                row[f"{name}_accuracy"] = float(part.mean())
+                row[f"{name}_low"], row[f"{name}_high"] = test.proportion_ci(method="wilson")
+        rows.append(row)
+    return pd.DataFrame(rows)

@@ -293,6 +293,13 @@ def write_csv(path, frame, line_end="\n", missing=""):
     write_text(path, frame.to_csv(index=False, lineterminator=line_end, na_rep=missing))
 
 
+def read_csv(path):
+    """Read a CSV file that write_csv wrote; a DataFrame of text."""
+    import pandas
+
+    return pandas.read_csv(path, dtype=object, keep_default_na=False, encoding="utf-8-sig")
+
+
 def write_json(path, value):
     """Write JSON whole or not at all, readable by a person."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
