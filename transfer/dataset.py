@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import InputError
-from transfer import folders, metadata, splits
+from transfer import duplicates, folders, metadata, splits
 from transfer.pictures import find_pictures
 from transfer.progress import Progress
 from transfer.result_folder import csv_sha256, result_folder, safe_name, sha256
 
 DEFAULT_SPLIT = "sabatelli2018"
 LAYOUTS = ("csv", "folders")  # where labels stand
+NEAR_DUPLICATES = ("report", "together", "ignore")  # what is done about them
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ class Data:
     are left out. drop_labels: labels that name no class. layout: one of LAYOUTS; None for what is
     given. where: pairs of a column and a value that a row of the CSV must have, of several values
     of one column any. group_column: of the CSV, names what a drawn split keeps together.
-    pictures_glob: pattern of the pictures that count, see pictures.search.
+    pictures_glob: pattern of the pictures that count, see pictures.search. near_duplicates:
+    `report` them, keep them `together` in a drawn split, or `ignore` them. val_percent,
+    test_percent: how much of the train part becomes the val or test part that a given split lacks;
+    0 for none.
 
     Raises:
         InputError: a value that cannot be, or a CSV, column or folder that is not there.
@@ -53,6 +57,9 @@ class Data:
     where: tuple[tuple[str, str], ...] = ()
     group_column: str | None = None
     pictures_glob: str | None = None
+    near_duplicates: str = "report"
+    val_percent: int = 0
+    test_percent: int = 0
 
     def __post_init__(self):
         _ = self.folder  # its names are checked
@@ -78,6 +85,26 @@ class Data:
             raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
         if self.by_folders:
             folders.check(self.jpg_images_path, self.pictures_glob)
+        self._check_numbers()
+
+    def _check_numbers(self):
+        """InputError where what is wanted of near-duplicates and missing parts cannot be."""
+        if self.near_duplicates not in NEAR_DUPLICATES:
+            raise InputError(
+                f"near_duplicates is {self.near_duplicates!r}; accepted: "
+                + ", ".join(NEAR_DUPLICATES)
+            )
+        percents = self.val_percent, self.test_percent
+        if min(percents) < 0 or sum(percents) > 99:
+            raise InputError(
+                f"val_percent is {percents[0]} and test_percent {percents[1]}; accepted: 0 or more,"
+                " together below 100"
+            )
+        if any(percents) and self.protocol != "column":
+            raise InputError(
+                "val_percent and test_percent complete a split that is given (column=NAME, or "
+                f"folders); split {self.split or DEFAULT_SPLIT} draws every part"
+            )
 
     def _check_layout(self):
         """InputError where parts of the collection are missing or do not go together."""
@@ -141,8 +168,10 @@ class Data:
         # named only where they are given: data sets made before there were any keep their digest
         if self.where:
             settings["where"] = [list(pair) for pair in sorted(set(self.where))]
-        for name in ("group_column", "pictures_glob"):
-            if getattr(self, name) is not None:
+        if self.near_duplicates != "report":
+            settings["near_duplicates"] = self.near_duplicates
+        for name in ("group_column", "pictures_glob", "val_percent", "test_percent"):
+            if getattr(self, name):
                 settings[name] = getattr(self, name)
         return settings
 
@@ -198,6 +227,7 @@ class Data:
             print(line, flush=True)
         splits.save(chosen, folder / "split.csv")
         metadata.write_report(findings, folder / "report.csv")
+        store.write_groups(chosen, collection.candidates, folder)
         store.write(chosen, self.jpg_images_path, folder, _report("pictures stored"))
         self._refused_report.unlink(missing_ok=True)
         source = {"folders": str(self.jpg_images_path)}
@@ -225,9 +255,7 @@ class Data:
             raise self._refused(error, metadata.gather(findings, error.findings)) from error
         findings = metadata.gather(findings, unjoined)
         try:
-            chosen, left_out = splits.assign(
-                joined, self.protocol, self.split_seed, self.min_pictures
-            )
+            chosen, left_out = self._split(joined)
         except InputError as error:
             told = findings[~findings["kind"].isin(metadata.ON_PURPOSE)]
             if told.empty:
@@ -241,6 +269,29 @@ class Data:
                 message = f"{error}; {why}"
             raise self._refused(message, findings) from error
         return chosen, metadata.gather(findings, left_out)
+
+    def _split(self, joined):
+        """(The pictures that are in, with split and near_duplicates; findings)."""
+        near, numbers = None, [""] * len(joined)
+        if self.near_duplicates != "ignore":
+            report = _report("pictures compared")
+            near = duplicates.near(self.jpg_images_path, joined["path"], report)
+            numbers = [str(number) if number else "" for number in near.groups]
+        marked = joined.assign(near_duplicates=numbers)
+        chosen, findings = splits.assign(
+            marked if self.near_duplicates == "together" else joined,
+            self.protocol,
+            self.split_seed,
+            self.min_pictures,
+            self.val_percent,
+            self.test_percent,
+        )
+        place = {id: place for place, id in enumerate(joined["id"])}
+        chosen.index = chosen["id"].map(place)
+        chosen = chosen.assign(near_duplicates=marked["near_duplicates"].set_axis(place.values()))
+        if near is not None:
+            findings = metadata.gather(findings, duplicates.findings(near, chosen))
+        return chosen.reset_index(drop=True), findings
 
     @property
     def _refused_report(self):

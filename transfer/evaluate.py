@@ -249,3 +249,28 @@ def block_order(counts):
     distances = 1 - alike / max(alike.max(), TINY)
     np.fill_diagonal(distances, 0)
     return leaves_list(linkage(squareform(distances), "average", optimal_ordering=True))
+
+
+def by_group(correct, shared):
+    """How much of the accuracy rests on groups that were seen in training.
+
+    Args:
+        correct: bool array, whether each test picture's class was told.
+        shared: dict column -> bool array, whether each test picture's value of that column was also
+            trained or validated with, as Store.shared_groups gives it.
+
+    Returns:
+        DataFrame, a row per column: column, and for the pictures of seen values and for the others
+        (seen_, other_): pictures, accuracy in [0, 1], low and high end of Wilson's 95 % interval
+        (NaN where there are no pictures).
+    """
+    rows = []
+    for column, seen in shared.items():
+        row = {"column": column}
+        for name, part in (("seen", correct[seen]), ("other", correct[~seen])):
+            row |= {f"{name}_pictures": len(part), f"{name}_accuracy": np.nan}
+            if len(part):
+                row[f"{name}_accuracy"] = float(part.mean())
+            row[f"{name}_low"], row[f"{name}_high"] = map(float, wilson(part.sum(), len(part)))
+        rows.append(row)
+    return pd.DataFrame(rows)

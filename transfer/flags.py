@@ -5,7 +5,7 @@ from pathlib import Path
 
 from models.errors import InputError
 from transfer import splits
-from transfer.dataset import DEFAULT_SPLIT, LAYOUTS, Data
+from transfer.dataset import DEFAULT_SPLIT, LAYOUTS, NEAR_DUPLICATES, Data
 
 _DEFAULT = {field.name: field.default for field in fields(Data)}
 
@@ -125,3 +125,19 @@ def _add_split_flags(group):
         help="The CSV's column that names what belongs together, as title or artist: its pictures "
         "stay in one part of a drawn split (default: none).",
     )
+    group.add_argument(
+        "--near_duplicates",
+        choices=NEAR_DUPLICATES,
+        default=_DEFAULT["near_duplicates"],
+        help="What is done about pictures that look alike: name them in report.csv, keep them "
+        "together in one part of a drawn split too, or do not look for them (default: "
+        "%(default)s).",
+    )
+    for part in ("val", "test"):
+        group.add_argument(
+            f"--{part}_percent",
+            type=int,
+            default=_DEFAULT[f"{part}_percent"],
+            help=f"How much of the train part becomes the {part} part, where a split of your own "
+            "has none (default: %(default)s).",
+        )

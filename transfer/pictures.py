@@ -242,6 +242,22 @@ def encoded(path):
         raise InputError(f"picture {path}: {error}") from error
 
 
+def grey_thumbnail(path, side):
+    """A picture as a small grey Pillow image, upright; JPEGs are decoded at a fraction of the size.
+
+    Args:
+        path: of the file.
+        side: pixels; both sides of the result are as long or longer where the picture's are.
+
+    Raises:
+        InputError: the reason why the file is no whole single picture.
+    """
+    with open(path, "rb") as file, _opened(file) as image, _reasons():
+        image.draft(None, (side, side))
+        image.load()
+        return _upright_rgb(image).convert("L")
+
+
 def reencoded(path):
     """As encoded(), but as a new PNG whatever the file is: for what only Pillow can decode."""
     with open(path, "rb") as file, _opened(file) as image, _reasons():

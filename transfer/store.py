@@ -20,6 +20,7 @@ from transfer import pictures, result_folder
 # split -> (word in the file names, word in the data set names), as released
 SPLITS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
 MAX_CLASSES = 4000  # an HDF5 attribute holds 64 KiB, 16 bytes for each variable-length name
+GROUPS = "groups.csv"  # what every picture belongs to, see Store.groups
 READ_AHEAD = 32  # pictures fetched from HDF5 per call: one call costs more than one small picture
 
 
@@ -58,6 +59,20 @@ def write(rows, picture_folder, folder, report=None):
                     report(done, len(rows))
             file.create_dataset("ids", data=list(part["id"]), dtype=h5py.string_dtype())
         _write_labels(file_path(folder, split, "labels"), split, list(part["label"]), classes)
+
+
+def write_groups(rows, candidates, folder):
+    """Write groups.csv: what every picture belongs to, or may belong to.
+
+    Args:
+        rows: DataFrame with id, group and near_duplicates.
+        candidates: DataFrame, indexed by id, of the CSV's columns that may name groups.
+        folder: of the data set.
+    """
+    rows = rows[["id", "group", "near_duplicates"]]
+    others = candidates.drop(columns=rows.columns, errors="ignore").reindex(rows["id"])
+    table = rows.assign(**{name: list(texts.fillna("")) for name, texts in others.items()})
+    result_folder.write_csv(Path(folder) / GROUPS, table)
 
 
 def _accepted(path):
@@ -100,6 +115,32 @@ class Store:
                     "they must be equal and not 0"
                 )
         _ = self.labels  # read, so checked
+        self._check_split()
+
+    def _check_split(self):
+        """InputError where split.csv is not the one that the data set was made with."""
+        made_with = self._manifest.get("split_sha256")
+        path = Path(self.folder) / "split.csv"
+        if made_with is None or (path.exists() and made_with == self.split_sha256):
+            return
+        lines = path.read_bytes().count(b"\n") if path.exists() else 0
+        raise InputError(
+            f"{path} is not the file that this data set was made with: it has {lines} lines, the "
+            f"HDF5 files hold {sum(map(len, self.labels.values()))} pictures; remove {self.folder} "
+            "and it is made again"
+        )
+
+    @cached_property
+    def _manifest(self):
+        """What made the data set, a dict; {} of files that have no manifest."""
+        path = Path(self.folder) / result_folder.MANIFEST
+        manifest = result_folder.read_json(path) if path.exists() else {}
+        if not isinstance(manifest, dict):
+            raise InputError(
+                f"{path} holds no description of a data set; remove {self.folder} and it is made "
+                "again"
+            )
+        return manifest
 
     def _shape(self, split, kind, name, rank):
         path = file_path(self.folder, split, kind)
@@ -174,8 +215,45 @@ class Store:
     @cached_property
     def toy(self):
         """Whether the pictures are the project's own toy collection."""
-        path = Path(self.folder) / "manifest.json"
-        return path.exists() and result_folder.read_json(path)["toy"]
+        return bool(self._manifest.get("toy"))
+
+    def groups(self, split):
+        """What the pictures of a split belong to, in stored order.
+
+        Returns:
+            DataFrame of text: id, group, near_duplicates (a number, "" for a picture alone) and the
+            columns of the CSV that may name groups; None of a data set made before there was a
+            groups.csv.
+
+        Raises:
+            InputError: groups.csv lacks a picture.
+        """
+        path = Path(self.folder) / GROUPS
+        if not path.exists():
+            return None
+        table = result_folder.read_csv(path).set_index("id", drop=False)
+        ids = self.ids(split)
+        if not set(ids) <= set(table.index):
+            raise InputError(f"{path} lacks pictures of the data set; remove {self.folder}")
+        return table.loc[ids].reset_index(drop=True)
+
+    def shared_groups(self):
+        """Which test pictures have a group that was also trained or validated with.
+
+        Returns:
+            dict: column of groups.csv -> bool array over the test pictures; {} without the file,
+            and without the columns that are empty for all test pictures.
+        """
+        if self.groups("test") is None:
+            return {}
+        test, *others = (self.groups(split) for split in ("test", "train", "val"))
+        shared = {}
+        for column in test.columns.drop("id"):
+            named = test[column] != ""
+            if named.any():
+                seen = set().union(*(other[column] for other in others))
+                shared[column] = (named & test[column].isin(seen)).to_numpy()
+        return shared
 
     def damaged(self):
         """The first picture that cannot be decoded, as one line, or None: reads every picture."""

@@ -268,6 +268,27 @@ def write_results(model, run, store, trained, values, folder):
         write_bytes(folder / "learning_curve.png", plots.png(figure))
     print(test_line(values))
     print(chance_line(values))
+    correct = np.argmax(trained.scores, axis=1) == labels
+    seen = evaluate.by_group(correct, store.shared_groups())
+    write_csv(folder / "groups_seen.csv", seen)
+    for line in group_lines(seen):
+        print(line)
+
+
+def group_lines(seen):
+    """A line for each column that test and training pictures share values of.
+
+    Args:
+        seen: DataFrame of evaluate.by_group.
+    """
+    for row in seen[seen["seen_pictures"] > 0].itertuples():
+        count = row.seen_pictures + row.other_pictures
+        share = f"have a {row.column} that a training or validation picture has too"
+        if row.column == "near_duplicates":
+            share = "have a near-duplicate among the training or validation pictures"
+        line = f"{row.seen_pictures} of {count} test pictures {share}: top-1 "
+        line += f"{row.seen_accuracy:.1%} of them"
+        yield line + (f", {row.other_accuracy:.1%} of the others" if row.other_pictures else "")
 
 
 def test_line(values):
