@@ -1,0 +1,327 @@
+"""Command: labels of a collection that are likely to be wrong, ranked, for its curator to look at.
+
+python -m transfer.doubts --dataset_name N --metadata_path CSV --jpg_images_path DIR
+    --datasets_path DIR --challenge COLUMN --ANN NAME:WEIGHTS --out DIR
+
+Every picture is predicted by a classifier that saw neither it nor its group (k folds on features of
+the network). DIR then holds doubts.csv (every picture, the most doubtful first) and doubts.png (the
+first of them, beside the nearest pictures of both classes).
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from models import weights, zoo
+from models.command import exit_code, start_keras
+from models.errors import InputError
+from models.zoo import Spec
+from transfer import flags, splits
+from transfer.dataset import Data
+from transfer.progress import Progress
+from transfer.result_folder import check_writable, result_folder, write_bytes, write_csv
+from transfer.splits import SPLITS
+
+FOLDS = 5  # as many as confident learning was published with (Northcutt et al. 2021, section 5)
+SHOWN = 24  # doubts on the sheet: three pictures each, some 4000 pixels high
+SHEET_COLUMNS = 6  # two doubts a row
+BATCH = 32  # pictures in a forward pass, as in training
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is searched for doubtful labels, and how.
+
+    network: its weights must not come from a training on these pictures. input_size: side in
+    pixels; None for the network's own. folds: how many. seed: of the folds, the classifiers and
+    the swaps. swapped: fraction of the labels that are swapped on purpose, to see how many of them
+    are found, or None. shown: doubts on the sheet.
+
+    Raises:
+        InputError: a value that cannot be.
+    """
+
+    data: Data
+    network: Spec
+    input_size: int | None = None
+    folds: int = FOLDS
+    seed: int = 42
+    swapped: float | None = None
+    shown: int = SHOWN
+
+    def __post_init__(self):
+        if self.network.is_released:
+            raise InputError(f"ANN is {self.network.text}; accepted: a network to take features of")
+        weights.check_source(self.network.weights)
+        if not self.network.file and self.network.weights is None:
+            raise InputError(
+                f"ANN is {self.network.text}, a network with random weights; accepted: "
+                f"{self.network.text}:imagenet, {self.network.text}:FILE or a .keras file"
+            )
+        for name, least in (("folds", 2), ("shown", 0), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be {least} or more")
+        if self.input_size is not None and self.input_size < 1:
+            raise InputError(f"input_size is {self.input_size}; it must be above 0")
+        if self.swapped is not None and not 0 < self.swapped < 1:
+            raise InputError(f"swapped is {self.swapped}; accepted: above 0 to below 1")
+
+    def identity(self, store):
+        """Everything that decides its result, for JSON."""
+        source = self.network.file or self.network.weights
+        return {
+            "ANN": self.network.architecture,
+            "weights": source,
+            "weights_identity": weights.identify(source),
+            "input_size": self.input_size or self.network.size,
+            "folds": self.folds,
+            "seed": self.seed,
+            "swapped": self.swapped,
+            "shown": self.shown,
+            "data": store.key,
+            "split_sha256": store.split_sha256,
+        }
+
+
+def make_parser():
+    """The command's flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m transfer.doubts", description=__doc__.splitlines()[0]
+    )
+    flags.add_data_flags(parser)
+    parser.add_argument(
+        "--ANN",
+        required=True,
+        help="Network whose features are compared, with its weights, e.g. ResNet50:imagenet, "
+        "'MobileNet(alpha=0.25):FILE' or FILE.keras; it must not have been trained on these "
+        "pictures.",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="New folder for the results.")
+    parser.add_argument(
+        "--input_size", type=int, help="Side of the pictures in pixels; default: the network's own."
+    )
+    parser.add_argument(
+        "--folds",
+        type=int,
+        default=FOLDS,
+        help="Parts that are predicted in turn by classifiers of the others; default 5.",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=42, help="Of folds, classifiers and swaps; default 42."
+    )
+    parser.add_argument(
+        "--swapped",
+        type=float,
+        help="Swap this fraction of the labels first, and tell how many of them are found: what "
+        "the doubts on this collection are worth, e.g. 0.05.",
+    )
+    parser.add_argument(
+        "--shown", type=int, default=SHOWN, help="Doubts on the sheet of pictures; default 24."
+    )
+    return parser
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    given = make_parser().parse_args(argv)
+    names = ("input_size", "folds", "seed", "swapped", "shown")
+    chosen = {name: getattr(given, name) for name in names}
+    search = Search(flags.read_data(given), zoo.parse(given.ANN), **chosen)
+    start_keras()
+    search_labels(search, given.out)
+
+
+def search_labels(search, out):
+    """Find doubtful labels and write them into a folder, or find it finished."""
+    from transfer import confident_learning, seen_pictures
+
+    check_writable(out)
+    store = search.data.open()
+    seen_pictures.refuse_seen(search.network, store)
+    with result_folder(out, search.identity(store)) as result:
+        if result.finished:
+            print(f"already finished: {out}")
+            return
+        rows = read_rows(store)
+        features = compute_features(search, store)
+        labels, classes = rows["class"].to_numpy(), len(store.classes)
+        folds = make_folds(rows, search)
+        if search.swapped:
+            rows["true"] = rows["label"]
+            labels, rows["swapped"] = confident_learning.swap_labels(
+                labels, classes, search.swapped, search.seed
+            )
+            rows["label"] = [store.classes[number] for number in labels]
+        progress = Progress(search.folds, "folds predicted")
+        probabilities = confident_learning.predict_out_of_fold(
+            features, labels, folds, classes, search.seed, progress.advance
+        )
+        doubts = confident_learning.find_doubts(probabilities, labels)
+        table = tabulate(rows, labels, folds, probabilities, doubts, store.classes)
+        neighbours = find_neighbours(rows, labels, features, doubts, search.shown)
+        write_csv(result.path / "doubts.csv", table)
+        if search.shown:
+            sheet = draw(rows, neighbours, doubts, store)
+            write_bytes(result.path / "doubts.png", sheet)
+        result.about |= tell(rows, doubts)
+    print(f"results in {out}")
+
+
+def read_rows(store):
+    """The pictures of all splits in the order of the store, as a DataFrame.
+
+    Columns: id, split, number (in its split), class, label, and group: a number that pictures of
+    one group, and near-duplicates of each other, share.
+    """
+    import pandas as pd
+
+    parts = []
+    for split in SPLITS:
+        numbers = store.labels[split]
+        part = pd.DataFrame({"id": store.ids(split), "split": split, "class": numbers})
+        part["label"] = [store.classes[number] for number in numbers]
+        part["number"] = range(len(part))  # in its split
+        groups = store.groups(split)
+        part[["group", "near_duplicates"]] = (
+            "" if groups is None else groups[["group", "near_duplicates"]].to_numpy()
+        )
+        parts.append(part)
+    rows = pd.concat(parts, ignore_index=True)
+    rows["group"] = splits.join_groups(rows[["group", "near_duplicates"]])
+    return rows
+
+
+def compute_features(search, store):
+    """Pooled features of all pictures, float32 (pictures, feature size), in the store's order."""
+    import numpy as np
+
+    from transfer import features
+
+    model = zoo.build(search.network, len(store.classes), search.input_size)
+    pooled = features.of_all(model, search.network, store, BATCH)
+    return np.concatenate([pooled[split] for split in SPLITS])
+
+
+def make_folds(rows, search):
+    """The fold of every picture, groups whole; says what classes are too small to be in all."""
+    folds = splits.folds(rows["class"], rows["group"], search.folds, search.seed)
+    counts = rows.groupby("label")["group"].nunique()
+    small = counts[counts < search.folds]
+    if len(small):
+        names = ", ".join(f"{name!r}: {count}" for name, count in small.items())
+        print(
+            f"{len(small)} classes have fewer groups than folds ({names}): their pictures are "
+            "predicted from few, and those of a class with one group are not judged"
+        )
+    return folds
+
+
+def tabulate(rows, labels, folds, probabilities, doubts, classes):
+    """The table of doubts.csv: every picture, the most doubtful first, those not judged last."""
+    import numpy as np
+
+    every = np.arange(len(rows))
+    order = np.concatenate([doubts.ranking, every[~doubts.judged]])
+    suggested = [classes[number] for number in doubts.suggested]
+    table = rows[["id", "split", "label"]].assign(
+        suggested=suggested,
+        probability_of_label=np.round(probabilities[every, labels], 4),
+        probability_of_suggested=np.round(probabilities[every, doubts.suggested], 4),
+        suspected=np.where(doubts.judged, np.where(doubts.suspected, "yes", "no"), "not judged"),
+        fold=folds,
+    )
+    for name in ("true", "swapped"):
+        if name in rows:
+            table[name] = rows[name]
+    table = table.iloc[order].reset_index(drop=True)
+    table.insert(0, "rank", range(1, len(table) + 1))
+    return table
+
+
+def find_neighbours(rows, labels, features, doubts, shown):
+    """For each picture on the sheet: it, and the nearest of its label and of the suggested class.
+
+    Returns:
+        list of (picture, picture or None, picture or None), numbers of rows; never one of its own
+        group.
+    """
+    import numpy as np
+
+    from transfer.confident_learning import nearest
+
+    first = doubts.ranking[:shown]
+    groups = rows["group"].to_numpy()
+
+    def others(number, label):
+        return np.flatnonzero((labels == label) & (groups != groups[number]))
+
+    columns = [first.tolist()]
+    for wanted in (labels, doubts.suggested):
+        candidates = [others(number, wanted[number]) for number in first]
+        columns.append(nearest(features, first, candidates))
+    return list(zip(*columns, strict=True))
+
+
+def draw(rows, neighbours, doubts, store):
+    """The contact sheet of the first doubts, as the bytes of a PNG file."""
+    from transfer.plots import contact_sheet
+
+    def tile(number, text):
+        if number is None:
+            return None, text
+        row = rows.loc[number]
+        return store.picture(row["split"], row["number"]), text
+
+    tiles = []
+    for number, of_label, of_suggested in neighbours:
+        label = rows.loc[number, "label"]
+        suggested = store.classes[doubts.suggested[number]]
+        tiles += [
+            tile(number, f"{rows.loc[number, 'id']}\nlabel: {label}\nrather: {suggested}?"),
+            tile(of_label, f"nearest {label}"),
+            tile(of_suggested, f"nearest {suggested}"),
+        ]
+    return contact_sheet(tiles, columns=SHEET_COLUMNS)
+
+
+def tell(rows, doubts):
+    """Print what was found, beside what chance would find; the same for the manifest, a dict."""
+    suspected, judged = int(doubts.suspected.sum()), int(doubts.judged.sum())
+    print(
+        f"{suspected} of {judged} labels are suspected ({suspected / judged:.1%}); "
+        f"{len(rows) - judged} pictures could not be judged"
+    )
+    about = {"pictures": len(rows), "judged": judged, "suspected": suspected}
+    if "swapped" in rows:
+        swapped = rows["swapped"].to_numpy()
+        about |= score_swaps(swapped, doubts)
+        print(
+            "of the {n} most doubtful labels {found} had been swapped: precision {precision:.1%} "
+            "(95 % interval {low:.1%} to {high:.1%}), by chance {chance:.1%}; of {suspected} "
+            "suspected ones {found_suspected}".format(**about)
+        )
+    return about
+
+
+def score_swaps(swapped, doubts):
+    """How many of n swapped labels are among the n most doubtful ones, with Wilson's interval."""
+    from transfer.evaluate import wilson
+
+    n = int(swapped.sum())
+    found = int(swapped[doubts.ranking[:n]].sum())
+    low, high = wilson(found, n)
+    return {
+        "n": n,
+        "found": found,
+        "precision": found / n,
+        "low": low,
+        "high": high,
+        "chance": float(swapped[doubts.judged].mean()),
+        "found_suspected": int((swapped & doubts.suspected).sum()),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

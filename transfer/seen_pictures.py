@@ -1,0 +1,102 @@
+"""Which pictures a network was trained on, kept in its own file: none of them may judge it.
+
+Pictures are told apart by the first LENGTH bytes of the SHA-256 of their files.
+"""
+
+import base64
+
+import pandas as pd
+
+from models import weights
+from models.errors import InputError
+from transfer.store import SPLITS
+
+LENGTH = 8  # bytes: two of a million pictures are alike with a probability of 3e-8
+KEY = "trained_on"  # in what a `.keras` file says about itself
+
+
+def of_store(store, splits=tuple(SPLITS)):
+    """The pictures of some splits of a data set that was made from a CSV or folders.
+
+    Returns:
+        frozenset of bytes; None for six files without split.csv, which do not tell.
+    """
+    path = store.folder / "split.csv"
+    if not path.exists():
+        return None
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    digests = rows["sha256"][rows["split"].isin(splits)]
+    return frozenset(bytes.fromhex(digest)[:LENGTH] for digest in digests)
+
+
+def of_network(spec):
+    """The pictures that the layers below a network's head were trained on, as its file says.
+
+    Args:
+        spec: models.zoo.Spec.
+
+    Returns:
+        frozenset of bytes, empty for networks without weights and with ImageNet's, and for files
+        that were not made here, which cannot tell; None for a file that was trained here and does
+        not say on what.
+
+    Raises:
+        InputError: a damaged file.
+    """
+    source = spec.file or spec.weights
+    if spec.is_released or not weights.is_keras(source):
+        return frozenset()
+    about = weights.read_about(source)
+    if KEY in about:
+        return _read(about[KEY], source)
+    return None if "network" in about else frozenset()
+
+
+def after(run, store):
+    """The pictures that the layers below the head have been trained on when a run has ended.
+
+    Returns:
+        frozenset of bytes, or None where that is not known.
+    """
+    before = frozenset() if run.recipe.initial_weights == "he_uniform" else of_network(run.network)
+    if run.recipe.layers == "head":
+        return before
+    # the validation pictures chose the epoch
+    own = of_store(store, ("train", "val"))
+    return None if before is None or own is None else before | own
+
+
+def written(seen):
+    """Pictures as text that JSON can hold."""
+    return base64.b64encode(b"".join(sorted(seen))).decode()
+
+
+def _read(text, path):
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: {KEY} does not list pictures ({error})") from None
+    return frozenset(data[start : start + LENGTH] for start in range(0, len(data), LENGTH))
+
+
+def refuse_seen(spec, store):
+    """Refuse a network that was trained on pictures of a data set.
+
+    Raises:
+        InputError: it was, or its file does not tell although it was trained here.
+    """
+    seen, source = of_network(spec), spec.file or spec.weights
+    if seen is None:
+        raise InputError(
+            f"{source} was trained by a version that kept no list of its pictures, so nobody can "
+            "tell whether it saw these; accepted: a network that was not trained on them, such as "
+            "imagenet, or this one trained again"
+        )
+    here = of_store(store)
+    shared = len(seen & here) if here is not None else 0
+    if shared:
+        raise InputError(
+            f"{source} was trained on {shared} of the {len(here)} pictures of this collection: it "
+            "has seen their labels; accepted: a network that was not trained on them, such as "
+            "imagenet"
+        )
