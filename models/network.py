@@ -203,7 +203,7 @@ def _opened(spec, size):
     return Network(spec.text, model, classes, zoo.scaling_of(spec.file), _side(model) or size)
 
 
-def save(network, path):
+def save(network, path, trained_on=None):
     """Write a network and what is known of it as one `.keras` file, whole or absent.
 
     The file opens with keras.models.load_model too.
@@ -211,8 +211,12 @@ def save(network, path):
     Args:
         network: Network; its `spec` and `pixels` (a name in zoo.PIXELS, or `own`) are kept.
         path: ends in `.keras`.
+        trained_on: text that tells which pictures its layers below the head were trained on, or
+            None where that is not known.
     """
     about = {"classes": network.classes, "network": network.spec, "pixels": network.pixels}
+    if trained_on is not None:
+        about["trained_on"] = trained_on
     weights.save(network.model, path, about)
 
 

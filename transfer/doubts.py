@@ -53,28 +53,31 @@ class Search:
     def __post_init__(self):
         if self.network.is_released:
             raise InputError(f"ANN is {self.network.text}; accepted: a network to take features of")
-        weights.check_source(self.network.weights)
-        if not self.network.file and self.network.weights is None:
+        self.network.check()
+        if self.network.weights is None:
             raise InputError(
-                f"ANN is {self.network.text}, a network with random weights; accepted: "
-                f"{self.network.text}:imagenet, {self.network.text}:FILE or a .keras file"
+                f"ANN is {self.network.text}, with random weights; accepted: NAME, NAME:FILE "
+                "or the path of a .keras file"
             )
         for name, least in (("folds", 2), ("shown", 0), ("seed", 0)):
             if getattr(self, name) < least:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be {least} or more")
-        if self.input_size is not None and self.input_size < 1:
-            raise InputError(f"input_size is {self.input_size}; it must be above 0")
+        _ = self.size  # it is checked
         if self.swapped is not None and not 0 < self.swapped < 1:
             raise InputError(f"swapped is {self.swapped}; accepted: above 0 to below 1")
 
+    @property
+    def size(self):
+        """Side of the pictures in pixels."""
+        return self.network.side(self.input_size)
+
     def identity(self, store):
         """Everything that decides its result, for JSON."""
-        source = self.network.file or self.network.weights
         return {
             "ANN": self.network.architecture,
-            "weights": source,
-            "weights_identity": weights.identify(source),
-            "input_size": self.input_size or self.network.size,
+            "weights": self.network.weights,
+            "weights_identity": weights.identify(self.network.weights),
+            "input_size": self.size,
             "folds": self.folds,
             "seed": self.seed,
             "swapped": self.swapped,
@@ -93,7 +96,7 @@ def make_parser():
     parser.add_argument(
         "--ANN",
         required=True,
-        help="Network whose features are compared, with its weights, e.g. ResNet50:imagenet, "
+        help="The network whose features are compared, e.g. ResNet50 (with ImageNet's weights), "
         "'MobileNet(alpha=0.25):FILE' or FILE.keras; it must not have been trained on these "
         "pictures.",
     )
@@ -128,7 +131,10 @@ def main(argv=None):
     given = make_parser().parse_args(argv)
     names = ("input_size", "folds", "seed", "swapped", "shown")
     chosen = {name: getattr(given, name) for name in names}
-    search = Search(flags.read_data(given), zoo.parse(given.ANN), **chosen)
+    network = zoo.parse(given.ANN)
+    if network.weights is None and not zoo.names_weights(given.ANN):
+        network = zoo.parse(f"{given.ANN}:{weights.IMAGENET}")
+    search = Search(flags.read_data(given), network, **chosen)
     start_keras()
     search_labels(search, given.out)
 
@@ -172,25 +178,25 @@ def search_labels(search, out):
 def read_rows(store):
     """The pictures of all splits in the order of the store, as a DataFrame.
 
-    Columns: id, split, number (in its split), class, label, and group: a number that pictures of
-    one group, and near-duplicates of each other, share.
+    Columns: id, split, number (in its split), class, label, and group: a name that pictures of one
+    group, and near-duplicates of each other, share.
     """
     import pandas as pd
 
     parts = []
     for split in SPLITS:
         numbers = store.labels[split]
-        part = pd.DataFrame({"id": store.ids(split), "split": split, "class": numbers})
+        ids = store.ids(split)
+        part = pd.DataFrame({"id": ids, "split": split, "class": numbers})
+        part["number"] = range(len(part))
         part["label"] = [store.classes[number] for number in numbers]
-        part["number"] = range(len(part))  # in its split
         groups = store.groups(split)
-        part[["group", "near_duplicates"]] = (
-            "" if groups is None else groups[["group", "near_duplicates"]].to_numpy()
-        )
+        for column in ("group", "near_duplicates"):
+            part[column] = "" if groups is None else groups[column]
         parts.append(part)
     rows = pd.concat(parts, ignore_index=True)
-    rows["group"] = splits.join_groups(rows[["group", "near_duplicates"]])
-    return rows
+    rows["group"] = splits.components(rows)
+    return rows.drop(columns="near_duplicates")
 
 
 def compute_features(search, store):
@@ -199,23 +205,24 @@ def compute_features(search, store):
 
     from transfer import features
 
-    model = zoo.build(search.network, len(store.classes), search.input_size)
-    pooled = features.of_all(model, search.network, store, BATCH)
+    pixels = "own"
+    model = zoo.build(search.network, len(store.classes), search.size, pixels)
+    name = features.cache_name(search.network, search.size, pixels, store)
+    extractor = features.extractor(model)
+    pooled, _ = features.cached(extractor, store, BATCH, store.folder / "features", name)
     return np.concatenate([pooled[split] for split in SPLITS])
 
 
 def make_folds(rows, search):
-    """The fold of every picture, groups whole; says what classes are too small to be in all."""
-    folds = splits.folds(rows["class"], rows["group"], search.folds, search.seed)
-    counts = rows.groupby("label")["group"].nunique()
-    small = counts[counts < search.folds]
-    if len(small):
-        names = ", ".join(f"{name!r}: {count}" for name, count in small.items())
+    """The fold of every picture, groups whole; says which classes are too small to be in all."""
+    folds = splits.folds(rows["label"], rows["group"], search.folds, search.seed)
+    if folds.few:
+        names = ", ".join(f"{name}: {count}" for name, count in folds.few.items())
         print(
-            f"{len(small)} classes have fewer groups than folds ({names}): their pictures are "
-            "predicted from few, and those of a class with one group are not judged"
+            f"{len(folds.few)} classes have fewer groups than the {search.folds} folds ({names}): "
+            "their pictures are predicted from few, those of a class with one group not at all"
         )
-    return folds
+    return folds.fold
 
 
 def tabulate(rows, labels, folds, probabilities, doubts, classes):
@@ -255,7 +262,9 @@ def find_neighbours(rows, labels, features, doubts, shown):
     groups = rows["group"].to_numpy()
 
     def others(number, label):
-        return np.flatnonzero((labels == label) & (groups != groups[number]))
+        of_class = (labels == label) & (groups != groups[number])
+        sure = of_class & ~doubts.suspected  # a picture whose own label is doubtful shows nothing
+        return np.flatnonzero(sure if sure.any() else of_class)
 
     columns = [first.tolist()]
     for wanted in (labels, doubts.suggested):
@@ -272,7 +281,7 @@ def draw(rows, neighbours, doubts, store):
         if number is None:
             return None, text
         row = rows.loc[number]
-        return store.picture(row["split"], row["number"]), text
+        return store.encoded(row["split"], row["number"]), text
 
     tiles = []
     for number, of_label, of_suggested in neighbours:

@@ -21,6 +21,18 @@ def extractor(model):
     return keras.Model(model.inputs, model.get_layer("features").output, name="extractor")
 
 
+def cache_name(network, size, pixels, store):
+    """What tells the features of a network from those of others with the same weights.
+
+    Args:
+        network: models.zoo.Spec.
+        size: side of the pictures in pixels.
+        pixels: how they are scaled, as in Recipe.
+        store: transfer.store.Store.
+    """
+    return f"{network.architecture}-{size}-{pixels}-{store.key}"
+
+
 def cached(network, store, batch_size, folder, name, spare=None):
     """Compute the features of all three splits, or find them from an earlier run.
 
@@ -29,8 +41,7 @@ def cached(network, store, batch_size, folder, name, spare=None):
         store: transfer.store.Store.
         batch_size: pictures per forward pass.
         folder: where caches lie, each in a folder of its own.
-        name: what tells this network from others with the same weights (its name, input size and
-            preprocessing).
+        name: cache_name of it.
         spare: where they lie instead if `folder` has none of this network and cannot be written,
             since the data set is on a read-only disk.
 

@@ -5,10 +5,9 @@ Pictures are told apart by the first LENGTH bytes of the SHA-256 of their files.
 
 import base64
 
-import pandas as pd
-
 from models import weights
 from models.errors import InputError
+from transfer.result_folder import read_csv
 from transfer.store import SPLITS
 
 LENGTH = 8  # bytes: two of a million pictures are alike with a probability of 3e-8
@@ -24,7 +23,7 @@ def of_store(store, splits=tuple(SPLITS)):
     path = store.folder / "split.csv"
     if not path.exists():
         return None
-    rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    rows = read_csv(path)
     digests = rows["sha256"][rows["split"].isin(splits)]
     return frozenset(bytes.fromhex(digest)[:LENGTH] for digest in digests)
 
@@ -43,7 +42,7 @@ def of_network(spec):
     Raises:
         InputError: a damaged file.
     """
-    source = spec.file or spec.weights
+    source = spec.weights
     if spec.is_released or not weights.is_keras(source):
         return frozenset()
     about = weights.read_about(source)
@@ -85,7 +84,7 @@ def refuse_seen(spec, store):
     Raises:
         InputError: it was, or its file does not tell although it was trained here.
     """
-    seen, source = of_network(spec), spec.file or spec.weights
+    seen, source = of_network(spec), spec.weights
     if seen is None:
         raise InputError(
             f"{source} was trained by a version that kept no list of its pictures, so nobody can "

@@ -15,7 +15,7 @@ import pandas as pd
 
 from models import backend, network, zoo
 from models.errors import InputError
-from transfer import classifiers, evaluate, features, inference, mistakes, plots
+from transfer import classifiers, evaluate, features, inference, mistakes, plots, seen_pictures
 from transfer.progress import Progress
 from transfer.result_folder import (
     find_result,
@@ -134,7 +134,7 @@ def train(model, run, store, folder, callbacks=(), cache=None, spare=None):
     """
     if run.recipe.layers == "all":
         return _train_all(model, store, run.recipe, folder, callbacks)
-    name = f"{run.network.architecture}-{run.size}-{run.recipe.pixels}-{store.key}"
+    name = features.cache_name(run.network, run.size, run.recipe.pixels, store)
     extractor = features.extractor(model)
     cache = cache or store.folder / "features"
     pooled, seconds = features.cached(extractor, store, run.recipe.batch_size, cache, name, spare)
@@ -259,7 +259,10 @@ def write_results(model, run, store, trained, values, folder):
     if run.recipe.classifier != "random_forest":
         pixels = zoo.scaling_for(run.network, run.recipe.pixels)
         named = network.Network(run.network.architecture, model, classes, pixels)
-        network.save(named, folder / "model.keras")
+        seen = seen_pictures.after(run, store)
+        network.save(
+            named, folder / "model.keras", seen if seen is None else seen_pictures.written(seen)
+        )
     if trained.history:
         write_history(trained.history, folder / "history.csv")
         finished = read_run(folder)

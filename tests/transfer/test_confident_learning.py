@@ -30,7 +30,9 @@ def test_thresholds_and_counts_are_those_worked_out_by_hand():
 
 
 def test_a_picture_that_reaches_no_threshold_is_not_suspected():
-    probabilities = np.array([[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9], [0.4, 0.3, 0.3]])
+    probabilities = np.array(
+        [[0.9, 0.05, 0.05], [0.05, 0.9, 0.05], [0.05, 0.05, 0.9], [0.4, 0.3, 0.3]]
+    )
     doubts = find_doubts(probabilities, np.array([0, 1, 2, 1]))
     assert not doubts.suspected.any()
 
@@ -52,10 +54,10 @@ def test_swapped_labels_among_clear_classes_come_first():
     assert (doubts.suggested[swapped] == labels[swapped]).all()
 
 
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(st.integers(0, 2**16), st.integers(2, 5))
 def test_no_picture_has_a_part_in_its_own_prediction(seed, count):
-    """A picture's label and features, and its fold's, change nothing in its fold's probabilities."""
+    """Labels of a fold change nothing in the fold's own probabilities."""
     random = np.random.default_rng(seed)
     features, labels = clusters(each=8, spread=0.5, seed=seed)
     folds = random.permutation(np.arange(len(labels)) % count)
@@ -86,7 +88,7 @@ def test_as_many_labels_are_swapped_as_asked_for_and_each_is_another(classes, se
     swapped, which = swap_labels(labels, classes, fraction, seed)
     assert which.sum() == round(50 * fraction)
     assert np.array_equal(swapped != labels, which)
-    assert 0 <= swapped.min() and swapped.max() < classes
+    assert swapped.min() >= 0 and swapped.max() < classes
 
 
 def test_the_nearest_is_chosen_among_the_candidates():

@@ -170,3 +170,22 @@ def test_blocks_stand_together():
 def test_few_classes_have_an_order(classes):
     assert sorted(evaluate.block_order(np.eye(classes))) == list(range(classes))
     assert sorted(evaluate.block_order(np.zeros((classes, classes)))) == list(range(classes))
+
+
+def test_accuracy_on_groups_that_were_seen_and_on_the_others():
+    correct = np.array([True, True, False, True, False])
+    shared = {
+        "title": np.array([True, True, True, False, False]),
+        "artist": np.zeros(5, bool),
+    }
+    title, artist = evaluate.by_group(correct, shared).to_dict("records")
+    assert (title["column"], title["seen_pictures"], title["other_pictures"]) == ("title", 3, 2)
+    assert title["seen_accuracy"] == pytest.approx(2 / 3) and title["other_accuracy"] == 0.5
+    low, high = evaluate.wilson(2, 3)
+    assert (title["seen_low"], title["seen_high"]) == (low, high)
+    assert artist["seen_pictures"] == 0 and np.isnan(artist["seen_accuracy"])
+    assert np.isnan(artist["seen_low"]) and artist["other_accuracy"] == pytest.approx(0.6)
+
+
+def test_without_columns_there_is_nothing_to_compare():
+    assert evaluate.by_group(np.array([True]), {}).empty

@@ -236,3 +236,152 @@ def test_a_split_file_reads_back_exactly(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "split.csv"
     splits.save(tabled(rows), path)
     assert listed(read_csv(path)) == rows
+
+
+def grouped(pictures, groups):
+    return tabled(pictures).assign(group=groups)
+
+
+@st.composite
+def groups_of_pictures(draw):
+    """A collection, some of whose pictures belong to groups, also across classes."""
+    pictures = draw(collections())
+    names = st.sampled_from(["", "", "p", "q", "r", "s", "t"])
+    size = len(pictures)
+    return grouped(pictures, draw(st.lists(names, min_size=size, max_size=size)))
+
+
+@given(groups_of_pictures(), st.sampled_from(DRAWN), st.integers(0, 9))
+def test_no_group_is_torn_by_a_drawn_split(pictures, protocol, seed):
+    try:
+        rows, findings = splits.assign(pictures, protocol, seed)
+    except InputError:
+        assume(False)
+    units = splits.components(rows)
+    assert (rows["split"].groupby(units).nunique() == 1).all()
+    left_out = set(pictures["label"]) - set(rows["label"])
+    told = {detail.partition(":")[0] for detail in findings["detail"]}
+    torn = findings["kind"] == "byte-identical pictures with different labels"
+    assert left_out <= told or torn.any()
+
+
+@given(groups_of_pictures(), st.sampled_from(DRAWN), st.randoms(use_true_random=False))
+def test_the_order_of_rows_changes_nothing_with_groups(pictures, protocol, random):
+    order = list(range(len(pictures)))
+    random.shuffle(order)
+    try:
+        rows, _ = splits.assign(pictures, protocol)
+    except InputError:
+        assume(False)
+    again, _ = splits.assign(pictures.iloc[order].reset_index(drop=True), protocol)
+    assert rows.equals(again)
+
+
+def test_many_small_groups_keep_the_percents():
+    pictures = made("a", 150) + made("b", 150)
+    rows, _ = splits.assign(grouped(pictures, [f"g{i // 3}" for i in range(300)]), "cetinic2018")
+    counts = rows.groupby("label")["split"].value_counts().unstack()
+    assert counts.sum(axis=1).tolist() == [150, 150]
+    assert (abs(counts[["train", "val", "test"]] - [105, 15, 30]) <= 3).all(axis=None)
+
+
+def test_near_duplicates_are_kept_together_like_groups():
+    pictures = made("a", 30) + made("b", 30)
+    numbers = [str(i // 2) for i in range(60)]
+    rows, _ = splits.assign(tabled(pictures).assign(near_duplicates=numbers), "sabatelli2018")
+    assert (rows.groupby("near_duplicates")["split"].nunique() == 1).all()
+
+
+def test_empty_groups_give_the_split_without_groups():
+    pictures = made("a", 20) + made("b", 20)
+    plain, _ = splits.assign(tabled(pictures), "sabatelli2018", 7)
+    rows, _ = splits.assign(grouped(pictures, ""), "sabatelli2018", 7)
+    assert rows.drop(columns="group").equals(plain)
+
+
+def test_a_class_of_two_groups_is_left_out_and_said():
+    pictures = made("a", 12) + made("b", 12) + made("c", 6)
+    groups = [""] * 24 + ["one"] * 3 + ["two"] * 3
+    rows, findings = splits.assign(grouped(pictures, groups), "cetinic2018")
+    assert set(rows["label"]) == {"a", "b"}
+    (finding,) = findings[findings["kind"] == "class in too few groups"]["detail"]
+    assert finding == "c: 6 pictures in 2 of 3 groups"
+
+
+def test_a_given_split_is_left_as_it_is_and_its_torn_groups_are_told():
+    pictures = [
+        picture._replace(split=split)
+        for split in splits.SPLITS
+        for label in "ab"
+        for picture in made(label, 2, first=10 * splits.SPLITS.index(split))
+    ]
+    table = tabled(pictures).assign(split=[p.split for p in pictures])
+    table["group"] = ["set"] + [""] * 3 + ["set"] + [""] * 3 + ["set"] + [""] * 3
+    rows, findings = splits.assign(table, "column")
+    assert rows["split"].tolist() == table.sort_values("id")["split"].tolist()
+    (finding,) = findings["detail"]
+    assert finding == "set (train: 1, val: 1, test: 1)"
+
+
+def given_split(*parts):
+    return [p._replace(split=s) for s in parts for p in made("a", 20, 40 * parts.index(s), s)] + [
+        p._replace(split=s) for s in parts for p in made("b", 20, 40 * parts.index(s), s)
+    ]
+
+
+def test_a_split_without_a_test_part_says_what_makes_one():
+    with pytest.raises(InputError, match=r"your split has no test part: test_percent 10 would"):
+        assign(given_split("train", "val"), "column")
+
+
+@pytest.mark.parametrize("missing", ["val", "test"])
+def test_a_missing_part_is_completed_from_train(missing):
+    parts = [split for split in splits.SPLITS if split != missing]
+    rows, _ = assign(given_split(*parts), "column", **{f"{missing}_percent": 20})
+    counts = Counter((row.label, row.split) for row in rows)
+    assert {counts[label, missing] for label in "ab"} == {4}
+    assert {counts[label, "train"] for label in "ab"} == {16}
+    other = next(split for split in parts if split != "train")
+    assert {counts[label, other] for label in "ab"} == {20}
+
+
+def test_a_part_that_is_there_is_not_made_again():
+    with pytest.raises(InputError, match="test_percent is 10, but your split has a test part"):
+        assign(given_split(*splits.SPLITS), "column", test_percent=10)
+    with pytest.raises(InputError, match="draws every part"):
+        assign(made("a", 9) + made("b", 9), "sabatelli2018", test_percent=10)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), min_size=6, max_size=60),
+    st.integers(2, 5),
+    st.randoms(use_true_random=False),
+)
+def test_folds_hold_every_picture_once_and_whole_groups_in_any_order(pictures, k, random):
+    labels, groups = zip(*((label, f"g{group:02}") for label, group in pictures), strict=True)
+    assume(len(set(groups)) >= k)
+    folds = splits.folds(labels, groups, k)
+    assert len(folds.fold) == len(labels) and set(folds.fold) <= set(range(k))
+    of_group = defaultdict(set)
+    for group, fold in zip(groups, folds.fold, strict=True):
+        of_group[group].add(fold)
+    assert all(len(found) == 1 for found in of_group.values())
+    order = list(range(len(labels)))
+    random.shuffle(order)
+    again = splits.folds([labels[i] for i in order], [groups[i] for i in order], k)
+    assert again.fold.tolist() == [folds.fold[i] for i in order]
+    counts = Counter(label for label, _ in set(zip(labels, groups, strict=True)))
+    assert folds.few == {label: n for label, n in sorted(counts.items()) if n < k}
+
+
+def test_folds_of_single_pictures_are_even_in_every_class():
+    labels = ["a"] * 50 + ["b"] * 25
+    fold = splits.folds(labels, [f"{i:02}" for i in range(75)], 5).fold
+    counts = Counter(zip(labels, fold, strict=True))
+    assert {counts["a", f] for f in range(5)} == {10} and {counts["b", f] for f in range(5)} == {5}
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_impossible_numbers_of_folds_are_refused(k):
+    with pytest.raises(InputError, match=f"folds is {k}; it must be 2 or more"):
+        splits.folds(["a", "b", "a"], ["x", "y", "z"], k)

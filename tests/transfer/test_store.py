@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from models.errors import InputError
+from transfer import result_folder
 from transfer import store as stores
 from transfer.pictures import decode
 from transfer.store import Store, epochs, untuned
@@ -216,3 +217,59 @@ def test_no_pass_is_tuned(tmp_path):
     for seed in (None, 0):
         batches = epochs(3, 2, lambda order: tf.data.Dataset.from_tensors(order), seed)
         assert batches.options().autotune.enabled is False
+
+
+def write_made_groups(made, **columns):
+    rows = tabled(made.rows)
+    rows["group"] = ["one" if i % 5 == 0 else "" for i in range(len(rows))]
+    rows["near_duplicates"] = ""
+    candidates = pandas.DataFrame(columns, index=rows["id"], dtype=object)
+    stores.write_groups(rows, candidates, made.folder)
+
+
+def test_groups_come_in_the_order_of_the_store_in_any_script(made):
+    write_made_groups(made, title=[f"=题 {row.id}" for row in made.rows])
+    for split in stores.SPLITS:
+        groups = Store(made.folder).groups(split)
+        assert groups["id"].tolist() == Store(made.folder).ids(split)
+        assert groups["title"].tolist() == [f"=题 {id}" for id in groups["id"]]
+    assert Store(made.folder).groups("train")["group"].tolist() == ["one"] + [""] * 4 + ["one", ""]
+
+
+def test_test_pictures_whose_values_were_seen(made):
+    titles = ["a", "b", *[""] * 5, "c", "", "", "a", "d", "", "c"]
+    write_made_groups(made, title=titles, artist=[""] * len(titles))
+    shared = Store(made.folder).shared_groups()
+    assert set(shared) == {"group", "title"}  # a column without test values says nothing
+    assert shared["title"].tolist() == [True, False, False, True]
+
+
+def test_a_store_made_before_there_were_groups_has_none(made):
+    assert Store(made.folder).groups("test") is None
+    assert Store(made.folder).shared_groups() == {}
+
+
+def test_groups_that_lack_a_picture_are_refused(made):
+    write_made_groups(made)
+    path = made.folder / stores.GROUPS
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]) + "\n")
+    with pytest.raises(InputError, match="groups.csv lacks pictures"):
+        Store(made.folder).groups("test")
+
+
+@pytest.mark.parametrize("left", ["", "id,label,split,path,sha256\n", None])
+def test_an_emptied_or_shortened_or_lost_split_is_noticed(made, left):
+    path = made.folder / "split.csv"
+    path.write_text("id,label,split,path,sha256\nx,y,train,x.jpg,00\n")
+    split = result_folder.csv_sha256(path)
+    result_folder.write_json(made.folder / "manifest.json", {"split_sha256": split, "toy": False})
+    Store(made.folder)
+    path.unlink() if left is None else path.write_text(left)
+    with pytest.raises(InputError, match="is not the file that this data set was made with"):
+        Store(made.folder)
+
+
+def test_a_manifest_that_describes_nothing_is_one_line(made):
+    (made.folder / "manifest.json").write_text("[]")
+    with pytest.raises(InputError, match="holds no description of a data set"):
+        Store(made.folder)

@@ -1,0 +1,177 @@
+"""Doubtful labels of a collection of plain colours, from the command to the sheet."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pandas
+import pytest
+from PIL import Image
+
+from models import network
+from transfer import doubts, seen_pictures
+from transfer.confident_learning import find_doubts, predict_out_of_fold
+from transfer.result_folder import read_csv
+
+COLOURS = {"赤": (220, 40, 40), "green": (40, 200, 60), "blue": (40, 60, 220)}
+WRONG = "p00"  # red, labelled blue
+
+
+@pytest.fixture
+def collection(tmp_path):
+    """Thirty pictures of three colours, two a group; one wrong label, one class of one group."""
+    random = np.random.default_rng(0)
+    folder = tmp_path / "jpg"
+    folder.mkdir()
+    lines = ["ImageId,colour,set"]
+    for number in range(30):
+        label = list(COLOURS)[number // 2 % 3]
+        noisy = random.normal(COLOURS[label], 20, (16, 16, 3)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(noisy).save(folder / f"p{number:02}.png")
+        told = "blue" if f"p{number:02}" == WRONG else label
+        lines.append(f"p{number:02},{told},set {number // 2}")
+    (tmp_path / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def save_network(path, trained_on=None, name=None):
+    """A network whose features are the mean colour."""
+    inputs = keras.Input((8, 8, 3))
+    scaled = keras.layers.Rescaling(1 / 255)(inputs)
+    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 1)(scaled))
+    model = keras.Model(inputs, keras.layers.Dense(2, "softmax")(features))
+    model.layers[2].set_weights([np.eye(3)[None, None], np.zeros(3)])
+    model.layers[-1].set_weights([np.eye(3, 2), np.zeros(2)])
+    if name is None:
+        model.save(path)
+    else:
+        network.save(network.Network(name, model, ["a", "b"], "none", 8), path, trained_on)
+    return path
+
+
+def run(collection, *words, out="doubts", ann=None):
+    given = {
+        "--dataset_name": "colours",
+        "--challenge": "colour",
+        "--metadata_path": collection / "metadata.csv",
+        "--jpg_images_path": collection / "jpg",
+        "--datasets_path": collection / "datasets",
+        "--split": "cetinic2018",
+        "--group_column": "set",
+        "--ANN": ann or save_network(collection / "mean.keras"),
+        "--out": collection / out,
+    }
+    pairs = [str(word) for pair in given.items() for word in pair]
+    return doubts.main([*pairs, *map(str, words)])
+
+
+def test_the_wrong_label_comes_first_with_its_right_class(collection, capsys):
+    assert run(collection, "--folds", 3) == 0
+    table = read_csv(collection / "doubts" / "doubts.csv")
+    assert len(table) == 30 and sorted(table["id"]) == [f"p{i:02}" for i in range(30)]
+    first = table.iloc[0]
+    assert (first["id"], first["label"], first["suggested"]) == (WRONG, "blue", "赤")
+    assert first["suspected"] == "yes" and first["rank"] == "1"
+    sheet = Image.open(collection / "doubts" / "doubts.png")
+    assert sheet.width > 6 * 100
+    manifest = json.loads((collection / "doubts" / "manifest.json").read_text("utf-8"))
+    assert manifest["pictures"] == 30 and manifest["suspected"] >= 1
+    out, err = capsys.readouterr()
+    assert "labels are suspected" in out and err == ""
+
+
+def test_no_group_lies_in_two_folds(collection):
+    run(collection, "--folds", 4, "--shown", 0)
+    table = read_csv(collection / "doubts" / "doubts.csv")
+    folds = table.groupby(table["id"].str[1:].astype(int) // 2)["fold"].nunique()
+    assert (folds == 1).all() and table["fold"].nunique() == 4
+    assert not (collection / "doubts" / "doubts.png").exists()
+
+
+def test_swapped_labels_are_found_and_told_beside_chance(collection, capsys):
+    assert run(collection, "--swapped", 0.1, "--folds", 3, "--shown", 2) == 0
+    table = read_csv(collection / "doubts" / "doubts.csv")
+    swapped = table[table["swapped"] == "True"]
+    assert len(swapped) == 3 and (swapped["label"] != swapped["true"]).all()
+    told = [line for line in capsys.readouterr().out.splitlines() if "had been swapped" in line]
+    assert len(told) == 1 and "by chance 10.0%" in told[0] and "of the 3 most doubtful" in told[0]
+
+
+def test_the_same_search_is_found_again(collection, capsys):
+    run(collection, "--folds", 3, "--shown", 0)
+    assert run(collection, "--folds", 3, "--shown", 0) == 0
+    assert "already finished" in capsys.readouterr().out
+    assert run(collection, "--folds", 2, "--shown", 0) == 2
+
+
+def test_a_network_that_saw_these_pictures_is_refused(collection, capsys):
+    run(collection, "--folds", 3, "--shown", 0, out="first")
+    (split,) = (collection / "datasets").rglob("split.csv")
+    digests = [bytes.fromhex(text)[:8] for text in read_csv(split)["sha256"]]
+    text = seen_pictures.written(frozenset(digests[:5]))
+    tuned = save_network(collection / "tuned.keras", text, "mean")
+    assert run(collection, "--folds", 3, out="second", ann=tuned) == 2
+    assert "was trained on 5 of the 30 pictures" in capsys.readouterr().err
+    assert not (collection / "second").exists()
+
+
+def test_a_class_of_one_group_is_said_and_not_judged(capsys):
+    labels = np.array([0] * 6 + [1] * 6 + [2] * 3)
+    names = ["a", "b", "c"]
+    groups = [f"g{i}" for i in range(12)] + ["one"] * 3
+    rows = pandas.DataFrame({"id": [f"p{i:02}" for i in range(15)], "split": "train"})
+    rows = rows.assign(label=[names[i] for i in labels], group=groups)
+    folds = doubts.make_folds(rows, SimpleNamespace(folds=3, seed=0))
+    assert "1 classes have fewer groups than the 3 folds (c: 1)" in capsys.readouterr().out
+    features = np.eye(3)[labels]
+    probabilities = predict_out_of_fold(features, labels, folds, 3)
+    found = find_doubts(probabilities, labels)
+    table = doubts.tabulate(rows, labels, folds, probabilities, found, names)
+    assert table["label"].tolist()[-3:] == ["c"] * 3
+    assert (table["suspected"] == "not judged").tolist() == [False] * 12 + [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--folds", 1), "folds is 1; it must be 2 or more"),
+        (("--swapped", 1.5), "swapped is 1.5; accepted: above 0 to below 1"),
+        (("--input_size", 0), "size is 0; it must be above 0"),
+        (("--ANN", "MobileNet:none"), "random weights"),
+        (("--ANN", "RijksVGG19Net:artist"), "accepted: a network to take features of"),
+        (("--ANN", "nothing.keras"), "nothing.keras"),
+    ],
+)
+def test_mistakes_are_one_line(collection, capsys, words, said):
+    assert run(collection, *words) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+
+
+def test_more_folds_than_groups_are_refused(collection, capsys):
+    assert run(collection, "--folds", 16) == 2
+    assert "folds is 16" in capsys.readouterr().err
+
+
+def test_the_sheet_never_shows_a_picture_of_the_same_group(collection, monkeypatch):
+    shown = []
+    original = doubts.find_neighbours
+
+    def watch(rows, *others):
+        result = original(rows, *others)
+        shown.extend(
+            (rows["group"].iloc[i], rows["group"].iloc[j]) for i, *js in result for j in js
+        )
+        return result
+
+    monkeypatch.setattr(doubts, "find_neighbours", watch)
+    run(collection, "--folds", 3, "--shown", 10)
+    assert len(shown) == 20 and all(own != other for own, other in shown)
+
+
+def test_encoded_sheet_is_a_picture(collection):
+    run(collection, "--folds", 3, "--shown", 1)
+    content = (collection / "doubts" / "doubts.png").read_bytes()
+    assert Image.open(io.BytesIO(content)).format == "PNG"

@@ -1,0 +1,87 @@
+"""Which pictures a network saw, from a data set into its file and out again."""
+
+from types import SimpleNamespace
+
+import keras
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models import network, zoo
+from models.errors import InputError
+from transfer import seen_pictures
+from transfer.recipes import RECIPES
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Ten pictures: seven train, one validates, two test."""
+    splits = ["train"] * 7 + ["val"] + ["test"] * 2
+    # the first bytes tell pictures apart
+    rows = [f"p{i},x,{split},p.jpg,{i:016x}{'0' * 48}" for i, split in enumerate(splits)]
+    text = "\n".join(["id,label,split,path,sha256", *rows]) + "\n"
+    (tmp_path / "split.csv").write_text(text)
+    return SimpleNamespace(folder=tmp_path)
+
+
+def short(numbers):
+    return frozenset(number.to_bytes(8, "big") for number in numbers)
+
+
+def save(path, seen, name="MobileNet"):
+    inputs = keras.Input((8, 8, 3))
+    outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(inputs))
+    model = keras.Model(inputs, outputs)
+    text = None if seen is None else seen_pictures.written(seen)
+    network.save(network.Network(name, model, ["a", "b"], "unit", 8), path, text)
+    return zoo.parse(str(path))
+
+
+@given(st.frozensets(st.binary(min_size=8, max_size=8), max_size=30))
+def test_pictures_come_back_from_text(seen):
+    assert seen_pictures._read(seen_pictures.written(seen), "x") == seen
+
+
+def test_pictures_of_a_data_set(store):
+    assert seen_pictures.of_store(store) == short(range(10))
+    assert seen_pictures.of_store(store, ("test",)) == short([8, 9])
+    (store.folder / "split.csv").unlink()
+    assert seen_pictures.of_store(store) is None
+
+
+def test_what_a_run_leaves_in_its_network(store, tmp_path):
+    before = save(tmp_path / "before.keras", short([77]))
+
+    def after(mode):
+        return seen_pictures.after(SimpleNamespace(network=before, recipe=RECIPES[mode]), store)
+
+    assert after("fine_tuning") == short([77, *range(8)])
+    assert after("random") == short(range(8))
+    assert after("off_the_shelf") == short([77])  # the layers below the head stay as they were
+
+
+def test_a_network_that_saw_the_pictures_is_refused(store, tmp_path):
+    spec = save(tmp_path / "tuned.keras", short([3, 9, 50]))
+    with pytest.raises(InputError, match="was trained on 2 of the 10 pictures"):
+        seen_pictures.refuse_seen(spec, store)
+
+
+def test_a_network_that_saw_others_is_accepted(store, tmp_path):
+    seen_pictures.refuse_seen(save(tmp_path / "other.keras", short([50, 51])), store)
+    seen_pictures.refuse_seen(zoo.parse("VGG19:imagenet"), store)
+
+
+def test_a_network_trained_here_that_does_not_tell_is_refused(store, tmp_path):
+    with pytest.raises(InputError, match="kept no list of its pictures"):
+        seen_pictures.refuse_seen(save(tmp_path / "old.keras", None), store)
+
+
+def test_a_network_of_another_origin_is_accepted(store, tmp_path):
+    inputs = keras.Input((8, 8, 3))
+    keras.Model(inputs, keras.layers.Flatten()(inputs)).save(tmp_path / "foreign.keras")
+    seen_pictures.refuse_seen(zoo.parse(str(tmp_path / "foreign.keras")), store)
+
+
+def test_a_damaged_list_is_named():
+    with pytest.raises(InputError, match="x.keras: trained_on does not list pictures"):
+        seen_pictures._read("no base64!", "x.keras")
