@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import keras
+import pandas
 import pytest
 
 from toy.collection import paint_collection
@@ -54,6 +55,74 @@ def test_experiment_of_the_readme(tmp_path):
     ).exists()
     printed = shell("python -m transfer.tables results", tmp_path)
     assert "| ResNet50 |" in printed and "toy collection" in printed
+
+
+SMALL = "MobileNet(alpha=0.25)"
+
+
+def small(command):
+    """A command of a page with the small network that the toy brings along, and one epoch."""
+    network = f"'{SMALL}:{ROOT}/toy/mobilenet_0.25_64_nature.weights.h5'"
+    quick = " --epochs 1" if "transfer.experiment" in command else ""
+    command = command.replace("--ANN ResNet50", f"--ANN {network} --input_size 64{quick}")
+    if "ResNet50:imagenet" in command:
+        command = command.replace("ResNet50:imagenet", network) + " --input_size 64"
+    # the run's folder, quoted for its brackets, with what one epoch adds to its name
+    folder = re.compile(r"(results/\w+/\w+)/ResNet50/(\w+)(,seed=1)?(/model\.keras)?")
+    command = folder.sub(rf"'\1/{SMALL}/\2,seed=1,epochs=1\4'", command)
+    return command.replace("visualization/deep_viz.py", f"{ROOT}/visualization/deep_viz.py")
+
+
+def walk(page, folder):
+    """Run every command of a page, small; stderr stays empty."""
+    for command in blocks(ROOT / "docs" / page):
+        command = small(command)
+        if "mymuseum" in command:
+            command = command.replace(",seed=1", "")
+        errors = folder / "errors"
+        shell(f"{command} 2> {errors}", folder)
+        assert errors.read_text() == "", command
+
+
+@pytest.fixture
+def museum(tmp_path):
+    """The toy as a museum's CSV, two objects of one title, and a folder of new pictures."""
+    paint_collection(tmp_path / "toy", count=90)
+    (tmp_path / "mymuseum").mkdir()
+    (tmp_path / "toy" / "jpg").rename(tmp_path / "mymuseum" / "jpg")
+    rows = pandas.read_csv(tmp_path / "toy" / "metadata.csv", dtype=str, index_col=0)
+    rows["title"] = [f"title {number // 2}" for number in range(len(rows))]
+    rows.to_csv(tmp_path / "mymuseum.csv")
+    (tmp_path / "new").mkdir()
+    for name in rows["ImageId"][:3]:
+        shutil.copy(tmp_path / "mymuseum" / "jpg" / f"{name}.jpg", tmp_path / "new")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_walk_from_a_museums_csv_to_a_figure(museum):
+    walk("museum.md", museum)
+    run = museum / "results" / "mymuseum" / "material" / SMALL / "off_the_shelf,epochs=1"
+    told = (ROOT / "docs" / "museum.md").read_text(encoding="utf-8")
+    for name in re.findall(r"^\| `(\w+\.\w+)` \|", told, flags=re.M):
+        assert (run / name).exists(), name
+    for name in ("results/doubts/doubts.png", "results/doubts/doubts.csv", "new.png", "looks.png"):
+        assert (museum / name).exists(), name
+    assert len((museum / "new.csv").read_text("utf-8-sig").splitlines()) == 4
+
+
+@pytest.mark.slow
+def test_walk_from_sorted_folders_to_a_figure(museum):
+    rows = pandas.read_csv(museum / "mymuseum.csv", dtype=str)
+    for name, kind in zip(rows["ImageId"], rows["dc_type"].str.strip(), strict=True):
+        (museum / "paintings" / kind).mkdir(parents=True, exist_ok=True)
+        shutil.copy(museum / "mymuseum" / "jpg" / f"{name}.jpg", museum / "paintings" / kind)
+    walk("folders.md", museum)
+    runs = museum / "results" / "paintings" / "genre" / SMALL
+    assert len([path for path in runs.iterdir() if path.name[0] != "."]) == 6
+    page = (museum / "results" / "tables" / "comparison.md").read_text(encoding="utf-8")
+    assert "3 runs" in page
+    assert (museum / "looks.png").exists() and (museum / "new.csv").exists()
 
 
 @pytest.mark.slow
@@ -167,10 +236,11 @@ def test_job_sh_keeps_the_released_variables_and_slurm_lines():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_named_in_the_pages_exist(page):
-    from transfer import experiment
+    from transfer import doubts, experiment, predict
     from visualization import deep_viz, render, sheet
 
-    actions = [a for c in (experiment, render, deep_viz, sheet) for a in c.flags()._actions]
+    commands = (experiment, predict, doubts, render, deep_viz, sheet)
+    actions = [action for command in commands for action in command.flags()._actions]
     known = {option for action in actions for option in action.option_strings}
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
     text = page.read_text(encoding="utf-8")
@@ -197,6 +267,9 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m toy paint",  # test_shipped_network_of_the_toys_page
         "python -m transfer.experiment --dataset_name toy",  # the same
         "python -m models convert",  # the same
+        "python -m transfer.doubts",  # the walks of docs/museum.md and docs/folders.md
+        "python -m transfer.predict",  # the same
+        "python -m transfer.experiment --dataset_name paintings",  # the same
         "python -m toy pretrain",  # tests/toy/test_main.py, smaller
     )
     for page in PAGES:

@@ -17,8 +17,9 @@ from models import weights, zoo
 from models.command import exit_code, start_keras
 from models.errors import InputError
 from models.zoo import Spec
-from transfer import flags, splits
+from transfer import splits
 from transfer.dataset import Data
+from transfer.flags import add_data_flags, read_data
 from transfer.progress import Progress
 from transfer.result_folder import check_writable, result_folder, write_bytes, write_csv
 from transfer.splits import SPLITS
@@ -87,12 +88,12 @@ class Search:
         }
 
 
-def make_parser():
+def flags():
     """The command's flags."""
     parser = argparse.ArgumentParser(
         prog="python -m transfer.doubts", description=__doc__.splitlines()[0]
     )
-    flags.add_data_flags(parser)
+    add_data_flags(parser)
     parser.add_argument(
         "--ANN",
         required=True,
@@ -128,13 +129,13 @@ def make_parser():
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
-    given = make_parser().parse_args(argv)
+    given = flags().parse_args(argv)
     names = ("input_size", "folds", "seed", "swapped", "shown")
     chosen = {name: getattr(given, name) for name in names}
     network = zoo.parse(given.ANN)
     if network.weights is None and not zoo.names_weights(given.ANN):
         network = zoo.parse(f"{given.ANN}:{weights.IMAGENET}")
-    search = Search(flags.read_data(given), network, **chosen)
+    search = Search(read_data(given), network, **chosen)
     start_keras()
     search_labels(search, given.out)
 
@@ -219,8 +220,8 @@ def make_folds(rows, search):
     if folds.few:
         names = ", ".join(f"{name}: {count}" for name, count in folds.few.items())
         print(
-            f"{len(folds.few)} classes have fewer groups than the {search.folds} folds ({names}): "
-            "their pictures are predicted from few, those of a class with one group not at all"
+            f"classes with fewer groups than the {search.folds} folds: {names}; their pictures are "
+            "predicted from few others, those of a class with one group not at all"
         )
     return folds.fold
 

@@ -273,4 +273,6 @@ def by_group(correct, shared):
                 row[f"{name}_accuracy"] = float(part.mean())
             row[f"{name}_low"], row[f"{name}_high"] = map(float, wilson(part.sum(), len(part)))
         rows.append(row)
-    return pd.DataFrame(rows)
+    values = ("pictures", "accuracy", "low", "high")
+    columns = ["column", *(f"{part}_{value}" for part in ("seen", "other") for value in values)]
+    return pd.DataFrame(rows, columns=columns)

@@ -124,7 +124,7 @@ def test_a_class_of_one_group_is_said_and_not_judged(capsys):
     rows = pandas.DataFrame({"id": [f"p{i:02}" for i in range(15)], "split": "train"})
     rows = rows.assign(label=[names[i] for i in labels], group=groups)
     folds = doubts.make_folds(rows, SimpleNamespace(folds=3, seed=0))
-    assert "1 classes have fewer groups than the 3 folds (c: 1)" in capsys.readouterr().out
+    assert "classes with fewer groups than the 3 folds: c: 1;" in capsys.readouterr().out
     features = np.eye(3)[labels]
     probabilities = predict_out_of_fold(features, labels, folds, 3)
     found = find_doubts(probabilities, labels)
