@@ -176,6 +176,12 @@ def test_script_of_the_docs(tmp_path):
     assert "(2, 64, 64, 3)" in shell("python script.py", tmp_path)
 
 
+def test_script_of_the_saliency_page():
+    text = (ROOT / "docs" / "saliency.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert "(1, 64, 64)" in shell(f"python -c {shlex.quote(script)}", ROOT)
+
+
 @pytest.mark.slow
 def test_saliency_of_the_docs(shared, tmp_path):
     """The page's commands as written, but for fewer samples and one picture in the check."""

@@ -118,9 +118,11 @@ def _sized(network):
 
 
 def _named(network, class_names):
-    nameless = class_names and network.classes is None and network.output
-    if nameless and len(class_names) == network.model.output_shape[-1]:
-        return replace(network, classes=class_names)
+    # names that its own file does not hold give way to those that the user gives
+    nameless = network.classes is None or network.classes_from is not None
+    named = class_names and network.output and nameless
+    if named and len(class_names) == network.model.output_shape[-1]:
+        return replace(network, classes=class_names, classes_from=None)
     return network
 
 

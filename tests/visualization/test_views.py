@@ -1,5 +1,6 @@
 """Networks opened, pictures looked at, and both checks on a network whose answer is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -94,6 +95,14 @@ def test_names_for_networks_without(network_files):
         class_names=names,
     )
     assert own.classes == COLOURS and named.classes == names
+
+
+def test_given_names_come_before_those_that_its_file_does_not_hold(monkeypatch, network_files):
+    known = views.load(str(network_files / "nameless.keras"))
+    known = replace(known, classes=["x", "y", "z"], classes_from="ImageNet")
+    monkeypatch.setattr(views, "load", lambda spec, size: known)
+    (network,) = views.open_networks(["any"], class_names=["a", "b", "c"])
+    assert network.classes == ["a", "b", "c"] and network.classes_from is None
 
 
 @pytest.mark.parametrize(
