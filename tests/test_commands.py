@@ -253,6 +253,17 @@ def test_flags_named_in_the_pages_exist(page):
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
 
 
+def test_every_flag_has_a_sentence_of_help():
+    from transfer import doubts, experiment, predict, tables
+    from visualization import deep_viz, render, sheet
+
+    for command in (experiment, predict, doubts, tables, render, deep_viz, sheet):
+        for action in command.flags()._actions:
+            text = action.help or ""
+            sentence = text[:1].isupper() and text.endswith(".")
+            assert sentence or action.dest == "help", f"{command.__name__} {action.dest}: {text}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_of_the_pages_lead_somewhere(page):
     text = re.sub("```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
