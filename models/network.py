@@ -28,6 +28,8 @@ class Network:
     zoo.PIXELS, or None where it is not known. size: side of its square input in pixels, or None
     where it takes any. report: what became of every array of the weights file, or None.
     classes_from: where the names of classes are from, where that is not the file itself.
+    trained_on: text that lists the pictures its layers below the head were trained on here
+    (transfer.seen_pictures); "" for none, None where that is not known.
     """
 
     spec: str
@@ -37,6 +39,7 @@ class Network:
     size: int | None = None
     report: Report | None = None
     classes_from: str | None = None
+    trained_on: str | None = None
 
     def __repr__(self):
         sides = f"of {self.size}x{self.size} pixels" if self.size else "of any size"
@@ -101,9 +104,8 @@ class Network:
             raise InputError("pictures hold NaN or infinity")
         if self.pixels and (low < 0 or high > BRIGHTEST):
             raise InputError(f"pictures hold {low} to {high}; accepted: 0 to {BRIGHTEST}")
-        if self.pixels and pictures.dtype.kind == "f" and 0 < high <= 1:
-            message = f"pictures hold {low} to {high}, nearly black: {self.spec} takes 0 to 255"
-            warnings.warn(message, stacklevel=3)
+        if self.pixels:
+            warn_of_unit_range(pictures, self.spec)
         return pictures
 
     @cached_property
@@ -144,6 +146,31 @@ class Network:
         if isinstance(target, str) and target.isdecimal() and target not in (self.classes or ()):
             target = int(target)
         return graph.target_index(target, self.classes, self.model.output_shape[-1])
+
+
+def warn_of_unit_range(pictures, name):
+    """Warn of pictures that seem to be in [0, 1] where the network `name` takes [0, 255]."""
+    high = pictures.max(initial=0) if pictures.dtype.kind == "f" else 0
+    if 0 < high <= 1:
+        warnings.warn(
+            f"pictures of {pictures.min():g} to {high:g} are nearly black: {name} takes 0 to 255; "
+            "multiply pictures in [0, 1] by 255",
+            stacklevel=4,
+        )
+
+
+def check_takes_pictures(network):
+    """Refuse a network that does not take square RGB pictures of a known size.
+
+    Raises:
+        InputError: naming what it takes.
+    """
+    inputs = network.model.inputs
+    shape = tuple(inputs[0].shape)
+    if len(inputs) > 1 or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
+        raise InputError(f"{network.spec} takes {shape}; accepted: networks of square RGB pictures")
+    if network.size is None:
+        raise InputError(f"{network.spec} takes pictures of any size; give input_size")
 
 
 def as_network(model):
@@ -190,7 +217,11 @@ def load(text, size=None):
         report = weights.load(model, spec, _side(model), spec.weights)
     source = imagenet.source_of_names(spec, model.output_shape[-1])
     classes = imagenet.names() if source else None
-    return Network(spec.text, model, classes, spec.pixels, _side(model) or size, report, source)
+    side, seen = (
+        _side(model) or size,
+        None if spec.is_released else weights.trained_on(spec.weights),
+    )
+    return Network(spec.text, model, classes, spec.pixels, side, report, source, seen)
 
 
 def _opened(spec, size):
@@ -199,24 +230,24 @@ def _opened(spec, size):
     if spec.weights is None:
         model = own.drawn_anew(model)
         initializers.draw_he_uniform(model, seed=0)
-    classes = weights.read_about(spec.file).get("classes")
-    return Network(spec.text, model, classes, zoo.scaling_of(spec.file), _side(model) or size)
+    classes, scaling = weights.read_about(spec.file).get("classes"), zoo.scaling_of(spec.file)
+    seen = weights.trained_on(spec.weights)
+    return Network(spec.text, model, classes, scaling, _side(model) or size, trained_on=seen)
 
 
-def save(network, path, trained_on=None):
+def save(network, path):
     """Write a network and what is known of it as one `.keras` file, whole or absent.
 
     The file opens with keras.models.load_model too.
 
     Args:
-        network: Network; its `spec` and `pixels` (a name in zoo.PIXELS, or `own`) are kept.
+        network: Network; its `spec`, `pixels` (a name in zoo.PIXELS, or `own`) and `trained_on`
+            are kept.
         path: ends in `.keras`.
-        trained_on: text that tells which pictures its layers below the head were trained on, or
-            None where that is not known.
     """
     about = {"classes": network.classes, "network": network.spec, "pixels": network.pixels}
-    if trained_on is not None:
-        about["trained_on"] = trained_on
+    if network.trained_on is not None:
+        about[weights.TRAINED_ON] = network.trained_on
     weights.save(network.model, path, about)
 
 

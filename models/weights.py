@@ -32,6 +32,7 @@ IMAGENET_CLASSES = 1000
 # its classes in the code to another, or with its training
 PASSING = {"shared_object_id", "build_config", "compile_config", "module"}
 BLOCK = 1 << 20  # bytes read at once
+TRAINED_ON = "trained_on"  # in that member: which pictures a network was trained on
 ABOUT = "art_transfer.json"  # the member of a `.keras` zip beside Keras's own, which it passes over
 
 
@@ -229,6 +230,18 @@ def read_about(path):
         if not all(isinstance(name, str) for name in names):
             raise ValueError(f"its member {ABOUT} has a name that is no text")
         return about
+
+
+def trained_on(source):
+    """Read which pictures weights were trained on here, as models.network.save wrote it.
+
+    Returns:
+        Text; "" for weights that were not trained here, None for a file that was and does not say.
+    """
+    if not is_keras(source):
+        return ""
+    about = read_about(source)
+    return about.get(TRAINED_ON, None if "network" in about else "")
 
 
 def read_description(path):

@@ -286,9 +286,10 @@ class Data:
             self.val_percent,
             self.test_percent,
         )
-        place = {id: place for place, id in enumerate(joined["id"])}
-        chosen.index = chosen["id"].map(place)
-        chosen = chosen.assign(near_duplicates=marked["near_duplicates"].set_axis(place.values()))
+        # at the places of the pictures that were compared
+        places = {id: place for place, id in enumerate(joined["id"])}
+        chosen = chosen.set_axis(chosen["id"].map(places))
+        chosen["near_duplicates"] = [numbers[place] for place in chosen.index]
         if near is not None:
             findings = metadata.gather(findings, duplicates.findings(near, chosen))
         return chosen.reset_index(drop=True), findings

@@ -204,13 +204,14 @@ def compute_features(search, store):
     """Pooled features of all pictures, float32 (pictures, feature size), in the store's order."""
     import numpy as np
 
-    from transfer import features
+    from transfer import features, inference
 
     pixels = "own"
     model = zoo.build(search.network, len(store.classes), search.size, pixels)
     name = features.cache_name(search.network, search.size, pixels, store)
     extractor = features.extractor(model)
-    pooled, _ = features.cached(extractor, store, BATCH, store.folder / "features", name)
+    with inference.explained(BATCH, search.size, store):
+        pooled, _ = features.cached(extractor, store, BATCH, store.folder / "features", name)
     return np.concatenate([pooled[split] for split in SPLITS])
 
 

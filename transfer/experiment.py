@@ -87,7 +87,7 @@ RECIPE_HELP = {
     "epochs": "The most epochs, if validation does not stop training before (default: {}).",
     "patience": "The epochs without a lower validation loss that end training (default: {}).",
     "pixels": "How pixels are scaled: own is as the network was trained, unit to [0, 1] as in "
-    "the paper (default: {}).",
+    "the paper, the others are for a .keras file of yours that scales nothing (default: {}).",
     "batch_norm": "Whether batch normalisation is trained or keeps its averages (default: frozen; "
     "train from scratch).",
     "classifier": "What is put on the features; svm and random_forest are for off_the_shelf "

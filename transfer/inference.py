@@ -10,12 +10,14 @@ and `result()`. The function from pictures to outputs may run several networks o
 return any nest of arrays with a row for each picture.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
 import numpy as np
 from keras import tree
 
+from models import backend
 from models.errors import InputError
 
 
@@ -41,6 +43,37 @@ def collect(function, batches, collector=None, progress=None):
         if progress:
             progress.advance(collector.next - before)
     return collector.result()
+
+
+@contextlib.contextmanager
+def explained(batch_size, size, store=None):
+    """Explain what a pass of pictures ends in, where the user can do something about it.
+
+    Args:
+        batch_size: of the pass, or of a training.
+        size: side of the pictures in pixels.
+        store: transfer.store.Store that they come from, or None.
+
+    Raises:
+        InputError: too little memory, or a picture of the store that cannot be decoded.
+    """
+    try:
+        yield
+    except Exception as error:
+        if backend.is_out_of_memory(error):
+            raise InputError(
+                f"out of memory with batch_size {batch_size} and pictures of {size} pixels; a "
+                "smaller batch_size or input_size may help"
+            ) from error
+        if store is not None and _is_of_pipeline(error) and (damaged := store.damaged()):
+            raise InputError(damaged) from error
+        raise
+
+
+def _is_of_pipeline(error):
+    import tensorflow as tf
+
+    return isinstance(error, tf.errors.OpError)
 
 
 def _first_rows(outputs, count):

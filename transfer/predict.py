@@ -132,9 +132,7 @@ def _named_model(text):
                 "another classifier, which has a model.keras"
             )
         raise InputError(f"{folder} holds no model.keras; accepted: the folder of a finished run")
-    spec = zoo.parse(text)
-    if not spec.is_released:
-        weights.check_source(spec.weights)
+    zoo.parse(text).check()
     return text
 
 
@@ -198,15 +196,10 @@ def open_network(request):
         InputError: it has no classes, or takes no square RGB pictures of a known size; as many
             names as it has no outputs.
     """
-    from models.network import load
+    from models.network import check_takes_pictures, load
 
     network = load(request.model, request.size)
-    inputs = network.model.inputs
-    shape = tuple(inputs[0].shape)
-    if len(inputs) > 1 or len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
-        raise InputError(f"{network.spec} takes {shape}; accepted: networks of square RGB pictures")
-    if network.size is None:
-        raise InputError(f"{network.spec} takes pictures of any size; give input_size")
+    check_takes_pictures(network)
     if network.output is None or network.model.output_shape[-1] < 2:
         raise InputError(
             f"{network.spec} has no classes; accepted: a network with a score for each class"
@@ -256,20 +249,13 @@ def _compute(network, request, classes, values, numbers):
     batches = inference.files(
         request.pictures, lambda path: read(path, network.size), request.batch_size
     )
-    try:
+    with inference.explained(request.batch_size, network.size):
         inference.collect(
             best,
             batches,
             inference.OnDisk((classes, values), numbers),
             Progress(len(request.pictures), "pictures named"),
         )
-    except Exception as error:
-        if backend.is_out_of_memory(error):
-            raise InputError(
-                f"out of memory with batch_size {request.batch_size} and pictures of "
-                f"{network.size} pixels; a smaller batch_size may help"
-            ) from error
-        raise
 
 
 def _problems(pictures, numbers, size):

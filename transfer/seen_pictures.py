@@ -11,7 +11,6 @@ from transfer.result_folder import read_csv
 from transfer.store import SPLITS
 
 LENGTH = 8  # bytes: two of a million pictures are alike with a probability of 3e-8
-KEY = "trained_on"  # in what a `.keras` file says about itself
 
 
 def of_store(store, splits=tuple(SPLITS)):
@@ -42,13 +41,8 @@ def of_network(spec):
     Raises:
         InputError: a damaged file.
     """
-    source = spec.weights
-    if spec.is_released or not weights.is_keras(source):
-        return frozenset()
-    about = weights.read_about(source)
-    if KEY in about:
-        return _read(about[KEY], source)
-    return None if "network" in about else frozenset()
+    text = "" if spec.is_released else weights.trained_on(spec.weights)
+    return None if text is None else _read(text, spec.weights)
 
 
 def after(run, store):
@@ -66,15 +60,15 @@ def after(run, store):
 
 
 def written(seen):
-    """Pictures as text that JSON can hold."""
-    return base64.b64encode(b"".join(sorted(seen))).decode()
+    """Pictures as the text of models.network.Network.trained_on; None for None."""
+    return None if seen is None else base64.b64encode(b"".join(sorted(seen))).decode()
 
 
 def _read(text, path):
     try:
         data = base64.b64decode(text, validate=True)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{path}: {KEY} does not list pictures ({error})") from None
+        raise InputError(f"{path}: trained_on does not list pictures ({error})") from None
     return frozenset(data[start : start + LENGTH] for start in range(0, len(data), LENGTH))
 
 
@@ -87,7 +81,7 @@ def refuse_seen(spec, store):
     seen, source = of_network(spec), spec.weights
     if seen is None:
         raise InputError(
-            f"{source} was trained by a version that kept no list of its pictures, so nobody can "
+            f"{source} was trained by a program that kept no list of its pictures, so nobody can "
             "tell whether it saw these; accepted: a network that was not trained on them, such as "
             "imagenet, or this one trained again"
         )

@@ -77,7 +77,9 @@ def train_and_test(run, results_path, tensorboard=None):
             logs = Path(tensorboard, run.folder).with_name(folder.name)
             callbacks = [keras.callbacks.TensorBoard(logs)]
         model = build(run, store)
-        trained = _train_or_explain(model, run, store, result, callbacks)
+        epochs, spare = result.path / "epochs", folder.with_name("features")
+        with inference.explained(run.recipe.batch_size, run.size, store):
+            trained = train(model, run, store, epochs, callbacks, None, spare)
         values = metrics(model, run, store, trained)
         write_results(model, run, store, trained, values, result.path)
         result.about = {"device": values["device"], "split_sha256": store.split_sha256}
@@ -142,24 +144,6 @@ def train(model, run, store, folder, callbacks=(), cache=None, spare=None):
     trained = fit_head(model, pooled, store, run.recipe, folder, callbacks)
     pictures = sum(map(len, store.labels.values()))
     return replace(trained, seconds=seconds + trained.seconds, pictures=pictures)
-
-
-def _train_or_explain(model, run, store, result, callbacks):
-    """Train; a picture that cannot be decoded, or too little memory, is an InputError."""
-    import tensorflow as tf
-
-    try:
-        spare = result.final.with_name("features")
-        return train(model, run, store, result.path / "epochs", callbacks, None, spare)
-    except Exception as error:
-        if backend.is_out_of_memory(error):
-            raise InputError(
-                f"out of memory with batch_size {run.recipe.batch_size} and pictures of {run.size} "
-                "pixels; a smaller batch_size or input_size may help"
-            ) from error
-        if isinstance(error, tf.errors.OpError) and (damaged := store.damaged()):
-            raise InputError(damaged) from error
-        raise
 
 
 def _train_all(model, store, recipe, folder, callbacks):
@@ -258,11 +242,9 @@ def write_results(model, run, store, trained, values, folder):
     mistakes.write(store, trained.scores, run.recipe.head == "softmax", folder)
     if run.recipe.classifier != "random_forest":
         pixels = zoo.scaling_for(run.network, run.recipe.pixels)
-        named = network.Network(run.network.architecture, model, classes, pixels)
-        seen = seen_pictures.after(run, store)
-        network.save(
-            named, folder / "model.keras", seen if seen is None else seen_pictures.written(seen)
-        )
+        seen = seen_pictures.written(seen_pictures.after(run, store))
+        named = network.Network(run.network.architecture, model, classes, pixels, trained_on=seen)
+        network.save(named, folder / "model.keras")
     if trained.history:
         write_history(trained.history, folder / "history.csv")
         finished = read_run(folder)

@@ -9,10 +9,9 @@ from keras import ops
 
 from models.errors import InputError
 from models.graph import cut
-from models.network import as_network
+from models.network import as_network, warn_of_unit_range
 from transfer import inference, pictures
 from transfer.progress import Progress
-from visualization.saliency.passes import warn_of_unit_range
 
 AT_A_TIME = 8  # pictures
 
@@ -42,7 +41,8 @@ def channel_scorer(model, layer, size, dtype="float32"):
         InputError: a layer or size that the network does not have or take; from the function
             pictures of another size.
     """
-    network = cut(as_network(model).model, [layer], (size, size), dtype)
+    given = as_network(model)
+    network = cut(given.model, [layer], (size, size), dtype)
     maps = ops.cast(network.output[layer], "float32")
     axes = tuple(range(1, len(maps.shape) - 1))
     scorer = keras.Model(network.input, ops.mean(maps, axis=axes) if axes else maps)
@@ -50,7 +50,7 @@ def channel_scorer(model, layer, size, dtype="float32"):
     def scores(batch):
         if tuple(batch.shape[1:]) != (size, size, 3):
             raise InputError(f"pictures {tuple(batch.shape)}; accepted: (N, {size}, {size}, 3)")
-        warn_of_unit_range(np.asarray(batch))
+        warn_of_unit_range(np.asarray(batch), given.spec)
         return np.asarray(scorer.predict_on_batch(np.asarray(batch, "float32")))
 
     return scores

@@ -240,8 +240,7 @@ def _read_classes(text):
 def _check_model(text, layer):
     """Refuse a network or file that is not there, and a layer that a file is known not to have."""
     spec = zoo.parse(text)
-    if not spec.is_released:
-        weights.check_source(spec.file or spec.weights)
+    spec.check()
     if spec.file and layer is not None:
         weights.check_layer(spec.file, layer)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from models import backend, memory, zoo
 from models.errors import InputError
-from models.network import load
+from models.network import check_takes_pictures, load
 from transfer import inference
 from transfer.pictures import proportion, read, read_all
 from transfer.progress import Progress
@@ -84,7 +84,10 @@ def open_networks(specs, size=None, class_names=None, say=print):
         InputError: what models.load refuses, a network that does not take square RGB pictures, or
             names that fit none of the networks.
     """
-    networks = [_named(_sized(load(spec, size)), class_names) for spec in specs]
+    networks = [load(spec, size) for spec in specs]
+    for network in networks:
+        check_takes_pictures(network)
+    networks = [_named(network, class_names) for network in networks]
     if class_names and not any(network.classes is class_names for network in networks):
         outputs = ", ".join(f"{x.spec} {_outputs(x)}" for x in networks)
         raise InputError(
@@ -106,15 +109,6 @@ def _is_resized(network):
     """Whether weights are fed pictures of another size than those of its name are trained on."""
     spec = zoo.parse(network.spec)
     return bool(spec.weights and spec.size and network.size != spec.size)
-
-
-def _sized(network):
-    shape = tuple(network.model.inputs[0].shape)
-    if len(shape) != 4 or shape[3] != 3 or shape[1] != shape[2]:
-        raise InputError(f"{network.spec} takes {shape}; accepted: networks of square RGB pictures")
-    if network.size is None:
-        raise InputError(f"{network.spec} takes pictures of any size; give input_size")
-    return network
 
 
 def _named(network, class_names):

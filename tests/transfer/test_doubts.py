@@ -47,7 +47,8 @@ def save_network(path, trained_on=None, name=None):
     if name is None:
         model.save(path)
     else:
-        network.save(network.Network(name, model, ["a", "b"], "none", 8), path, trained_on)
+        saved = network.Network(name, model, ["a", "b"], "none", 8, trained_on=trained_on)
+        network.save(saved, path)
     return path
 
 

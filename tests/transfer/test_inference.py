@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from models.errors import InputError
 from transfer import inference
@@ -16,6 +18,7 @@ from transfer.progress import Progress
 KILLED = """
 import os, signal, sys
 from pathlib import Path
+from types import SimpleNamespace
 import numpy as np
 from transfer import inference
 
@@ -195,3 +198,20 @@ def test_progress_counts_what_was_done_before(tmp_path):
     inference.collect(outputs, inference.in_memory(20, 5), on_disk(tmp_path), progress)
     lines = [line.partition(",")[0] for line in out.getvalue().splitlines()]
     assert lines == ["pictures: 10 of 20", "pictures: 15 of 20", "pictures: 20 of 20"]
+
+
+def test_what_the_user_can_do_something_about_is_one_line():
+    memory = "out of memory with batch_size 7 and pictures of 9 pixels"
+    with pytest.raises(InputError, match=memory), inference.explained(7, 9):
+        raise MemoryError("no room")
+    store = SimpleNamespace(damaged=lambda: "picture 3 cannot be decoded")
+    with pytest.raises(InputError, match="picture 3 cannot"), inference.explained(7, 9, store):
+        raise tf.errors.InvalidArgumentError(None, None, "bad JPEG")
+
+
+@pytest.mark.parametrize("store", [None, SimpleNamespace(damaged=lambda: None)])
+def test_other_faults_pass_as_they_are(store):
+    with pytest.raises(tf.errors.InvalidArgumentError), inference.explained(7, 9, store):
+        raise tf.errors.InvalidArgumentError(None, None, "bad JPEG")
+    with pytest.raises(KeyError), inference.explained(7, 9, store):
+        raise KeyError("x")

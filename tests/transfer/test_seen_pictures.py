@@ -32,8 +32,8 @@ def save(path, seen, name="MobileNet"):
     inputs = keras.Input((8, 8, 3))
     outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(inputs))
     model = keras.Model(inputs, outputs)
-    text = None if seen is None else seen_pictures.written(seen)
-    network.save(network.Network(name, model, ["a", "b"], "unit", 8), path, text)
+    text = seen_pictures.written(seen)
+    network.save(network.Network(name, model, ["a", "b"], "unit", 8, trained_on=text), path)
     return zoo.parse(str(path))
 
 
@@ -74,6 +74,20 @@ def test_a_network_that_saw_others_is_accepted(store, tmp_path):
 def test_a_network_trained_here_that_does_not_tell_is_refused(store, tmp_path):
     with pytest.raises(InputError, match="kept no list of its pictures"):
         seen_pictures.refuse_seen(save(tmp_path / "old.keras", None), store)
+
+
+def test_the_list_stays_when_a_network_is_opened_and_saved_again(store, tmp_path):
+    save(tmp_path / "tuned.keras", short([3]))
+    network.save(network.load(str(tmp_path / "tuned.keras")), tmp_path / "again.keras")
+    with pytest.raises(InputError, match="was trained on 1 of the 10 pictures"):
+        seen_pictures.refuse_seen(zoo.parse(str(tmp_path / "again.keras")), store)
+
+
+def test_weights_that_were_not_trained_here_are_accepted_in_a_file_too(store, tmp_path):
+    spec = "MobileNet(alpha=0.25)"
+    network.save(network.load(spec, 32), tmp_path / "drawn.keras")
+    seen_pictures.refuse_seen(zoo.parse(f"{spec}:{tmp_path / 'drawn.keras'}"), store)
+    assert network.load(str(tmp_path / "drawn.keras")).trained_on == ""
 
 
 def test_a_network_of_another_origin_is_accepted(store, tmp_path):

@@ -4,13 +4,12 @@ Over pictures, batch by batch, and over samples of each picture: a weighted sum 
 for SmoothGrad and integrated gradients.
 """
 
-import warnings
-
 import numpy as np
 from keras import ops
 
 from models import backend
 from models.errors import InputError
+from models.network import warn_of_unit_range
 from transfer.inference import collect, in_memory
 from visualization.whole_numbers import check_whole
 
@@ -43,19 +42,8 @@ def check_pictures(model, pictures):
     low, high = pictures.min(), pictures.max()
     if not (low >= 0 and high <= 255):
         raise InputError(f"pictures of {low:g} to {high:g}; accepted: RGB in [0, 255]")
-    warn_of_unit_range(pictures)
+    warn_of_unit_range(pictures, model.name)
     return pictures
-
-
-def warn_of_unit_range(pictures):
-    """Warn of pictures that seem to be in [0, 1] where [0, 255] is meant."""
-    high = pictures.max(initial=0) if pictures.dtype.kind == "f" else 0
-    if 0 < high <= 1:
-        warnings.warn(
-            f"pictures of {pictures.min():g} to {high:g} are nearly black: pixels are taken as RGB "
-            "in [0, 255]; multiply pictures in [0, 1] by 255",
-            stacklevel=4,
-        )
 
 
 def check_targets(targets, count, outputs):
