@@ -103,25 +103,34 @@ def flags():
     )
     parser.add_argument("--out", type=Path, required=True, help="New folder for the results.")
     parser.add_argument(
-        "--input_size", type=int, help="Side of the pictures in pixels; default: the network's own."
+        "--input_size",
+        type=int,
+        help="The side of the pictures in pixels (default: the network's own).",
     )
     parser.add_argument(
         "--folds",
         type=int,
         default=FOLDS,
-        help="Parts that are predicted in turn by classifiers of the others; default 5.",
+        help="Parts of the collection that are predicted in turn, each by a classifier of the others "
+        "(default: %(default)s).",
     )
     parser.add_argument(
-        "--seed", type=int, default=42, help="Of folds, classifiers and swaps; default 42."
+        "--seed",
+        type=int,
+        default=42,
+        help="The seed of folds, classifiers and swaps (default: %(default)s).",
     )
     parser.add_argument(
         "--swapped",
         type=float,
         help="Swap this fraction of the labels first, and tell how many of them are found: what "
-        "the doubts on this collection are worth, e.g. 0.05.",
+        "the doubts on this collection are worth, e.g. 0.05 (default: none is swapped).",
     )
     parser.add_argument(
-        "--shown", type=int, default=SHOWN, help="Doubts on the sheet of pictures; default 24."
+        "--shown",
+        type=int,
+        default=SHOWN,
+        help="How many doubts the sheet of pictures shows (default: %(default)s).",
     )
     return parser
 
