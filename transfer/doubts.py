@@ -102,6 +102,11 @@ def flags():
         "pictures.",
     )
     parser.add_argument("--out", type=Path, required=True, help="New folder for the results.")
+    _add_search_flags(parser)
+    return parser
+
+
+def _add_search_flags(parser):
     parser.add_argument(
         "--input_size",
         type=int,
@@ -111,8 +116,8 @@ def flags():
         "--folds",
         type=int,
         default=FOLDS,
-        help="Parts of the collection that are predicted in turn, each by a classifier of the others "
-        "(default: %(default)s).",
+        help="Parts of the collection that are predicted in turn, each by a classifier of the "
+        "others (default: %(default)s).",
     )
     parser.add_argument(
         "--seed",
@@ -132,7 +137,6 @@ def flags():
         default=SHOWN,
         help="How many doubts the sheet of pictures shows (default: %(default)s).",
     )
-    return parser
 
 
 @exit_code
