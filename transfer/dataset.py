@@ -5,6 +5,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from models.errors import InputError
 from transfer import duplicates, folders, metadata, splits
@@ -15,6 +16,21 @@ from transfer.result_folder import csv_sha256, result_folder, safe_name, sha256
 DEFAULT_SPLIT = "sabatelli2018"
 LAYOUTS = ("csv", "folders")  # where labels stand
 NEAR_DUPLICATES = ("report", "together", "ignore")  # what is done about them
+REPORT = "report.csv"  # all that is left out, and why
+
+
+class Chosen(NamedTuple):
+    """The pictures of a challenge that are in, and what became of the others.
+
+    rows: DataFrame with id, label, split, path (in the folder), sha256, group, near_duplicates.
+    findings: DataFrame of metadata.FINDINGS. toy: whether it is the toy collection. candidates:
+    DataFrame of text indexed by id, see metadata.Collection.
+    """
+
+    rows: Any
+    findings: Any
+    toy: bool
+    candidates: Any
 
 
 @dataclass(frozen=True)
@@ -195,14 +211,35 @@ class Data:
             return Store(self.folder)
         # whatever is wrong with the CSV is told before a folder is made
         collection = self._read()
-        key = digest(self.metadata_path, self.jpg_images_path, self.settings, self.pictures_glob)
-        folder = self.folder / key
+        folder = self.folder / self.key
         with result_folder(folder) as result:
             if result.finished:
                 print(f"data set found in {folder}", flush=True)
             else:
                 result.about = self._make(collection, result.path)
         return Store(folder)
+
+    @property
+    def key(self):
+        """What a data set made of these pictures is called: see digest."""
+        return digest(self.metadata_path, self.jpg_images_path, self.settings, self.pictures_glob)
+
+    def choose(self, report, least_classes=2):
+        """Which pictures are in, and in which part, as open() has them; nothing is stored.
+
+        Args:
+            report: path of a CSV, written where the pictures cannot be used: what is left out.
+            least_classes: fewer of them cannot be used.
+
+        Returns:
+            Chosen.
+
+        Raises:
+            InputError: see open.
+        """
+        collection = self._read()
+        rows, findings = self._choose(collection, Path(report), least_classes)
+        return Chosen(rows, findings, collection.toy, collection.candidates)
 
     def _read(self):
         if self.by_folders:
@@ -221,15 +258,16 @@ class Data:
         """Write the data set into a folder; what its manifest says."""
         from transfer import store
 
-        chosen, findings = self._choose(collection)
+        report = self.folder / REPORT  # beside the data sets
+        chosen, findings = self._choose(collection, report)
         print(f"{metadata.summary(findings)} (report.csv)", flush=True)
         for line in metadata.explain(findings):
             print(line, flush=True)
         splits.save(chosen, folder / "split.csv")
-        metadata.write_report(findings, folder / "report.csv")
+        metadata.write_report(findings, folder / REPORT)
         store.write_groups(chosen, collection.candidates, folder)
         store.write(chosen, self.jpg_images_path, folder, _report("pictures stored"))
-        self._refused_report.unlink(missing_ok=True)
+        report.unlink(missing_ok=True)
         source = {"folders": str(self.jpg_images_path)}
         if self.metadata_path is not None:
             source = {"csv": str(self.metadata_path), "csv_sha256": sha256(self.metadata_path)}
@@ -240,7 +278,7 @@ class Data:
             **self.settings,
         }
 
-    def _choose(self, collection):
+    def _choose(self, collection, report, least_classes=2):
         """(The pictures that are in, split; all findings); InputError where too few stay."""
         rows, findings = collection.rows, collection.findings
         try:
@@ -252,10 +290,10 @@ class Data:
                 self.pictures_glob,
             )
         except metadata.UnjoinedError as error:
-            raise self._refused(error, metadata.gather(findings, error.findings)) from error
+            raise _refused(error, metadata.gather(findings, error.findings), report) from error
         findings = metadata.gather(findings, unjoined)
         try:
-            chosen, left_out = self._split(joined)
+            chosen, left_out = self._split(joined, least_classes)
         except InputError as error:
             told = findings[~findings["kind"].isin(metadata.ON_PURPOSE)]
             if told.empty:
@@ -267,10 +305,10 @@ class Data:
                 message = f"{why}, and the rest is too little to learn from: {error}"
             else:
                 message = f"{error}; {why}"
-            raise self._refused(message, findings) from error
+            raise _refused(message, findings, report) from error
         return chosen, metadata.gather(findings, left_out)
 
-    def _split(self, joined):
+    def _split(self, joined, least_classes):
         """(The pictures that are in, with split and near_duplicates; findings)."""
         near, numbers = None, [""] * len(joined)
         if self.near_duplicates != "ignore":
@@ -285,6 +323,7 @@ class Data:
             self.min_pictures,
             self.val_percent,
             self.test_percent,
+            least_classes,
         )
         # at the places of the pictures that were compared
         places = {id: place for place, id in enumerate(joined["id"])}
@@ -294,16 +333,12 @@ class Data:
             findings = metadata.gather(findings, duplicates.findings(near, chosen))
         return chosen.reset_index(drop=True), findings
 
-    @property
-    def _refused_report(self):
-        """Path of the report on a data set that could not be made."""
-        return self.folder / "report.csv"
 
-    def _refused(self, message, findings):
-        """Write the report on a data set that cannot be made; the InputError that names it."""
-        self._refused_report.parent.mkdir(parents=True, exist_ok=True)
-        metadata.write_report(findings, self._refused_report)
-        return InputError(f"{message}; all that is left out is named in {self._refused_report}")
+def _refused(message, findings, report):
+    """Write the report on pictures that cannot be used; the InputError that names it."""
+    report.parent.mkdir(parents=True, exist_ok=True)
+    metadata.write_report(findings, report)
+    return InputError(f"{message}; all that is left out is named in {report}")
 
 
 def _suffices(rows):

@@ -11,32 +11,8 @@ _DEFAULT = {field.name: field.default for field in fields(Data)}
 
 
 def add_data_flags(parser):
-    """Add the flags of a collection to a parser, one for each field of Data."""
-    _add_source_flags(parser.add_argument_group("the collection"))
-    _add_choice_flags(parser.add_argument_group("which of its pictures"))
-    _add_split_flags(parser.add_argument_group("who trains and who tests"))
-
-
-def read_data(arguments):
-    """The Data that parsed flags name.
-
-    Raises:
-        InputError: see Data; a `where` that is no column=value.
-    """
-    values = {field.name: getattr(arguments, field.name) for field in fields(Data)}
-    values["drop_labels"] = tuple(arguments.drop_labels)
-    values["where"] = tuple(map(_condition, arguments.where))
-    return Data(**values)
-
-
-def _condition(text):
-    column, equals, value = text.partition("=")
-    if not equals or not column.strip():
-        raise InputError(f"where is {text!r}; accepted: column=value, as collection=A")
-    return column.strip(), value
-
-
-def _add_source_flags(group):
+    """Add the flags of a collection that is stored to a parser, one for each field of Data."""
+    group = parser.add_argument_group("the collection")
     group.add_argument(
         "--dataset_name", required=True, help="The collection's name, for the result folders."
     )
@@ -62,6 +38,73 @@ def _add_source_flags(group):
     group.add_argument(
         "--jpg_images_path", type=Path, help="The folder of pictures, with its subfolders."
     )
+    _add_other_flags(parser, group)
+
+
+def add_picture_flags(parser):
+    """Add the flags of a collection that is read where it lies: images, labels, column, the rest.
+
+    They take the names of add_data_flags too, so that the flags of a training serve as they are.
+    """
+    group = parser.add_argument_group("the collection")
+    group.add_argument(
+        *("--images", "--jpg_images_path"),
+        dest="jpg_images_path",
+        metavar="DIR",
+        required=True,
+        type=Path,
+        help="The folder of pictures, with its subfolders.",
+    )
+    group.add_argument(
+        *("--labels", "--metadata_path"),
+        dest="metadata_path",
+        metavar="CSV",
+        type=Path,
+        help="The collection's CSV (default: the folders of the pictures are their labels).",
+    )
+    group.add_argument(
+        *("--column", "--challenge"),
+        dest="challenge",
+        metavar="COLUMN",
+        required=True,
+        help="What the classes are: a column of the CSV, or material, type, artist; with layout "
+        "folders a word for what the folders are, as genre.",
+    )
+    group.add_argument(
+        "--dataset_name", help="The collection's name (default: that of the folder of pictures)."
+    )
+    parser.set_defaults(datasets_path=Path())  # nothing is stored
+    _add_other_flags(parser, group)
+
+
+def _add_other_flags(parser, group):
+    _add_source_flags(group)
+    _add_choice_flags(parser.add_argument_group("which of its pictures"))
+    _add_split_flags(parser.add_argument_group("who trains and who tests"))
+
+
+def read_data(arguments):
+    """The Data that parsed flags name.
+
+    Raises:
+        InputError: see Data; a `where` that is no column=value.
+    """
+    values = {field.name: getattr(arguments, field.name) for field in fields(Data)}
+    if arguments.dataset_name is None:
+        values["dataset_name"] = arguments.jpg_images_path.resolve().name
+    values["drop_labels"] = tuple(arguments.drop_labels)
+    values["where"] = tuple(map(_condition, arguments.where))
+    return Data(**values)
+
+
+def _condition(text):
+    column, equals, value = text.partition("=")
+    if not equals or not column.strip():
+        raise InputError(f"where is {text!r}; accepted: column=value, as collection=A")
+    return column.strip(), value
+
+
+def _add_source_flags(group):
     group.add_argument(
         "--layout",
         choices=LAYOUTS,

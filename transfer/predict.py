@@ -9,17 +9,12 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models import class_names, weights, zoo
+from models import class_names, weights
 from models.command import exit_code, start_keras
 from models.errors import InputError
 from transfer.pictures import DECODING, encoded, find_files, read
-from transfer.result_folder import (
-    check_writable,
-    read_json,
-    result_folder,
-    write_bytes,
-    write_csv,
-)
+from transfer.result_folder import check_writable, result_folder, write_bytes, write_csv
+from transfer.run import named_network
 
 FIRST = 5  # classes of a picture, the likeliest
 MOST_TILES = 200  # pictures of a sheet
@@ -107,7 +102,7 @@ def read_flags(arguments):
         if value is not None and value < 1:
             raise InputError(f"{name} is {value}; it must be above 0")
     request = Request(
-        _named_model(arguments.model),
+        named_network(arguments.model),
         tuple(dict.fromkeys(find_files(arguments.pictures))),
         arguments.out,
         arguments.sheet,
@@ -117,23 +112,6 @@ def read_flags(arguments):
     )
     _check_places(request)
     return request
-
-
-def _named_model(text):
-    """What models.load takes: a run's folder is the network in it."""
-    folder = Path(text)
-    if folder.is_dir():
-        if (folder / "model.keras").is_file():
-            return str(folder / "model.keras")
-        told = folder / "metrics.json"
-        if told.exists() and read_json(told).get("classifier") == "random_forest":
-            raise InputError(
-                f"{folder} is the run of a random forest, which is not kept; accepted: a run with "
-                "another classifier, which has a model.keras"
-            )
-        raise InputError(f"{folder} holds no model.keras; accepted: the folder of a finished run")
-    zoo.parse(text).check()
-    return text
 
 
 def _check_places(request):

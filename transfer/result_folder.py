@@ -116,7 +116,7 @@ class Result:
 
     def _open(self, path):
         self.final = _named(path)
-        self._partial = _partial(self.final)
+        self._partial = unfinished(self.final)
         self._locked = False
         if not self._find():
             self._lock()
@@ -261,7 +261,8 @@ def _named(path):
     return path.resolve() if path.name in ("", "..") or path.is_symlink() else path
 
 
-def _partial(path):
+def unfinished(path):
+    """Where what is made for a result folder lies until it is whole."""
     return path.with_name(f".{path.name}.partial")
 
 
@@ -312,7 +313,7 @@ def find_result(path, identity):
         for file, inner in ((MANIFEST, _identity_in), (UNFINISHED, dict)):
             folder = path.with_name(name)
             with contextlib.suppress(InputError):
-                made = _read_object((folder if file == MANIFEST else _partial(folder)) / file)
+                made = _read_object((folder if file == MANIFEST else unfinished(folder)) / file)
                 if not _differing(inner(made), identity):
                     return folder
     return path

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from models import weights
+from models import weights, zoo
 from models.errors import InputError
 from models.zoo import Spec
 from transfer import pictures
@@ -266,6 +266,27 @@ def find_runs(results_dir):
             " <dataset>/<challenge>/<ANN>/<tl_mode>/metrics.json at any depth"
         )
     return [(results_dir / path).parent for path in finished]
+
+
+def named_network(text):
+    """What models.load takes, of that or the folder of a finished run: the network in it.
+
+    Raises:
+        InputError: a folder without a model.keras, or no such network or file.
+    """
+    folder = Path(text)
+    if folder.is_dir():
+        if (folder / "model.keras").is_file():
+            return str(folder / "model.keras")
+        told = folder / "metrics.json"
+        if told.exists() and read_json(told).get("classifier") == "random_forest":
+            raise InputError(
+                f"{folder} is the run of a random forest, which is not kept; accepted: a run with "
+                "another classifier, which has a model.keras"
+            )
+        raise InputError(f"{folder} holds no model.keras; accepted: the folder of a finished run")
+    zoo.parse(text).check()
+    return text
 
 
 def _read_metrics(path):

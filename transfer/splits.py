@@ -53,7 +53,9 @@ class Folds(NamedTuple):
     few: dict[str, int]
 
 
-def assign(pictures, protocol, seed=42, min_pictures=1, val_percent=0, test_percent=0):
+def assign(
+    pictures, protocol, seed=42, min_pictures=1, val_percent=0, test_percent=0, least_classes=2
+):
     """Give every picture a split by a protocol of PROTOCOLS.
 
     Byte-identical pictures count as one and never land in two splits; where their labels differ,
@@ -74,13 +76,14 @@ def assign(pictures, protocol, seed=42, min_pictures=1, val_percent=0, test_perc
         val_percent: how much of the train part of a given split without a val part becomes one;
             0 for none.
         test_percent: the same for a test part.
+        least_classes: fewer left are an error; a classifier needs two.
 
     Returns:
         (the pictures that are in, sorted by id, split one of SPLITS; DataFrame of findings).
 
     Raises:
         InputError: an unknown protocol or split value, a part that is missing, too few pictures of
-            a class to stratify, fewer than two classes left.
+            a class to stratify, fewer classes left than least_classes.
     """
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}")
@@ -101,10 +104,11 @@ def assign(pictures, protocol, seed=42, min_pictures=1, val_percent=0, test_perc
         rows, found = _drawn(rows, draw, protocol, seed)
     rows, dropped = _in_all_splits(rows)
     left = rows["label"].nunique()
-    if left < 2:
+    if left < least_classes:
         had = pictures["label"].value_counts()
+        needed = "a classifier needs two classes" if least_classes == 2 else "needed is a class"
         raise InputError(
-            f"a classifier needs two classes that occur in train, val and test;"
+            f"{needed} that occur{'s' * (least_classes == 1)} in train, val and test;"
             f" {left} left of {len(had)} ({_counted(had)}; min_pictures {min_pictures})"
         )
     return rows.reset_index(drop=True), gather(contradicting, too_small, found, dropped)

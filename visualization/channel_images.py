@@ -238,7 +238,7 @@ def make(settings, out, say=print):
         if result.finished:
             say("the images are finished: comparing them with these pictures, no new ascent")
             result.reopen()
-        _optimize(job, result.path, best, say)
+        write_images(job, result.path, best, say)
         _finish(job, result, best, say)
         paths = list(map(str, settings.pictures))
         about = {"paths": paths, "count": len(files), "sha256": digest}
@@ -252,14 +252,11 @@ def open_job(settings):
     Raises:
         InputError: a model, layer, channel, size or spectrum that cannot be used.
     """
-    from models import backend, network
-    from models.graph import cut
-    from visualization.optvis import maco, render
+    from models import network
+    from visualization.optvis import maco
 
-    layer, size, dtype = settings.layer, settings.size, settings.dtype
-    model = network.load(settings.model).model
-    part = cut(model, [layer], (size, size), dtype)
-    channels = _existing(settings.channels, part.output[layer].shape[-1], layer)
+    model, size = network.load(settings.model).model, settings.size
+    channels, batch = fitted(settings, model)
     magnitude = digest = None
     if settings.spectrum:
         files = find_files(settings.spectrum)
@@ -267,12 +264,28 @@ def open_job(settings):
         arrays = (array / 255.0 for _, array in read_all(files, size))
         magnitude = maco.magnitude(arrays, size)
     fingerprint = weights.fingerprint(model) if settings.weights_file else None
+    return Job(settings, model, channels, batch, magnitude, fingerprint, digest)
+
+
+def fitted(settings, model):
+    """Which channels of a network are meant, and how many images memory holds at a time.
+
+    Raises:
+        InputError: a layer, channel, size or batch that cannot be used.
+    """
+    from models import backend
+    from models.graph import cut
+    from visualization.optvis import render
+
+    layer, size, dtype = settings.layer, settings.size, settings.dtype
+    part = cut(model, [layer], (size, size), dtype)
+    channels = _existing(settings.channels, part.output[layer].shape[-1], layer)
     needed = render.least_bytes(part)
     free = backend.free_memory()
     if free is not None and (settings.batch or 1) * needed > free:
         raise InputError(_too_large(settings, free, needed))
-    batch = min(settings.batch or render.images_at_a_time(part, dtype), len(channels))
-    return Job(settings, model, channels, batch, magnitude, fingerprint, digest)
+    batch = settings.batch or render.images_at_a_time(part, dtype)
+    return channels, min(batch, len(channels))
 
 
 def _existing(channels, count, layer):
@@ -284,8 +297,15 @@ def _existing(channels, count, layer):
     return list(channels)
 
 
-def _optimize(job, folder, best, say):
-    """Write a PNG and a JSON for each channel that has none yet."""
+def write_images(job, folder, best, say=print):
+    """Write a PNG and a JSON for each channel that has none yet.
+
+    Args:
+        job: Job.
+        folder: Path; it exists.
+        best: dict channel -> activations.BestPicture; {} where no pictures are compared with.
+        say: called with lines of text.
+    """
     from transfer.progress import Progress
     from visualization import figures
 
@@ -349,7 +369,7 @@ def _finish(job, result, best, say):
     layer, records = job.settings.layer, []
     for channel in job.channels:
         file = json_file(result.path, layer, channel)
-        before = _read_record(file)
+        before = read_record(file)
         records.append(_compared(before, best.get(channel)))
         if records[-1] != before:  # made before an interruption, with other pictures or none
             write_json(file, asdict(records[-1]))
@@ -379,7 +399,8 @@ def _record(rendered, best):
     return _compared(record, best)
 
 
-def _read_record(file):
+def read_record(file):
+    """The Record in a channel's JSON file."""
     record = read_json(file)
     return Record(**record | {"scores": tuple(record["scores"])})
 

@@ -4,16 +4,13 @@ python -m visualization.render MODEL --layer L --channels 52,60-63|all --out DIR
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
 from models.command import exit_code, start_keras
-from models.errors import InputError
 from visualization import channel_images
 from visualization.channel_images import PARAMS, PRECISIONS, Settings
-
-MOST_CHANNELS = 100_000  # in one range; more is a slip of the finger
+from visualization.whole_numbers import channel_numbers
 
 
 def flags():
@@ -92,32 +89,13 @@ def main(argv=None):
     """Run the command; returns its exit code."""
     given = vars(flags().parse_args(argv))
     out = given.pop("out")
-    given["channels"] = numbers(given["channels"])
+    given["channels"] = channel_numbers(given["channels"])
     for name in ("pictures", "spectrum"):
         given[name] = tuple(given[name])
     settings = Settings(**given)
     channel_images.check(settings, out)
     start_keras()
     channel_images.make(settings, out, say=lambda text: print(text, flush=True))
-
-
-def numbers(text):
-    """Read `52,60-63` into (52, 60, 61, 62, 63), each number once, in the order given; or `all`.
-
-    Returns:
-        Tuple of int; None for `all`.
-    """
-    if text == "all":
-        return None
-    channels = []
-    for part in text.split(","):
-        ends = re.fullmatch(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", part)
-        if not ends or int(ends[2] or ends[1]) < int(ends[1]):
-            raise InputError(f"--channels {text!r}; accepted: e.g. 52,60-63, or all")
-        if int(ends[2] or ends[1]) - int(ends[1]) > MOST_CHANNELS:
-            raise InputError(f"--channels {text!r}; no layer has so many")
-        channels += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
-    return tuple(dict.fromkeys(channels))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """Refuse numbers of channels, classes, pictures, steps, samples and pixels that do not exist."""
 
+import re
 from numbers import Integral
 
 from models.errors import InputError
+
+MOST_CHANNELS = 100_000  # in one range; more is a slip of the finger
 
 
 def check_whole(what, n, least=0):
@@ -16,3 +19,25 @@ def check_below(what, n, count, of):
     check_whole(what, n)
     if n >= count:
         raise InputError(f"{what} {n}; accepted: 0 to {count - 1}, the {of}")
+
+
+def channel_numbers(text):
+    """Read `52,60-63` into (52, 60, 61, 62, 63), each number once, in the order given; or `all`.
+
+    Returns:
+        Tuple of int; None for `all`.
+
+    Raises:
+        InputError: another text, or a range of more channels than any layer has.
+    """
+    if text == "all":
+        return None
+    channels = []
+    for part in text.split(","):
+        ends = re.fullmatch(r"\s*(\d{1,9})\s*(?:-\s*(\d{1,9})\s*)?", part)
+        if not ends or int(ends[2] or ends[1]) < int(ends[1]):
+            raise InputError(f"channels {text!r}; accepted: e.g. 52,60-63, or all")
+        if int(ends[2] or ends[1]) - int(ends[1]) > MOST_CHANNELS:
+            raise InputError(f"channels {text!r}; no layer has so many")
+        channels += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
+    return tuple(dict.fromkeys(channels))

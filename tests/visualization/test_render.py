@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 
 from models import backend, memory
-from models.errors import InputError
 from transfer import plots
 from transfer.pictures import read_all
 from visualization import render, sheet
@@ -97,14 +96,6 @@ def test_a_channel_without_a_number_stops_and_the_rest_goes_on(network, tmp_path
     assert "channel 2: score none; STOPPED" in printed and "6 of 6: channel 5" in printed
     record = json.loads((tmp_path / "out" / "second_0002.json").read_text())
     assert record["not_finite_from_step"] == 0 and record["scores"] == [None] * 3
-
-
-def test_numbers():
-    assert render.numbers("52, 60-63,61") == (52, 60, 61, 62, 63)
-    assert render.numbers("all") is None
-    for text in ("a", "1-", "-1", "1,,2", "5-4", "0-999999999"):
-        with pytest.raises(InputError, match="--channels"):
-            render.numbers(text)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from visualization.whole_numbers import check_below, check_whole
+from visualization.whole_numbers import channel_numbers, check_below, check_whole
 
 
 @pytest.mark.parametrize("n", [0, 3, np.int64(3)])
@@ -28,3 +28,11 @@ def test_the_least_and_the_count_are_bounds():
         check_whole("batch", 0, least=1)
     with pytest.raises(InputError, match="channel 4; accepted: 0 to 3, the channels of maps"):
         check_below("channel", 4, 4, "channels of maps")
+
+
+def test_channels_in_words():
+    assert channel_numbers("52, 60-63,61") == (52, 60, 61, 62, 63)
+    assert channel_numbers("all") is None
+    for text in ("a", "1-", "-1", "1,,2", "5-4", "0-999999999"):
+        with pytest.raises(InputError, match="^channels "):
+            channel_numbers(text)

@@ -1,0 +1,177 @@
+"""Command: what fine-tuning changed, from two networks and a collection (Gonthier et al. 2020).
+
+python -m visualization.compare NET_A NET_B --images DIR --labels CSV --column style --out DIR
+
+One pass of the pictures through both networks, then: which pictures excite every channel before
+and after, how similar the layers are, optimized images where they are asked for, and index.html,
+in which every channel can be looked at.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from models.command import exit_code, start_keras
+from transfer.flags import add_picture_flags, read_data
+from transfer.run import named_network
+from visualization import differences
+from visualization.channel_choice import read_choice
+from visualization.differences import PARTS, STATISTICS, Comparison, Images
+
+IMAGES = Images()  # the defaults of what is said about images
+
+
+def flags():
+    """The command's flags."""
+    parser = argparse.ArgumentParser(
+        prog="python -m visualization.compare", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "before",
+        metavar="NET_A",
+        help="The network before: a name as models.load takes it, e.g. GoogLeNet:FILE or "
+        "FILE.keras, or the folder of a finished run.",
+    )
+    parser.add_argument("after", metavar="NET_B", help="The network after, named likewise.")
+    parser.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        help="Folder of the results; the same command finds it again, or goes on.",
+    )
+    add_picture_flags(parser)
+    _add_measure_flags(parser.add_argument_group("what is compared"))
+    _add_image_flags(parser.add_argument_group("optimized images"))
+    return parser
+
+
+def _add_measure_flags(group):
+    group.add_argument(
+        "--yardstick",
+        metavar="NET_C",
+        help="A third network, such as a second training of the same recipe, that tells how far "
+        "two trainings differ (default: none).",
+    )
+    group.add_argument(
+        "--part",
+        choices=PARTS,
+        help="The pictures that everything is computed on (default: top sets on train, CKA on "
+        "test).",
+    )
+    group.add_argument(
+        "--statistic",
+        choices=STATISTICS,
+        default=STATISTICS[0],
+        help="A channel's score of a picture, over its map (default: %(default)s).",
+    )
+    group.add_argument(
+        "--k",
+        nargs="+",
+        type=int,
+        default=[],
+        help="Pictures in a top set; of several the first is shown (default: "
+        + " and ".join(map(str, differences.DEFAULT_K))
+        + ", where there are more pictures than that).",
+    )
+    group.add_argument(
+        "--layers",
+        nargs="+",
+        default=[],
+        metavar="LAYER",
+        help="Convolutions and concatenations of NET_A to look at (default: all).",
+    )
+    group.add_argument(
+        "--layer_map",
+        type=Path,
+        metavar="CSV",
+        help="Two columns with a header: layers of NET_A, and of NET_B that they are compared "
+        "with (default: layers of the same name).",
+    )
+    group.add_argument(
+        "--input_size",
+        type=int,
+        help="Side of the pictures in pixels, where networks leave it open or have different ones "
+        "(default: the networks' own).",
+    )
+    group.add_argument(
+        "--batch_size",
+        type=int,
+        default=32,
+        help="Pictures computed at once; bounds the memory (default: %(default)s).",
+    )
+    group.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="Seed of all draws and of the images' starts (default: %(default)s).",
+    )
+
+
+def _add_image_flags(group):
+    group.add_argument(
+        "--optimize",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="CHANNELS",
+        help="Channels to make an image of in both networks: least-overlap:50, entropy:50 (the "
+        "lowest after), LAYER:all or LAYER:3,7-9; may be given later, when the rest is done "
+        "(default: none).",
+    )
+    group.add_argument(
+        "--steps",
+        type=int,
+        default=IMAGES.steps,
+        help="Steps of ascent (default: %(default)s).",
+    )
+    group.add_argument(
+        "--size_of_images",
+        type=int,
+        default=IMAGES.size,
+        help="Side of an optimized image in pixels (default: %(default)s).",
+    )
+    group.add_argument(
+        "--judge",
+        metavar="NET",
+        help="The network in which the distance of two images is measured (default: NET_A).",
+    )
+    group.add_argument(
+        "--judge_layer",
+        metavar="LAYER",
+        help="Its layer where that is done (default: the middle one).",
+    )
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    given = flags().parse_args(argv)
+    images = Images(
+        tuple(map(read_choice, given.optimize)),
+        given.steps,
+        given.size_of_images,
+        given.judge and named_network(given.judge),
+        given.judge_layer,
+    )
+    comparison = Comparison(
+        named_network(given.before),
+        named_network(given.after),
+        read_data(given),
+        given.yardstick and named_network(given.yardstick),
+        given.statistic,
+        given.part,
+        tuple(given.k),
+        tuple(given.layers),
+        given.layer_map,
+        given.input_size,
+        given.batch_size,
+        given.seed,
+        images,
+    )
+    differences.check(comparison, given.out)
+    start_keras()
+    differences.compare(comparison, given.out, say=lambda text: print(text, flush=True))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
