@@ -363,13 +363,18 @@ def _difference(old, new):
 def _manifest(identity, about):
     """What made a folder: the command, when, where, versions, the identity, and what it says."""
     return {
-        "command": [os.path.basename(sys.executable), *sys.orig_argv[1:]],
+        "command": command_line(),
         "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "versions": versions(),
         **({"identity": identity} if identity else {}),
         **about,
     }
+
+
+def command_line():
+    """The command that runs this process: list of words."""
+    return [os.path.basename(sys.executable), *sys.orig_argv[1:]]
 
 
 def versions():

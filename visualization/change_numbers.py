@@ -6,17 +6,18 @@ linear CKA and the distance of the kernels; each beside what chance gives.
 
 import itertools
 import json
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas
 
-from transfer.result_folder import read_json, write_text
+from transfer.result_folder import read_csv, read_json, write_text
 from visualization import layer_pairs, similarity
 
 COMMONEST = 3  # classes of a top set that are told (figure 1 of Gonthier et al. 2020)
-LEAST_FOR_CKA = 4  # pictures: the debiased form divides by n - 3
+PAIR = ("a", "b")  # the two that a comparison is about
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Views:
     layer_pairs.Matches. layers: network's key -> tuple of its layer_pairs.Layer. top: rows of the
     scores whose pictures the top sets come from, int (n,). compared: those that CKA is computed on,
     int (m,). labels: classes of the former, int (n,). classes: their names. ks: sizes of top sets,
-    the first is the one that is shown. statistic: of the scores. seed: of draws.
+    the first is the one that is shown. seed: of draws.
     """
 
     scores: dict
@@ -38,7 +39,6 @@ class Views:
     labels: Any
     classes: tuple
     ks: tuple
-    statistic: str
     seed: int = 0
 
     @property
@@ -56,28 +56,21 @@ class Views:
         """Whether there are several classes, which entropy needs."""
         return len(self.classes) > 1
 
-    @property
-    def channelled(self):
-        """The convolutions that are compared channel by channel: tuple of Match."""
-        first = self.keys[:2]
-        return tuple(
-            match
-            for match in self.matches.layers
-            if not match.is_joined and match.has_same_channels(*first)
-        )
-
     def seen(self, key, name):
         """Scores of the pictures that top sets come from, at a convolution: (n, channels)."""
         return self.scores[key].score(name)[self.top]
 
-    def top_pictures(self, key, name, k=None):
-        """Pictures of every channel's top set, numbers in the list of pictures, (k, channels).
+    def tops(self, key, name, k=None):
+        """Every channel's top set in a network: places in `top`, (k, channels).
 
         The best first; -1 where fewer pictures have a score above 0.
         """
-        tops = similarity.top_pictures(self.seen(key, name), k or self.ks[0])
-        numbers = self.scores[key].numbers[self.top]
-        return np.where(tops < 0, -1, numbers[tops])
+        return similarity.top_pictures(self.seen(key, name), k or self.ks[0])
+
+    @property
+    def numbers(self):
+        """Places in the list of pictures of those that top sets come from, int (n,)."""
+        return np.asarray(self.scores[self.keys[0]].numbers)[self.top]
 
     def features(self, key, layer):
         """Scores of the pictures that CKA is computed on, float64 (m, channels)."""
@@ -106,7 +99,7 @@ class Numbers:
 
 def suffix(pair):
     """What the names of a pair's columns end in: nothing for the two that are compared."""
-    return "" if pair == ("before", "after") else "_" + "_".join(pair)
+    return "" if pair == PAIR else "_" + "".join(pair)
 
 
 def compute(views, models, kept, progress):
@@ -152,7 +145,7 @@ def _listed(views):
     Where the networks have no layer in common, those of each by itself.
     """
     if views.matches.layers:
-        return [(None, match) for match in views.channelled]
+        return [(None, match) for match in views.matches.channelled]
     return [
         (key, layer) for key in views.keys for layer in views.layers[key] if not layer.is_joined
     ]
@@ -214,32 +207,51 @@ def _of_network(views, key, name, prefix):
         shares = similarity.class_shares(tops[:k], views.labels, len(views.classes))
         columns[f"{prefix}entropy_{k}"] = similarity.entropy(shares)
     first = similarity.class_shares(tops[: views.ks[0]], views.labels, len(views.classes))
-    for place, (names, shares) in enumerate(commonest(first, views.classes), 1):
-        columns |= {f"{prefix}class_{place}": names, f"{prefix}share_{place}": shares}
+    numbers, shares = commonest(first)
+    names = np.array([*views.classes, None], object)  # -1 is the last
+    for place in range(numbers.shape[1]):
+        columns[f"{prefix}class_{place + 1}"] = names[numbers[:, place]]
+        columns[f"{prefix}share_{place + 1}"] = shares[:, place]
     return columns, tops
 
 
-def commonest(shares, classes, most=COMMONEST):
+def read_channels(path):
+    """Read the table of channels that a comparison wrote; numbers are numbers again.
+
+    Returns:
+        pandas.DataFrame.
+    """
+    table = read_csv(path)
+    texts = {"layer", "network", *(name for name in table if "_class_" in name)}
+    for name in table.columns.difference(texts):
+        table[name] = pandas.to_numeric(table[name])
+    return table
+
+
+def commonest(shares, most=COMMONEST):
     """The commonest classes of every channel's top set.
 
     Args:
         shares: (channels, classes), rows of NaN for channels that nothing excites.
-        classes: names.
         most: how many.
 
     Returns:
-        List, the commonest first, of (names, object (channels,), None where there is no such
-        class; shares, float (channels,), NaN there). Ties go by the order of the classes.
+        (numbers of classes, int (channels, most), -1 where there are no more; shares, float
+        (channels, most), NaN there), the commonest first; ties go by the order of the classes.
     """
     known = np.nan_to_num(shares)
-    order = np.argsort(-known, axis=1, kind="stable")[:, :most]
-    found = []
-    for column in order.T:
-        values = known[np.arange(len(known)), column]
-        names = np.array([classes[number] for number in column], object)
-        names[values == 0] = None
-        found.append((names, np.where(values > 0, values, np.nan)))
-    return found
+    numbers = np.argsort(-known, axis=1, kind="stable")[:, :most]
+    found = np.take_along_axis(known, numbers, axis=1)
+    return np.where(found > 0, numbers, -1), np.where(found > 0, found, np.nan)
+
+
+def first_k(channels):
+    """The size of the top sets that are shown, from the names of a table's columns."""
+    for name in channels.columns:
+        found = re.fullmatch(r"(?:overlap|entropy|\w_entropy)_(\d+)", name)
+        if found:
+            return int(found[1])
+    return None
 
 
 def counted(channels, key, k):

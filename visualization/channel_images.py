@@ -207,13 +207,14 @@ def _too_large(settings, free, each):
     )
 
 
-def make(settings, out, say=print):
+def make(settings, out, say=print, model=None):
     """Optimize the images that are not there yet and write the folder, or find it finished.
 
     Args:
         settings: Settings.
         out: path of the result folder.
         say: called with lines of text.
+        model: keras.Model that settings.model names, where it is open.
 
     Raises:
         InputError: settings that cannot be used, before anything is computed; another result.
@@ -222,7 +223,7 @@ def make(settings, out, say=print):
 
     files = find_files(settings.pictures) if settings.pictures else []
     digest = sha256_of_all(files)
-    job = open_job(settings)
+    job = open_job(settings, model)
     with result_folder(out, job.identity, worth="*.png", say=say) as result:
         before = (result.about.get("pictures") or {}).get("sha256")
         if result.finished and (not files or digest == before):
@@ -238,7 +239,7 @@ def make(settings, out, say=print):
         if result.finished:
             say("the images are finished: comparing them with these pictures, no new ascent")
             result.reopen()
-        write_images(job, result.path, best, say)
+        _optimize(job, result.path, best, say)
         _finish(job, result, best, say)
         paths = list(map(str, settings.pictures))
         about = {"paths": paths, "count": len(files), "sha256": digest}
@@ -246,8 +247,12 @@ def make(settings, out, say=print):
     say(f"results in {out}")
 
 
-def open_job(settings):
+def open_job(settings, model=None):
     """Open the model and check the settings against it, before anything is computed.
+
+    Args:
+        settings: Settings.
+        model: keras.Model that settings.model names, where it is open.
 
     Raises:
         InputError: a model, layer, channel, size or spectrum that cannot be used.
@@ -255,8 +260,8 @@ def open_job(settings):
     from models import network
     from visualization.optvis import maco
 
-    model, size = network.load(settings.model).model, settings.size
-    channels, batch = fitted(settings, model)
+    model, size = model or network.load(settings.model).model, settings.size
+    channels, batch = _fitted(settings, model)
     magnitude = digest = None
     if settings.spectrum:
         files = find_files(settings.spectrum)
@@ -267,7 +272,7 @@ def open_job(settings):
     return Job(settings, model, channels, batch, magnitude, fingerprint, digest)
 
 
-def fitted(settings, model):
+def _fitted(settings, model):
     """Which channels of a network are meant, and how many images memory holds at a time.
 
     Raises:
@@ -297,15 +302,8 @@ def _existing(channels, count, layer):
     return list(channels)
 
 
-def write_images(job, folder, best, say=print):
-    """Write a PNG and a JSON for each channel that has none yet.
-
-    Args:
-        job: Job.
-        folder: Path; it exists.
-        best: dict channel -> activations.BestPicture; {} where no pictures are compared with.
-        say: called with lines of text.
-    """
+def _optimize(job, folder, best, say):
+    """Write a PNG and a JSON for each channel that has none yet."""
     from transfer.progress import Progress
     from visualization import figures
 

@@ -16,6 +16,7 @@ from transfer.flags import add_picture_flags, read_data
 from transfer.run import named_network
 from visualization import differences
 from visualization.channel_choice import read_choice
+from visualization.channel_images import PRECISIONS
 from visualization.differences import PARTS, STATISTICS, Comparison, Images
 
 IMAGES = Images()  # the defaults of what is said about images
@@ -131,6 +132,21 @@ def _add_image_flags(group):
         help="Side of an optimized image in pixels (default: %(default)s).",
     )
     group.add_argument(
+        "--dtype",
+        choices=PRECISIONS,
+        default=IMAGES.dtype,
+        help="Precision of the network in the ascent (default: %(default)s).",
+    )
+    for key, name in (("a", "NET_A"), ("b", "NET_B")):
+        group.add_argument(
+            f"--optimized_{key}",
+            metavar="DIR",
+            type=Path,
+            help=f"Folder of images of {name} that python -m visualization.render made, perhaps "
+            "elsewhere: they are taken, not made; with both, every channel that both hold "
+            "(default: none).",
+        )
+    group.add_argument(
         "--judge",
         metavar="NET",
         help="The network in which the distance of two images is measured (default: NET_A).",
@@ -150,8 +166,11 @@ def main(argv=None):
         tuple(map(read_choice, given.optimize)),
         given.steps,
         given.size_of_images,
+        given.dtype,
         given.judge and named_network(given.judge),
         given.judge_layer,
+        given.optimized_a,
+        given.optimized_b,
     )
     comparison = Comparison(
         named_network(given.before),

@@ -81,6 +81,15 @@ class Matches:
     layers: tuple
     alone: dict
 
+    @property
+    def channelled(self):
+        """The convolutions that the first two compare channel by channel: tuple of Match."""
+        return tuple(
+            match
+            for match in self.layers
+            if not match.is_joined and match.has_same_channels(*self.alone)
+        )
+
 
 def layers_of(model):
     """List the convolutions of a network, and their concatenations behind their last branch.

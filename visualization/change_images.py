@@ -1,0 +1,314 @@
+"""Optimized images of channels in two networks: made, judged, compared.
+
+For the same channel both networks' images begin from the same start (seed and channel decide it).
+They lie as visualization.render makes them, in images/a/LAYER and images/b/LAYER.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas
+from PIL import Image
+
+from models.errors import InputError
+from models.network import load
+from transfer.progress import Progress
+from transfer.result_folder import safe_name
+from visualization import activations, change_numbers, layer_pairs
+from visualization.channel_choice import find_channels, rank
+from visualization.channel_images import Settings, png_file
+from visualization.image_folders import fill, find_held
+from visualization.path_similarity import image_distance, path_similarity
+
+SIDES = ("a", "b")  # networks that images are made of
+AT_A_TIME = 32  # images in a forward pass
+OTHERS = 50  # pictures drawn at random that those of a path are compared with
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Images of channels in both networks, and what is known of them.
+
+    table: DataFrame, a row for each channel (see judge). paths: DataFrame of path similarity, a row
+    for each network and layer of the path. files: (network's key, layer, channel) -> Path.
+    """
+
+    table: Any
+    paths: Any
+    files: dict
+
+
+def make(compared, views, numbers, folder, say=print):
+    """Make the images that are asked for and not there, and judge all that are there.
+
+    Args:
+        compared: differences.Opened.
+        views: change_numbers.Views.
+        numbers: change_numbers.Numbers.
+        folder: Path of the images.
+        say: called with lines of text.
+
+    Returns:
+        Judged; None where there are no images.
+
+    Raises:
+        InputError: channels that are not there, or images made otherwise than asked for.
+    """
+    channels = {}
+    for layer, channel in _wanted(compared, numbers.channels):
+        channels.setdefault(layer, []).append(channel)
+    images = compared.comparison.images
+    for key in SIDES:
+        given = find_held(images.given[key]) if key in images.given else []
+        for place, (layer, numbered) in enumerate(channels.items(), 1):
+            say(f"images of {compared.names[key]}: {layer}, layer {place} of {len(channels)}")
+            settings = _settings(compared, key, layer, numbered)
+            out = folder / key / safe_name(settings.layer)
+            fill(settings, compared.models[key], out, given, say)
+    files = image_files(compared, folder)
+    return judge(compared, views, files, say) if files else None
+
+
+def _settings(compared, key, layer, channels):
+    """How images of a layer are made in one network: channel_images.Settings."""
+    comparison, images = compared.comparison, compared.comparison.images
+    (match,) = (match for match in compared.matches.channelled if match.name == layer)
+    return Settings(
+        comparison.networks[key],
+        activations.map_layer(compared.models[key], match.of[key].name),
+        tuple(channels),
+        images.steps,
+        images.size,
+        images.dtype,
+        comparison.seed,
+    )
+
+
+def missing(compared, channels, folder):
+    """Which channels that are asked for lack an image, in a finished comparison.
+
+    Args:
+        compared: differences.Opened.
+        channels: DataFrame of change_numbers.channels_table.
+        folder: Path of the images.
+
+    Returns:
+        List of (layer, channel).
+
+    Raises:
+        InputError: channels that are not there.
+    """
+    files = image_files(compared, folder)
+    return [one for one in _wanted(compared, channels) if (SIDES[0], *one) not in files]
+
+
+def _wanted(compared, channels):
+    """The channels asked for, and those that both given folders hold: list of (layer, channel)."""
+    images = compared.comparison.images
+    if not (images.choices or images.given):
+        return []
+    widths = {match.name: match.of["a"].channels for match in compared.matches.channelled}
+    if not widths:
+        raise InputError(
+            "optimize: no layer of the networks is compared channel by channel, so there are no "
+            "images to make"
+        )
+    layers = {name: ((name, count),) for name, count in widths.items()}
+    for match in compared.matches.layers:
+        branches = match.of["a"].branches
+        if match.is_joined and all(branch in widths for branch in branches):
+            layers[match.name] = tuple((branch, widths[branch]) for branch in branches)
+    k = change_numbers.first_k(channels)
+    ranked = {
+        "least-overlap": rank(channels, change_numbers.overlaps(channels, SIDES, k)),
+        "entropy": rank(channels, change_numbers.entropies(channels, "b", k)),
+    }
+    wanted = set(find_channels(images.choices, layers, ranked))
+    if set(images.given) == set(SIDES):
+        held = [_channels_in(compared, key, images.given[key]) for key in SIDES]
+        wanted |= held[0].keys() & held[1].keys()
+    place = {name: number for number, name in enumerate(widths)}
+    return sorted(wanted, key=lambda one: (place[one[0]], one[1]))
+
+
+def image_files(compared, folder):
+    """The images of channels that both networks have one of.
+
+    Args:
+        compared: differences.Opened.
+        folder: Path of the images.
+
+    Returns:
+        dict: (network's key, layer, channel) -> Path.
+    """
+    held = {key: _channels_in(compared, key, folder / key) for key in SIDES}
+    both = held["a"].keys() & held["b"].keys()
+    return {(key, *one): held[key][one] for one in sorted(both) for key in SIDES}
+
+
+def _channels_in(compared, key, folder):
+    """The images of compared channels that lie in a folder: (layer, channel) -> Path."""
+    names = {
+        activations.map_layer(compared.models[key], match.of[key].name): match.name
+        for match in compared.matches.channelled
+    }
+    return {
+        (names[held.layer], channel): png_file(held.folder, held.layer, channel)
+        for held in find_held(folder)
+        if held.layer in names
+        for channel in held.channels
+    }
+
+
+def judge(compared, views, files, say=print):
+    """Compute what tells whether to believe images, and how much they changed.
+
+    An image is scored as the pictures were, by the same statistic, at its own size. The table has
+    layer, channel, and for each network NAME_image_score, NAME_image_percentile (percent of the
+    pictures whose score is lower; 100 where the image is above all) and NAME_path_similarity (mean
+    over the layers before its own; Geirhos et al. 2024); image_change, the distance of both images
+    in a network (path_similarity.image_distance), and image_change_by_chance, that of the first
+    and the other network's image of another channel of the layer.
+
+    Args:
+        compared: differences.Opened.
+        views: change_numbers.Views.
+        files: of image_files.
+        say: called with lines of text.
+
+    Returns:
+        Judged.
+    """
+    table = pandas.DataFrame(
+        [one for key, *one in files if key == SIDES[0]], columns=["layer", "channel"]
+    )
+    say(f"{len(table)} channels with images: judging them")
+    paths = []
+    for key in SIDES:
+        images = [files[key, layer, channel] for layer, channel in table.to_numpy()]
+        seen = _scored(compared, key, images)
+        table[f"{key}_image_score"], table[f"{key}_image_percentile"] = _beside_pictures(
+            compared, views, key, table, seen
+        )
+        along = _paths(compared, views, key, table, seen)
+        table[f"{key}_path_similarity"] = along.mean(axis=1)
+        paths.append(_path_table(key, along))
+    same, different = _distances(compared, table, files)
+    table["image_change"], table["image_change_by_chance"] = same, different
+    return Judged(table, pandas.concat(paths, ignore_index=True), files)
+
+
+def _pixels(paths):
+    """Images of one size, uint8 (images, side, side, 3)."""
+    pictures = []
+    for path in paths:
+        with Image.open(path) as picture:
+            pictures.append(np.asarray(picture.convert("RGB")))
+    return np.stack(pictures)
+
+
+def _parts(count):
+    return [slice(start, start + AT_A_TIME) for start in range(0, count, AT_A_TIME)]
+
+
+def _scored(compared, key, images):
+    """Scores of images at every layer that pictures were scored at: layer -> (images, channels)."""
+    size, statistic = compared.comparison.images.size, compared.comparison.statistic
+    names = [layer.name for layer in compared.layers[key] if not layer.is_joined]
+    scorer = activations.scorer(compared.networks[key], names, size, statistic)
+    parts = [scorer(_pixels(images[part]).astype("float32")) for part in _parts(len(images))]
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
+def _named(compared, key):
+    """Layer in the comparison -> its name in a network."""
+    return {match.name: match.of[key].name for match in compared.matches.channelled}
+
+
+def _beside_pictures(compared, views, key, table, seen):
+    """(Score of every image, percent of the pictures whose score is lower)."""
+    names, scores, percents = _named(compared, key), np.empty(len(table)), np.empty(len(table))
+    for layer, rows in table.groupby("layer", sort=False):
+        pictures = views.seen(key, names[layer])[:, rows["channel"]]
+        own = seen[names[layer]][rows.index, rows["channel"]]
+        scores[rows.index] = own
+        percents[rows.index] = 100 * (pictures < own).mean(axis=0)
+    return scores, percents
+
+
+def _paths(compared, views, key, table, seen):
+    """Path similarity of every image at every layer before its own: DataFrame (images, layers)."""
+    names = _named(compared, key)
+    order = {name: place for place, name in enumerate(seen)}
+    own = np.array([order[names[layer]] for layer in table["layer"]])
+    tops = [None] * len(table)
+    for layer, rows in table.groupby("layer", sort=False):
+        found = views.tops(key, names[layer])
+        for row, channel in rows["channel"].items():
+            tops[row] = found[found[:, channel] >= 0, channel]
+    drawn = np.random.default_rng(views.seed).permutation(len(views.top))[:OTHERS]
+    along = pandas.DataFrame(np.nan, index=table.index, columns=list(seen))
+    progress = Progress(len(seen), f"layers of paths ({key.upper()})")
+    for name, place in order.items():
+        scores = views.seen(key, name)
+        for row in np.flatnonzero(own > place):
+            found = path_similarity(
+                {name: seen[name][row]}, {name: scores[tops[row]]}, {name: scores[drawn]}
+            )
+            along.loc[row, name] = found[name]
+        progress.advance()
+    return along
+
+
+def _path_table(key, along):
+    """Mean path similarity of all images at every layer, a row each."""
+    return pandas.DataFrame(
+        {
+            "network": key,
+            "layer": along.columns,
+            "path_similarity": along.mean().to_numpy(),
+            "images": along.notna().sum().to_numpy(),
+        }
+    )
+
+
+def judge_of(compared):
+    """The network in which distances of images are measured, its name and its layer.
+
+    Returns:
+        (models.network.Network, text, name of a layer): of differences.Images.judge.
+    """
+    images = compared.comparison.images
+    network = load(images.judge) if images.judge else compared.networks["a"]
+    name = images.judge or compared.comparison.before
+    stages = [layer for layer in layer_pairs.layers_of(network.model) if layer.is_stage]
+    return network, name, images.judge_layer or stages[len(stages) // 2].name
+
+
+def _distances(compared, table, files):
+    """How far images of a channel, and of different channels, are apart: float64 (channels,) each.
+
+    The second: of the first network's image and of the second's of another channel of the layer,
+    which is what chance gives; NaN in a layer with one image.
+    """
+    network, _, layer = judge_of(compared)
+    others = np.arange(len(table))
+    for _, rows in table.groupby("layer", sort=False):
+        others[rows.index] = np.roll(rows.index, 1)
+    first, second = (
+        [files[key, name, channel] for name, channel in table.to_numpy()[:, :2]] for key in SIDES
+    )
+    same = _measured(network, layer, first, second)
+    different = _measured(network, layer, first, [second[other] for other in others])
+    return same, np.where(others == np.arange(len(table)), np.nan, different)
+
+
+def _measured(network, layer, first, second):
+    """Distances of pairs of image files, float64 (pairs,)."""
+    parts = _parts(len(first))
+    found = [
+        image_distance(network, layer, _pixels(first[part]), _pixels(second[part]))
+        for part in parts
+    ]
+    return np.concatenate(found)

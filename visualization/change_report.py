@@ -1,0 +1,393 @@
+"""What a comparison found, to be read: summary.md, and its tables as CSV files.
+
+A measure has its mean, an interval, and what chance gives; against depth Spearman's rank
+correlation over layers, with an interval, which tells whether it rises or falls.
+"""
+
+import os
+import platform
+import shlex
+from dataclasses import dataclass
+
+import numpy as np
+
+from models import backend, zoo
+from transfer.metadata import KINDS
+from transfer.result_folder import command_line, versions, write_csv, write_text
+from visualization import change_numbers, similarity
+from visualization.change_images import judge_of
+from visualization.change_numbers import PAIR, suffix
+from visualization.paper_figures import Compared, table_2, table_4
+
+DRAWS = 1000  # of a bootstrap
+LEVEL = 95  # percent of an interval
+FEWEST = 5  # channels of a layer with images, that a rank correlation is told of
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure as a row of the summary.
+
+    name; values: of every unit, NaN where it is not known; unit: what these are, as `channels`;
+    by_layer: its mean in every layer, in order of depth; chance: text.
+    """
+
+    name: str
+    values: object
+    unit: str
+    by_layer: object
+    chance: str
+
+
+def write_tables(made, folder):
+    """Write layers.csv, channels.csv, table_2.csv, table_4.csv and path_similarity.csv.
+
+    Args:
+        made: differences.Made.
+        folder: Path.
+    """
+    write_csv(folder / "layers.csv", made.numbers.layers)
+    write_csv(folder / "channels.csv", with_images(made))
+    if made.compared.matches.layers:
+        compared = tables_rows(made)
+        write_csv(folder / "table_2.csv", table_2(compared))
+        write_csv(folder / "table_4.csv", table_4(compared))
+    if made.judged is not None:
+        write_csv(folder / "path_similarity.csv", made.judged.paths)
+
+
+def with_images(made):
+    """The table of channels, with what is known of their images."""
+    channels = made.numbers.channels
+    if made.judged is None:
+        return channels
+    return channels.merge(made.judged.table, on=["layer", "channel"], how="left")
+
+
+def tables_rows(made):
+    """Every pair of networks as a row of the paper's tables 2 and 4: list of Compared."""
+    numbers, names = made.numbers, made.compared.names
+    collection, k = made.compared.comparison.data.dataset_name, made.views.ks[0]
+    rows = []
+    for pair in made.views.pairs:
+        distances = numbers.layers[f"kernel_distance{suffix(pair)}"].astype(float).dropna()
+        by_layer = split_by_layer(made, change_numbers.overlaps(numbers.channels, pair, k))
+        ckas = stages(made, numbers.cka[pair])
+        rows.append(
+            Compared(*(names[key] for key in pair), collection, ckas, list(distances), by_layer)
+        )
+    return rows
+
+
+def stages(made, values):
+    """Of what every layer has, that of the layers in a row (layer_pairs.Layer.is_stage)."""
+    pairs = zip(made.compared.matches.layers, values, strict=True)
+    return [value for match, value in pairs if match.is_stage]
+
+
+def split_by_layer(made, values):
+    """Values of channels as a list of arrays, one for each convolution that is compared."""
+    layers = made.numbers.channels["layer"].to_numpy()
+    return [values[layers == match.name] for match in made.compared.matches.channelled]
+
+
+def write_summary(made, folder):
+    """Write summary.md.
+
+    Args:
+        made: differences.Made.
+        folder: Path.
+    """
+    compared = made.compared
+    lines = [f"# What changed from {compared.names['a']} to {compared.names['b']}", ""]
+    lines += [*_about(made), "", *_measures(made), ""]
+    if made.judged is not None:
+        lines += [*_images(made), ""]
+    lines += [*_left_out(made), "", *_how(made)]
+    write_text(folder / "summary.md", "\n".join(lines) + "\n")
+
+
+def _about(made):
+    """Which networks, and which pictures."""
+    compared, asked = made.compared, made.compared.comparison
+    yield "| | network | as it was named | pictures it was trained on |"
+    yield "| --- | --- | --- | --- |"
+    for key, network in compared.networks.items():
+        yield _row(
+            key.upper(), " ".join(network.title.split()), asked.networks[key], _seen(made, key)
+        )
+    yield ""
+    toy = " (the toy collection: nothing in it is real art)" if made.everything.toy else ""
+    parts = {name: " and ".join(asked.parts[name]) for name in ("top", "cka")}
+    views = made.views
+    yield (
+        f"{asked.data.dataset_name}{toy}: {len(made.everything.table)} pictures of "
+        f"{len(made.everything.classes)} classes of {asked.data.challenge}. Top sets of "
+        f"{' and '.join(map(str, views.ks))} come from {len(views.top)} pictures ({parts['top']}), "
+        f"CKA from {len(views.compared)} ({parts['cka']}), at {compared.size} pixels; a channel's "
+        f"score of a picture is {asked.statistic}."
+    )
+
+
+def _seen(made, key):
+    """How many of the pictures a network was trained on, as its file says."""
+    seen = made.pictures.seen_by(zoo.parse(made.compared.comparison.networks[key]))
+    if seen is None:
+        return "its file does not tell"
+    parts = made.compared.comparison.parts
+    told = []
+    for what, name in (("top sets", "top"), ("CKA", "cka")):
+        of = made.pictures.of(parts[name])
+        told.append(f"{int(seen[of].sum())} of {int(of.sum())} of the {what}")
+    return ", ".join(told)
+
+
+def measures(made):
+    """Every measure of a comparison, as list of Measure."""
+    found = []
+    for k in made.views.ks:
+        found += _overlaps(made, k)
+        found += _entropies(made, k)
+    for pair in made.views.pairs if made.compared.matches.layers else ():
+        found += _similarities(made, pair)
+    return [measure for measure in found if np.isfinite(measure.values).any()]
+
+
+def _overlaps(made, k):
+    for pair in made.views.pairs:
+        values = change_numbers.overlaps(made.numbers.channels, pair, k)
+        name = f"overlap of the top {k}, {_pair(pair)}"
+        chance = chance_text(made.numbers.overlap_chance[k])
+        yield _of_channels(made, name, values, chance)
+
+
+def _entropies(made, k):
+    if k not in made.numbers.entropy_chance:
+        return
+    chance, found = chance_text(made.numbers.entropy_chance[k]), {}
+    for key in made.views.keys:
+        found[key] = change_numbers.entropies(made.numbers.channels, key, k)
+        name = f"entropy of the top {k}, {key.upper()}"
+        yield _of_channels(made, name, found[key], chance)
+    if made.compared.matches.layers:
+        name = f"entropy of the top {k}, B - A of the same channel"
+        yield _of_channels(made, name, found["b"] - found["a"], "0")
+
+
+def _of_channels(made, name, values, chance):
+    by_layer = None
+    if made.compared.matches.layers:
+        by_layer = [_mean(part) for part in split_by_layer(made, values)]
+    return Measure(name, values, "channels", by_layer, chance)
+
+
+def _similarities(made, pair):
+    """CKA and kernel distances of a pair of networks."""
+    ckas, end = stages(made, made.numbers.cka[pair]), suffix(pair)
+    floors = [cka.floor for cka in ckas if cka is not None]
+    forms = (
+        ("paper", "paper's form", f"{_mean(floors):.3f} (floor)"),
+        ("debiased", "debiased", "0"),
+    )
+    for field, name, chance in forms:
+        values = np.array([np.nan if cka is None else getattr(cka, field) for cka in ckas], float)
+        yield Measure(f"CKA, {name}, {_pair(pair)}", values, "layers in a row", values, chance)
+    layers = made.numbers.layers[made.numbers.layers["kind"] == "convolution"]
+    for column, name in (("kernel_distance", ""), ("kernel_relative", ", relative to its norm")):
+        values = layers[f"{column}{end}"].to_numpy(float)
+        yield Measure(f"kernel distance{name}, {_pair(pair)}", values, "convolutions", values, "")
+
+
+def _measures(made):
+    """The table of measures, as lines."""
+    yield "## Measures"
+    yield ""
+    yield (
+        f"| measure | mean ({LEVEL} % interval) | by chance | of | against depth: Spearman "
+        f"({LEVEL} % interval) | with depth it |"
+    )
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for measure in measures(made):
+        known = measure.values[np.isfinite(measure.values)]
+        low, high = mean_interval(known, made.views.seed)
+        mean = f"{known.mean():.3f} ({low:.3f} to {high:.3f})"
+        depth = _against_depth(made, measure.by_layer)
+        yield _row(measure.name, mean, measure.chance, f"{len(known)} {measure.unit}", *depth)
+    yield ""
+    yield (
+        f"Intervals of means are bootstraps over what the column `of` counts ({DRAWS} draws), "
+        "those of rank correlations over layers. A number whose interval holds what chance gives "
+        "tells nothing on so many pictures. Layers in a row are those that all passes through, and "
+        "concatenations. The paper's form of CKA is biased upwards, most where a layer has more "
+        "channels than there are pictures: its floor is the same with the pictures of one side "
+        "shuffled; the debiased form is 0 by chance."
+    )
+
+
+def _against_depth(made, by_layer):
+    """(Spearman's correlation with depth, what that tells), as text."""
+    if by_layer is None:
+        return "", ""
+    rank = similarity.rank_correlation(np.arange(len(by_layer)), by_layer, seed=made.views.seed)
+    return _rank(rank), _told(made, rank)
+
+
+def _told(made, rank):
+    told = similarity.trend(rank)
+    return f"{told} on so many pictures" if told.startswith("cannot") else told
+
+
+def mean_interval(values, seed=0, draws=DRAWS):
+    """The bootstrap interval of a mean.
+
+    Args:
+        values: float (n,), n above 0.
+        seed: of the draws.
+        draws: how many.
+
+    Returns:
+        (low, high): the central LEVEL percent.
+    """
+    random, values = np.random.default_rng(seed), np.asarray(values, float)
+    means = [values[random.integers(0, len(values), len(values))].mean() for _ in range(draws)]
+    outside = (100 - LEVEL) / 2
+    low, high = np.percentile(means, [outside, 100 - outside])
+    return float(low), float(high)
+
+
+def image_ranks(made):
+    """Spearman's correlation of overlap and image change, layer by layer.
+
+    Returns:
+        dict: layer -> similarity.Rank, None where it has fewer than FEWEST such channels; the key
+        None is all channels together, each layer's by their ranks alone where they are told.
+    """
+    table = with_images(made)
+    overlap = change_numbers.overlaps(table, PAIR, made.views.ks[0])
+    change = table["image_change"].to_numpy(float)
+    known, found = np.isfinite(overlap) & np.isfinite(change), {}
+    for layer in table["layer"].unique():
+        of = known & (table["layer"] == layer).to_numpy()
+        found[layer] = None
+        if of.sum() >= FEWEST:
+            found[layer] = similarity.rank_correlation(
+                overlap[of], change[of], seed=made.views.seed
+            )
+    return found
+
+
+def _images(made):
+    """What the images tell, as lines."""
+    table, images = made.judged.table, made.compared.comparison.images
+    _, name, layer = judge_of(made.compared)
+    yield "## Optimized images"
+    yield ""
+    yield (
+        f"{len(table)} channels in both networks, {images.steps} steps, {images.size} pixels, from "
+        "the same start. An image's score is beside those of the pictures that top sets come from, "
+        "by the same statistic. Path similarity: 1 as alike as two top pictures of the channel, 0 "
+        "as two random pictures (Geirhos et al. 2024)."
+    )
+    yield ""
+    for key in ("a", "b"):
+        percent, path = table[f"{key}_image_percentile"], table[f"{key}_path_similarity"]
+        above = int((percent == 100).sum())
+        below = percent[percent < 100]
+        beside = f"; the others above {below.median():.1f} % of them (median)" if len(below) else ""
+        yield (
+            f"- {made.compared.names[key]}: {above} of {len(table)} images score above every "
+            f"picture{beside}; path similarity {path.mean():.2f} on average ({path.notna().sum()} "
+            "images)"
+        )
+    shuffled = table["image_change_by_chance"].mean()
+    yield (
+        f"- change of the image: {table['image_change'].mean():.3f} on average (cosine distance at "
+        f"{layer} of {name}); {shuffled:.3f} between images of different channels of a layer"
+    )
+    yield ""
+    yield "| layer | images | overlap against image change: Spearman | with less overlap it |"
+    yield "| --- | --- | --- | --- |"
+    for layer, rank in image_ranks(made).items():
+        if rank is not None:
+            yield _row(layer, rank.n, _rank(rank), _changes(rank))
+    yield ""
+    yield f"Layers with fewer than {FEWEST} images are left out; by chance the correlation is 0."
+
+
+def _changes(rank):
+    """What a correlation of overlap and change tells of the change."""
+    told = similarity.trend(rank)
+    return {"falls": "rises", "rises": "falls"}.get(told, f"{told} on so many channels")
+
+
+def _left_out(made):
+    """What was not compared, or counts for less, as lines."""
+    compared, layers = made.compared, made.numbers.layers
+    yield "## Left out"
+    yield ""
+    found = [f"- {line}" for line in compared.told]
+    for key in compared.networks:
+        few = {k: f"{key}_few_{k}" for k in made.views.ks}
+        if f"{key}_dead" in layers:
+            counts = ", ".join(
+                f"{int(layers[column].sum())} by fewer than {k}" for k, column in few.items()
+            )
+            found.append(
+                f"- channels of {compared.names[key]}: {int(layers[f'{key}_dead'].sum())} are "
+                f"excited by no picture, {counts}; their overlap is still of K, and means, medians "
+                "and box plots leave them out"
+            )
+    if compared.matches.layers:
+        convolutions = layers[layers["kind"] == "convolution"]
+        other = convolutions["layer"][convolutions["kernel_distance"].isna()]
+        if len(other):
+            found.append(f"- kernels of other shapes, not compared: {', '.join(other)}")
+    for kind, count in sorted(made.everything.found.items()):
+        meaning = KINDS[kind].meaning if kind in KINDS else ""
+        found.append(f"- {kind}: {count}. {meaning}".rstrip())
+    unread = len(made.pictures.table) - len(made.views.scores["a"].numbers)
+    if unread:
+        found.append(f"- pictures that could not be read when they were scored: {unread}")
+    if not made.views.tells_classes:
+        found.append("- entropy: all pictures are of one class")
+    yield from found or ["Nothing."]
+
+
+def _how(made):
+    """Command, versions and times, as lines."""
+    yield "## How it was made"
+    yield ""
+    yield f"    {shlex.join(command_line())}"
+    yield ""
+    of = ", ".join(f"{name} {version}" for name, version in versions().items())
+    yield f"{of}; {platform.machine()}, {os.cpu_count()} cores, {backend.device_name()}."
+    took = ", ".join(f"{what} {seconds} s" for what, seconds in made.seconds.items())
+    yield f"Times of the last start: {took}."
+
+
+def _row(*cells):
+    """A row of a Markdown table, of any texts."""
+    texts = [" ".join(str(cell).split()).replace("|", "\\|") for cell in cells]
+    return f"| {' | '.join(texts)} |"
+
+
+def _pair(pair):
+    return " and ".join(key.upper() for key in pair)
+
+
+def chance_text(chance):
+    """A similarity.Chance in words: mean, interval, draws."""
+    drawn = f", {chance.draws} draws" if chance.draws else ""
+    return f"{chance.mean:.3f} ({chance.low:.3f} to {chance.high:.3f}{drawn})"
+
+
+def _mean(values):
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    return float(known.mean()) if len(known) else np.nan
+
+
+def _rank(rank):
+    if not np.isfinite(rank.rho):
+        return "-"
+    return f"{rank.rho:.2f} ({rank.low:.2f} to {rank.high:.2f})"

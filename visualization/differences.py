@@ -1,0 +1,456 @@
+"""What fine-tuning changed: networks, a collection, settings -> a folder of all that follows.
+
+Gonthier et al. 2020, sections 3.1 to 3.5. One pass of the pictures through the networks; numbers of
+channels and layers from its scores; optimized images where they are asked for; tables, figures, a
+summary and the atlas.
+
+Keras is imported where networks are opened: settings are checked without it.
+"""
+
+import contextlib
+import functools
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import weights, zoo
+from models.errors import InputError
+from transfer.dataset import REPORT, Data
+from transfer.pictures import DECODING, read
+from transfer.progress import Progress
+from transfer.result_folder import check_writable, result_folder, sha256
+from transfer.splits import SPLITS
+from visualization.channel_images import PRECISIONS, Settings
+
+STATISTICS = ("mean_after_relu", "mean", "max")  # as activations.STATISTICS, known without Keras
+PARTS = (*SPLITS, "all")
+# section 3.4 of the paper: 100, and 1000 for comparison
+DEFAULT_K = (100, 1000)
+KEYS = ("a", "b", "c")  # of the networks: before, after, yardstick
+SCORES, IMAGES, CHANNELS = "scores", "images", "channels.csv"  # in the result folder
+WORTH = f"{SCORES}/*"  # what an interrupted comparison goes on from
+LEAST_FOR_CKA = 4  # pictures: its debiased form divides by n - 3
+
+
+@dataclass(frozen=True)
+class Images:
+    """Which optimized images are wanted, and how they are made and judged.
+
+    choices: channel_choice.Choices. steps, size: as visualization.channel_images.Settings; the
+    defaults are the paper's. dtype: precision of the ascent. judge: the network, as models.load
+    takes it, in which the distance of two images is measured, None for the first one. judge_layer:
+    its layer, None for the middle one. optimized_a, optimized_b: folders of images of the first and
+    the second network that were made elsewhere, None for none.
+
+    Raises:
+        InputError: a number that cannot be.
+    """
+
+    choices: tuple = ()
+    steps: int = 2048
+    size: int = 224
+    dtype: str = "float32"
+    judge: str | None = None
+    judge_layer: str | None = None
+    optimized_a: Path | None = None
+    optimized_b: Path | None = None
+
+    def __post_init__(self):
+        for name, value in (("steps", self.steps), ("size_of_images", self.size)):
+            if value < 1:
+                raise InputError(f"{name} is {value}; it must be above 0")
+        if self.dtype not in PRECISIONS:
+            raise InputError(f"dtype is {self.dtype!r}; accepted: {', '.join(PRECISIONS)}")
+        for key in ("a", "b"):
+            folder = getattr(self, f"optimized_{key}")
+            if folder is not None and not Path(folder).is_dir():
+                raise InputError(f"optimized_{key} is {folder}; accepted: a folder that exists")
+
+    @property
+    def given(self):
+        """Network's key -> folder of images that were made elsewhere."""
+        folders = {"a": self.optimized_a, "b": self.optimized_b}
+        return {key: folder for key, folder in folders.items() if folder is not None}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared, on what, and how.
+
+        comparison = Comparison("GoogLeNet:FILE.caffemodel", "results/.../model.keras", data)
+        differences.compare(comparison, "results/changed")
+
+    before, after, yardstick: networks as models.load takes them; the last None for none. data: the
+    labelled pictures. statistic: one of STATISTICS. part: one of PARTS that everything is computed
+    on; None for top sets on train and CKA on test, as in the paper. ks: sizes of top sets, () for
+    those of DEFAULT_K that are smaller than the number of pictures. layers: names in the first
+    network, () for all. layer_map: path of a CSV, see layer_pairs.read_map; None to match names.
+    input_size: side of the pictures in pixels, None for the networks' own. batch_size: pictures at
+    once. seed: of draws and images. images: Images.
+
+    Raises:
+        InputError: a value that cannot be.
+    """
+
+    before: str
+    after: str
+    data: Data
+    yardstick: str | None = None
+    statistic: str = STATISTICS[0]
+    part: str | None = None
+    ks: tuple = ()
+    layers: tuple = ()
+    layer_map: Path | None = None
+    input_size: int | None = None
+    batch_size: int = 32
+    seed: int = 0
+    images: Images = Images()
+
+    def __post_init__(self):
+        for name, accepted in (("statistic", STATISTICS), ("part", (None, *PARTS))):
+            if getattr(self, name) not in accepted:
+                names = ", ".join(filter(None, accepted))
+                raise InputError(f"{name} is {getattr(self, name)!r}; accepted: {names}")
+        for name in ("input_size", "batch_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} is {value}; it must be above 0")
+        for k in self.ks:
+            if k < 1:
+                raise InputError(f"k is {k}; it must be above 0")
+        if self.data.jpg_images_path is None:
+            raise InputError("images are needed: a folder of pictures")
+        if self.layer_map is not None and not Path(self.layer_map).is_file():
+            raise InputError(f"layer_map is {self.layer_map}; accepted: a CSV file")
+        # the ascent's settings are checked before Keras starts
+        Settings(self.before, "", steps=self.images.steps, size=self.images.size, seed=self.seed)
+
+    @property
+    def networks(self):
+        """Key -> what names the network."""
+        named = zip(KEYS, (self.before, self.after, self.yardstick), strict=True)
+        return {key: text for key, text in named if text}
+
+    @property
+    def parts(self):
+        """Which parts of the split the top sets come from, and which CKA is computed on."""
+        if self.part is None:
+            return {"top": ("train",), "cka": ("test",)}
+        parts = SPLITS if self.part == "all" else (self.part,)
+        return {"top": parts, "cka": parts}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A Comparison with what it names opened.
+
+    networks: key -> models.network.Network. size: side of the pictures in pixels. layers: key ->
+    tuple of layer_pairs.Layer, those that are looked at. matches: layer_pairs.Matches.
+    """
+
+    comparison: Comparison
+    networks: dict
+    size: int
+    layers: dict
+    matches: Any
+
+    @property
+    def models(self):
+        """Key -> keras.Model."""
+        return {key: network.model for key, network in self.networks.items()}
+
+    @property
+    def names(self):
+        """Key -> what the network is called where people read it."""
+        titles = {key: network.title for key, network in self.networks.items()}
+        return {key: f"{key.upper()}: {' '.join(titles[key].split())}" for key in titles}
+
+    @property
+    def told(self):
+        """What is not compared, and why: list of lines."""
+        matches, names = self.matches, self.names
+        if not matches.layers:
+            return [
+                "the networks have no layer in common, by name or by layer_map: entropy is told of "
+                "each by itself, and CKA of every layer with every other; overlap, CKA layer by "
+                "layer, kernel distances and the atlas need a match"
+            ]
+        told = [
+            f"layers that {names[key]} has alone: {', '.join(alone)}"
+            for key, alone in matches.alone.items()
+            if alone
+        ]
+        single = [match for match in matches.layers if not match.is_joined]
+        wide = [match.name for match in single if not match.has_same_channels(*KEYS[:2])]
+        if wide:
+            told.append(
+                "not compared channel by channel, since they have other numbers of them: "
+                + ", ".join(wide)
+            )
+        return told
+
+    def identity(self, collection):
+        """Everything that decides the numbers, but those of images, for JSON.
+
+        Args:
+            collection: key of the pictures, see picture_list.collection_key.
+        """
+        asked = self.comparison
+        return {
+            "networks": {k: weights.fingerprint(model) for k, model in self.models.items()},
+            "input_size": self.size,
+            "statistic": asked.statistic,
+            "parts": asked.parts,
+            "k": list(asked.ks or DEFAULT_K),
+            "layers": list(asked.layers),
+            "layer_map_sha256": asked.layer_map and sha256(asked.layer_map),
+            "seed": asked.seed,
+            "data": collection,
+            "decoding": DECODING,
+        }
+
+
+def check(comparison, out):
+    """Refuse what can be known to be wrong without Keras.
+
+    Args:
+        comparison: Comparison.
+        out: path of the result folder.
+
+    Raises:
+        InputError: naming it.
+    """
+    for text in filter(None, (*comparison.networks.values(), comparison.images.judge)):
+        zoo.parse(text).check()
+    spec = zoo.parse(comparison.before)
+    for name in comparison.layers if spec.file else ():
+        weights.check_layer(spec.file, name)
+    if not Path(out).exists():
+        check_writable(out)
+
+
+def compare(comparison, out, say=print):
+    """Compute all that is asked for into a folder, or find it finished.
+
+    The same comparison finds its result; interrupted, it goes on. Images that are asked for later
+    are added to a finished one without a new pass.
+
+    Args:
+        comparison: Comparison.
+        out: path of the result folder.
+        say: called with lines of text.
+
+    Raises:
+        InputError: what cannot be compared, told before the pass where it can be known then.
+        OSError: a full disk.
+    """
+    from visualization import change_images, change_numbers, picture_list
+
+    out = Path(out)
+    compared = open_compared(comparison, say)
+    collection = picture_list.collection_key(comparison.data, out, say)
+    with result_folder(out, compared.identity(collection), WORTH, say=say) as result:
+        if result.finished:
+            channels = change_numbers.read_channels(result.path / CHANNELS)
+            if not change_images.missing(compared, channels, result.path / IMAGES):
+                say(f"already finished: {out}")
+                return
+            say("the numbers are finished: adding images, no new pass")
+            result.reopen()
+        _fill(compared, result, out.with_name(f"{out.name}.{REPORT}"), say)
+    say(f"results in {out}")
+
+
+def open_compared(comparison, say=print):
+    """Open the networks of a comparison and find what they have in common.
+
+    Raises:
+        InputError: no such network, one without convolutions or that takes no square RGB pictures,
+            sizes that differ, layers that are not there.
+    """
+    from models.network import check_takes_pictures, load
+    from visualization import layer_pairs
+
+    networks = {key: load(text) for key, text in comparison.networks.items()}
+    size = common_size(networks, comparison.input_size)
+    for network in networks.values():
+        check_takes_pictures(replace(network, size=size))
+    layers = {key: layer_pairs.layers_of(network.model) for key, network in networks.items()}
+    layers["a"] = layer_pairs.chosen(layers["a"], comparison.layers, comparison.before)
+    pairs = layer_pairs.read_map(comparison.layer_map) if comparison.layer_map else None
+    matches = layer_pairs.match(layers, pairs)
+    if comparison.layers and matches.layers:
+        for key in KEYS[1:]:
+            names = {match.of[key].name for match in matches.layers if key in match.of}
+            if key in layers:
+                layers[key] = tuple(layer for layer in layers[key] if layer.name in names)
+        matches = replace(matches, alone={**matches.alone, "b": ()})
+    compared = Opened(comparison, networks, size, layers, matches)
+    for line in compared.told:
+        say(line)
+    return compared
+
+
+def common_size(networks, asked=None):
+    """The side of the pictures that all networks are fed, in pixels.
+
+    Args:
+        networks: key -> models.network.Network.
+        asked: pixels, or None for the networks' own.
+
+    Raises:
+        InputError: they have different sizes, or leave it open, and none is asked for.
+    """
+    sizes = {network.spec: network.size for network in networks.values()}
+    known = {size for size in sizes.values() if size}
+    if asked or len(known) == 1:
+        return asked or known.pop()
+    if not known:
+        raise InputError("the networks take pictures of any size; give input_size")
+    told = ", ".join(f"{name} {size or 'any'}" for name, size in sizes.items())
+    raise InputError(
+        f"the networks take pictures of different sizes ({told} pixels), and what another size "
+        "changes could not be told from what training changed; give input_size, at which all are "
+        "run up to their last convolution"
+    )
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a comparison came to, for tables, figures, the summary and the atlas.
+
+    compared: Opened. everything: picture_list.Pictures of all parts. pictures: those of the parts
+    that count. views: change_numbers.Views. numbers: change_numbers.Numbers. judged: of
+    change_images.make, None without images. seconds: what was done -> how long it took.
+    """
+
+    compared: Opened
+    everything: Any
+    pictures: Any
+    views: Any
+    numbers: Any
+    judged: Any
+    seconds: dict
+
+
+class Clock:
+    """Notes how long things take, in whole seconds."""
+
+    def __init__(self):
+        self.seconds = {}
+
+    @contextlib.contextmanager
+    def of(self, what):
+        """Time a block."""
+        started = time.monotonic()
+        yield
+        self.seconds[what] = round(time.monotonic() - started)
+
+
+def _fill(compared, result, refused, say):
+    """Compute and write what a result folder holds; refused: see picture_list.open_pictures."""
+    from visualization import change_images, change_numbers, change_pages, change_report
+    from visualization.picture_list import open_pictures
+
+    folder, clock = result.path, Clock()
+    everything = open_pictures(compared.comparison.data, folder, refused, say)
+    refused.unlink(missing_ok=True)
+    with clock.of("pass of the pictures"):
+        pictures, views = score(compared, everything, folder / SCORES, say)
+    with clock.of("numbers"):
+        progress = Progress(change_numbers.steps(views), "layers compared")
+        numbers = change_numbers.compute(views, compared.models, folder / "cka.json", progress)
+    with clock.of("images"):
+        judged = change_images.make(compared, views, numbers, folder / IMAGES, say)
+    made = Made(compared, everything, pictures, views, numbers, judged, clock.seconds)
+    change_report.write_tables(made, folder)
+    with clock.of("figures and atlas"):
+        change_pages.write(made, folder, say)
+    change_report.write_summary(made, folder)
+    result.about["seconds"] = clock.seconds
+
+
+def score(compared, everything, folder, say=print):
+    """Score the pictures of the parts that count in one pass, or go on with one.
+
+    Args:
+        compared: Opened.
+        everything: picture_list.Pictures of all parts.
+        folder: Path where the scores lie.
+        say: called with lines of text.
+
+    Returns:
+        (picture_list.Pictures of these parts, change_numbers.Views).
+
+    Raises:
+        InputError: a part that is too small, a K too large; NaN in a network.
+    """
+    from transfer import inference
+    from visualization import activations
+    from visualization.change_numbers import Views
+
+    asked = compared.comparison
+    pictures = everything.only({*asked.parts["top"], *asked.parts["cka"]})
+    top, cka = pictures.of(asked.parts["top"]), pictures.of(asked.parts["cka"])
+    ks = top_sizes(asked.ks, int(top.sum()), say)
+    if cka.sum() < LEAST_FOR_CKA:
+        raise InputError(
+            f"the part {' and '.join(asked.parts['cka'])} has {cka.sum()} pictures; CKA needs "
+            f"{LEAST_FOR_CKA} or more"
+        )
+    names = {
+        key: tuple(layer.name for layer in layers if not layer.is_joined)
+        for key, layers in compared.layers.items()
+    }
+    folder.mkdir(exist_ok=True)
+    reader = functools.partial(read, size=compared.size)
+    batches = inference.files(pictures.files, reader, asked.batch_size, say)
+    progress = Progress(len(pictures.files), "pictures scored")
+    with inference.explained(asked.batch_size, compared.size):
+        scores = activations.score_pictures(
+            compared.networks, names, batches, folder, compared.size, asked.statistic, progress
+        )
+    numbers = np.asarray(next(iter(scores.values())).numbers)
+    rows = np.flatnonzero(top[numbers])
+    views = Views(
+        scores,
+        compared.matches,
+        compared.layers,
+        rows,
+        np.flatnonzero(cka[numbers]),
+        pictures.labels[numbers[rows]],
+        pictures.classes,
+        ks,
+        asked.seed,
+    )
+    if not views.tells_classes:
+        say(f"all pictures are of one class, {pictures.classes[0]}: entropy cannot be told")
+    return pictures, views
+
+
+def top_sizes(asked, count, say=print):
+    """The sizes of top sets: those that are asked for, or the defaults that fit.
+
+    A top set of all pictures would be the same in every network: K must be below their number.
+
+    Args:
+        asked: numbers, () for DEFAULT_K.
+        count: of pictures that top sets come from.
+        say: called with a line where a default is left out.
+
+    Raises:
+        InputError: one that is too large, or no default fits.
+    """
+    fitting = tuple(k for k in asked or DEFAULT_K if k < count)
+    large = [k for k in asked or DEFAULT_K if k >= count]
+    if large and (asked or not fitting):
+        raise InputError(
+            f"k is {large[0]}, and top sets come from {count} pictures; accepted: below {count}, "
+            "as a top set of all of them would be the same in every network"
+        )
+    if large:
+        say(f"no top {large[0]}: top sets come from {count} pictures")
+    return fitting

@@ -1,0 +1,120 @@
+"""Folders of optimized images, as visualization.render makes them: found, and filled up.
+
+An image depends on its network, layer and channel, and on the ascent's settings, but not on the
+channels that are made with it: so it may be taken from one folder into another.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from models.errors import InputError
+from transfer.result_folder import (
+    MANIFEST,
+    UNFINISHED,
+    read_json,
+    unfinished,
+    write_bytes,
+    write_json,
+)
+from visualization import channel_images
+from visualization.channel_images import json_file, png_file
+
+# of a folder's identity: what decides an image beside its layer and channel
+DECIDING = ("model", "weights_sha256", "steps", "size", "dtype", "seed", "param", "spectrum_sha256")
+
+
+@dataclass(frozen=True)
+class Held:
+    """Images of a layer in a folder that is finished or not; identity: as its file says."""
+
+    folder: Path
+    identity: dict
+
+    @property
+    def layer(self):
+        """Name of the layer."""
+        return self.identity["layer"]
+
+    @property
+    def channels(self):
+        """The channels that have an image, a set of int."""
+        numbers = set(self.identity["channels"])
+        return {c for c in numbers if json_file(self.folder, self.layer, c).exists()}
+
+
+def find_held(folder):
+    """Find folders of images at or below a folder: list of Held, the finished ones first."""
+    found = []
+    for name in (MANIFEST, UNFINISHED):
+        for path in sorted(Path(folder).rglob(name)):
+            made = read_json(path)
+            identity = made.get("identity", made) if isinstance(made, dict) else {}
+            if {"layer", "channels", "steps", "size"} <= identity.keys():
+                found.append(Held(path.parent, identity))
+    return found
+
+
+def fill(settings, model, out, given=(), say=print):
+    """Make the images that a folder lacks, and take those that lie in others.
+
+    What the folder holds beside the channels asked for stays in it. Interrupted, the same call
+    goes on.
+
+    Args:
+        settings: channel_images.Settings, with the channels that are asked for.
+        model: keras.Model that settings.model names.
+        out: Path of the folder, as channel_images.make writes it.
+        given: Held that images are taken from, of any layers.
+        say: called with lines of text.
+
+    Raises:
+        InputError: images of the layer that another network or other settings made.
+    """
+    own = [held for place in (out, unfinished(out)) for held in _right_in(place)]
+    channels = set(settings.channels).union(*(held.channels for held in own))
+    settings = replace(settings, channels=tuple(sorted(channels)))
+    job = channel_images.open_job(settings, model)
+    sources = [*own, *(held for held in given if held.layer == settings.layer)]
+    for held in sources:
+        _check_alike(held, job.identity)
+    if any(held.folder == out and held.channels >= channels for held in own):
+        return
+    partial = unfinished(out)
+    partial.mkdir(parents=True, exist_ok=True)
+    for channel in settings.channels:
+        _take(channel, sources, partial)
+    write_json(partial / UNFINISHED, job.identity)
+    if out.exists():  # all that it held lies in the unfinished one
+        shutil.rmtree(out)
+    channel_images.make(settings, out, say, model)
+
+
+def _right_in(folder):
+    return [held for held in find_held(folder) if held.folder == folder]
+
+
+def _check_alike(held, identity):
+    identity = json.loads(json.dumps(identity, default=str))
+    other = [name for name in DECIDING if held.identity.get(name) != identity.get(name)]
+    if other:
+        told = ", ".join(f"{n} {held.identity.get(n)!r} (here {identity.get(n)!r})" for n in other)
+        raise InputError(
+            f"{held.folder} holds images made with {told}; accepted: images of the same network "
+            "and settings, or none there"
+        )
+
+
+def _take(channel, sources, folder):
+    """Copy a channel's image and record into a folder that lacks them, from the first that has."""
+    for held in sources:
+        record = json_file(folder, held.layer, channel)
+        if record.exists():
+            return
+        if channel in held.channels:
+            image = png_file(held.folder, held.layer, channel).read_bytes()
+            write_bytes(png_file(folder, held.layer, channel), image)
+            # the record last: a channel that has one is done
+            write_bytes(record, json_file(held.folder, held.layer, channel).read_bytes())
+            return
