@@ -661,10 +661,11 @@ def _columns(text):
     return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
-def shortened(text):
-    """A name as it stands beside a matrix or an axis: cut to MOST_LETTERS, a wide letter as two."""
-    if _columns(text) <= MOST_LETTERS:
+def shortened(text, letters=MOST_LETTERS):
+    """A name as it stands beside an axis: cut to so many letters, of which wide ones are two."""
+    if _columns(text) <= letters:
         return text
-    while _columns(text) >= MOST_LETTERS:
+    text = text[:letters]
+    while _columns(text) >= letters:
         text = text[:-1]
     return text + "…"

@@ -35,14 +35,16 @@ from visualization.page import MOST_SIDE
 COLUMN = 480  # across, at most: a top picture of a grid of ten is then 40 pixels wide
 GAP = 14  # between columns
 LETTERS, HEADING = 16, 20  # heights of letters
-TEXT_ROOM = 300  # that the texts of one network take at most: headings, a note, classes, overlap
 MOST_GRID, MOST_ACROSS, MOST_NETWORKS = 20, 20, 6  # a figure of the paper has 10, 8 and 4
 MOST_SHARES = 3  # classes printed: the paper's captions, "the 3 most common class"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 GREEN, FAINT = (0, 170, 60), (190, 190, 190)
 
 # ---- charts, in inches and points
 SMALL, TINY = 9, 7
+LETTERS_PER_INCH = 11  # of titles; Chinese ones take twice the room
 MOST_WIDTH = 15  # inches
+MOST_ENTRY = 80  # letters of an entry of a legend
 MOST_NAMES = 40  # layers named on an axis; of more every second, third, ... one is
 # Captions of figures 6, 14 and 15: "the horizontal orange line corresponds to the average result
 # and the star to the median"
@@ -50,7 +52,7 @@ MEAN_LINE, MEDIAN_STAR = {"color": "#E08000", "linewidth": 2}, {"color": "#0072B
 CHANCE = {"color": "0.87", "zorder": 0}
 MEASURES = {  # what boxes are of: name of the axis, factor
     "overlap": ("overlap of the top pictures (%)", 100),
-    "entropy": ("entropy over classes (1: all alike often)", 1),
+    "entropy": ("entropy over classes (1: uniform)", 1),
 }
 BEST = {
     "marker": "o",
@@ -60,7 +62,9 @@ BEST = {
     "markersize": 5,
 }
 MEAN_DISTANCE = "mean ℓ2 norm"  # as tables 2 and 4 call it
+FEW = 5  # layers whose boxes would be drawn wider than high
 MANY = 2000  # channels whose points are drawn smaller
+BAR = 0.14  # inches across a scale of colours
 MOST_SHADES = 20  # layers named beside the colours of depth
 DEEPEST = 0.9  # of a colour map: its last tenth is too pale on white
 
@@ -139,26 +143,27 @@ def channel_pages(
         Gonthier et al. 2020, figures 1 to 4, 7 to 13, 16 and 17.
     """
     _check_pages(columns, networks, grid, across)
-    foot = _foot(columns, grid)
     font = plots.font_for(_words(columns, networks, title), say)
-    count = math.ceil(len(columns) / across)
-    pages = []
-    for number in range(count):
-        told = f"{title} ({number + 1} of {count})" if count > 1 else title
-        part = columns[number * across : (number + 1) * across]
-        sheet = _Sheet(len(part), _column_width(columns, networks, grid, across), font)
-        sheet.heading(told)
-        sheet.texts([column.title for column in part], HEADING)
-        for place, network in enumerate(networks):
-            sheet.heading(network, ruled=True)
-            if any(column.seen[place].image is not None for column in columns):
-                sheet.images([column.seen[place] for column in part])
-            if grid:
-                sheet.grids(part, place, pictures, grid)
-            sheet.texts([_below(column, place, bool(grid), chance) for column in part])
-        sheet.heading(foot, LETTERS)
-        pages.append(plots.as_bytes(sheet.drawn()))
-    return pages
+    parts = [columns[start : start + across] for start in range(0, len(columns), across)]
+    width = min(COLUMN, (MOST_SIDE - GAP) // min(across, len(columns)) - GAP)
+    while True:
+        sheets = [_Sheet(len(part), width, font) for part in parts]
+        for number, (sheet, part) in enumerate(zip(sheets, parts, strict=True), start=1):
+            sheet.heading(f"{title} ({number} of {len(parts)})" if len(parts) > 1 else title)
+            sheet.texts([one_line(column.title) for column in part], HEADING)
+            for place, network in enumerate(networks):
+                sheet.heading(network, ruled=True)
+                if any(column.seen[place].image is not None for column in columns):
+                    sheet.images([column.seen[place] for column in part])
+                if grid:
+                    sheet.grids(part, place, pictures, grid)
+                    sheet.texts([_shares(column.seen[place]) for column in part])
+                sheet.texts([_overlap(column.seen[place], chance) for column in part], HEADING)
+            sheet.heading(_foot(columns, grid), LETTERS)
+        excess = max(sheet.height for sheet in sheets) - MOST_SIDE
+        if excess <= 0:
+            return [plots.as_bytes(sheet.drawn()) for sheet in sheets]
+        width -= math.ceil(excess / (2 * len(networks)))
 
 
 def _check_pages(columns, networks, grid, across):
@@ -189,44 +194,34 @@ def _words(columns, networks, title):
             yield from (name for name, _ in seen.shares[:MOST_SHARES])
 
 
-def _column_width(columns, networks, grid, across):
-    """Pixels, so that no side of a page exceeds MOST_SIDE."""
-    rows = sum(
-        bool(grid) + any(column.seen[place].image is not None for column in columns)
-        for place in range(len(networks))
-    )
-    room = MOST_SIDE - TEXT_ROOM * len(networks) - TEXT_ROOM
-    return min(COLUMN, room // rows, (MOST_SIDE - GAP) // across - GAP)
-
-
 def _foot(columns, grid):
     """What the frames mean, and how many of the top pictures are drawn."""
     most = max(len(seen.top) for column in columns for seen in column.seen)
     parts = []
     if grid and any(column.shared(0) for column in columns):
         if any(column.reference is not None for column in columns):
-            where = "the reference has too"
-        elif len(columns[0].seen) == 2:
-            where = "both networks have"
+            of = "the reference too"
         else:
-            where = "the first network and another have"
-        parts.append(f"framed in green: {where} in the top {most}")
+            of = "both networks" if len(columns[0].seen) == 2 else "the first network and another"
+        parts.append(f"green frame: in the top {most} of {of}")
     if 0 < grid**2 < most:
         parts.append(f"the first {grid**2} of the top {most} are shown")
     return "; ".join(parts)
 
 
-def _below(column, place, shares, chance):
-    """Lines under what a network has for a channel."""
-    seen, lines = column.seen[place], []
-    if shares and not _kept(seen.top):
-        lines.append("no picture fires it")
-    elif shares:
-        lines += [f"{_percent(s)} {one_line(name)}" for name, s in seen.shares[:MOST_SHARES]]
-    if seen.overlap is not None and not math.isnan(seen.overlap):
-        beside = "" if chance is None else f" (chance {_percent(chance.mean)})"
-        lines.append(f"overlap {_percent(seen.overlap)}{beside}")
-    return "\n".join(lines)
+def _shares(seen):
+    """The commonest classes of top pictures, a line each; the share is not parted from the name."""
+    if not _kept(seen.top):
+        return "no picture fires it"
+    lines = [f"{_percent(share)} {one_line(name)}" for name, share in seen.shares[:MOST_SHARES]]
+    return "\n".join(line.replace(" ", NO_BREAK) for line in lines)
+
+
+def _overlap(seen, chance):
+    if seen.overlap is None or math.isnan(seen.overlap):
+        return ""
+    beside = "" if chance is None else f" (chance {_percent(chance.mean)})"
+    return f"overlap {_percent(seen.overlap)}{beside}"
 
 
 def _percent(share):
@@ -287,7 +282,7 @@ class _Sheet:
                 plots.draw_lines(sheet, place, ["no optimized image"], self.font, LETTERS)
 
         self.bands.append((self.width + LETTERS // 2, draw))
-        self.texts([one.note for one in seen])
+        self.texts([one_line(one.note) for one in seen])
 
     def grids(self, columns, place, pictures, grid):
         """Add the top pictures that a network, by its place, has for every column."""
@@ -304,10 +299,13 @@ class _Sheet:
 
         self.bands.append((self.width + LETTERS // 2, draw))
 
+    @property
+    def height(self):
+        return sum(height for height, _ in self.bands) + GAP
+
     def drawn(self):
         """The Pillow picture of all bands."""
-        height = sum(height for height, _ in self.bands) + GAP
-        sheet, top = Image.new("RGB", (self.across, height), plots.PAPER), GAP // 2
+        sheet, top = Image.new("RGB", (self.across, self.height), plots.PAPER), GAP // 2
         for height, draw in self.bands:
             draw(sheet, top)
             top += height
@@ -353,10 +351,8 @@ class _Chart:
     def __init__(self, size, title, names, say):
         self.font = plots.font_for([title, *names], say)
         self.figure = Figure(figsize=size, layout="constrained")
-        wide = not title.isascii()
-        words = textwrap.fill(one_line(title), round(size[0] * (6 if wide else 11)))
-        if title:
-            self.write(self.figure.suptitle, words, SMALL + 1)
+        letters = round(size[0] * (LETTERS_PER_INCH if title.isascii() else LETTERS_PER_INCH / 2))
+        self.title = textwrap.fill(one_line(title), letters, max_lines=3, placeholder="…")
 
     def write(self, setter, text, size=SMALL):
         """Write a text by a function of matplotlib, such as Axes.set_title."""
@@ -373,13 +369,17 @@ class _Chart:
     def legend(self, where, entries, **how):
         """Draw a legend of (line or patch, text) for a figure or axes."""
         lines = [line for line, _ in entries]
-        texts = [self.font.shown(one_line(text)) for _, text in entries]
+        texts = [self.font.shown(_cut(text)) for _, text in entries]
         legend = where.legend(lines, texts, fontsize=SMALL - 1, **how)
         for text in legend.get_texts():
             text.set(parse_math=False, family=self.font.families)
 
 
-def _width_of(layers, each, least=6.0):
+def _cut(text):
+    return plots.shortened(one_line(text), MOST_ENTRY)
+
+
+def _width_of(layers, each, least):
     """Inches of a chart with a place for each layer."""
     return min(MOST_WIDTH, max(least, 1.2 + each * len(layers)))
 
@@ -424,7 +424,7 @@ def cka_over_depth(layers, pairs, *, title="", say=print):
     _check_layers(layers, **pairs)
     if not pairs:
         raise InputError("no pair of networks to draw")
-    chart = _Chart((_width_of(layers, 0.2, 8), 5), title, [*layers, *pairs], say)
+    chart = _Chart((_width_of(layers, 0.15, 8), 5.5), title, [*layers, *pairs], say)
     axes = chart.figure.subplots()
     entries = []
     for number, (name, pair) in enumerate(pairs.items()):
@@ -438,8 +438,10 @@ def cka_over_depth(layers, pairs, *, title="", say=print):
         (grey(linewidth=0.9), "the paper's form (biased)"),
         (grey(linewidth=1, linestyle="--"), "its floor: shuffled pictures"),
     ]
-    chart.legend(chart.figure, entries, loc="outside lower left", ncols=2)
-    chart.legend(chart.figure, keys, loc="outside lower right", ncols=2)
+    beside = 2 if max(map(len, pairs)) <= MOST_ENTRY / 2 else 1
+    chart.legend(chart.figure, entries, loc="outside lower center", ncols=beside)
+    chart.legend(chart.figure, keys, loc="outside upper center", ncols=4)
+    chart.write(axes.set_title, chart.title, SMALL + 1)
     chart.name(axes.xaxis, layers, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.5, len(layers) - 0.5)
     axes.set_ylim(min(0, axes.dataLim.y0) - 0.03, max(1, axes.dataLim.y1) + 0.03)
@@ -460,7 +462,7 @@ def _draw_pair(axes, pair, paint):
     alone = _alone(low + high)  # of which a band has nothing
     axes.vlines(places[alone], low[alone], high[alone], color=colour, alpha=0.3, linewidth=6)
     for values, width, style in ((paper, 0.9, "-"), (floor, 1, "--")):
-        dots = {"marker": ".", "markersize": 3}
+        dots = {"marker": ".", "markersize": 4, "markevery": list(places[_alone(values)])}
         axes.plot(places, values, color=colour, linewidth=width, linestyle=style, **dots)
     return axes.plot(places, debiased, linewidth=2.5, markersize=6, **paint)[0]
 
@@ -504,7 +506,7 @@ def boxes_by_layer(layers, values, measure, *, chance=None, title="", say=print)
         raise InputError(f"measure is {measure!r}; accepted: {', '.join(MEASURES)}")
     _check_layers(layers, values=values)
     label, scale = MEASURES[measure]
-    chart = _Chart((_width_of(layers, 0.24), 5), title, layers, say)
+    chart = _Chart((_width_of(layers, 0.24, 5.5), 5), title, layers, say)
     axes = chart.figure.subplots()
     values = [np.asarray(channels, float) for channels in values]
     known = [scale * channels[np.isfinite(channels)] for channels in values]
@@ -512,13 +514,15 @@ def boxes_by_layer(layers, values, measure, *, chance=None, title="", say=print)
     if chance is not None:
         entries += _draw_chance(axes, chance, scale)
     pad = _count_left_out(axes, known, values)
-    axes.set_xlim(-0.6, len(layers) - 0.4)
+    middle, half = (len(layers) - 1) / 2, max(len(layers), FEW) / 2 + 0.1
+    axes.set_xlim(middle - half, middle + half)
     axes.set_ylim(-0.02 * scale, 1.02 * scale)
     chart.name(axes.xaxis, layers, 60, rotation=60, ha="right", rotation_mode="anchor")
     axes.tick_params("x", pad=pad)
     axes.tick_params("y", labelsize=SMALL)
     axes.set_ylabel(label, size=SMALL)
-    chart.legend(chart.figure, entries, loc="outside upper right", ncols=len(entries))
+    chart.legend(chart.figure, entries, loc="outside lower right", ncols=len(entries))
+    chart.write(axes.set_title, chart.title, SMALL + 1)
     return chart.figure
 
 
@@ -526,6 +530,10 @@ def _draw_boxes(axes, known):
     """Draw the boxes of layers that have any channel; entries of the legend."""
     places = [place for place, channels in enumerate(known) if len(channels)]
     drawn = [known[place] for place in places]
+    entries = [(Line2D([], [], **MEAN_LINE), "mean")]
+    entries += [(Line2D([], [], marker="*", linestyle="None", **MEDIAN_STAR), "median")]
+    if not drawn:  # which boxplot refuses
+        return entries
     axes.boxplot(
         drawn,
         positions=places,
@@ -540,8 +548,7 @@ def _draw_boxes(axes, known):
     )
     medians = [np.median(channels) for channels in drawn]
     axes.plot(places, medians, "*", markersize=7, zorder=3, **MEDIAN_STAR)
-    star = Line2D([], [], marker="*", linestyle="None", **MEDIAN_STAR)
-    return [(Line2D([], [], **MEAN_LINE), "mean"), (star, "median")]
+    return entries
 
 
 def _draw_chance(axes, chance, scale):
@@ -555,7 +562,7 @@ def _draw_chance(axes, chance, scale):
 def _count_left_out(axes, known, values):
     """Write under each place how many channels were left out; the points that takes."""
     size = 6.5
-    counts = [f"{len(all_) - len(some)}" for some, all_ in zip(known, values, strict=True)]
+    counts = [f"{len(every) - len(some)}" for some, every in zip(known, values, strict=True)]
     width = max(map(len, counts))
     upright = len(counts) > 45 and width > 2  # else they would touch
     for place, count in enumerate(counts):
@@ -614,7 +621,8 @@ def layer_maps(layers_a, layers_b, maps, *, names=("before", "after"), title="",
         raise InputError("no layer or no map to draw")
     cell = min(0.32, max(0.125, 6 / max(shape)), 14 / max(shape))
     height, width = (max(1.2, cell * count) for count in shape)
-    size = (len(maps) * (width + 0.2) + 2.6, height + 2.3)
+    wide = len(maps) * (width + 0.2)
+    size = (wide + 2.6, height + 2.3)
     chart = _Chart(size, title, [*layers_a, *layers_b, *names, *maps], say)
     panels = chart.figure.subplots(1, len(maps), sharey=True, squeeze=False)[0]
     least = min([0.0, *(np.nanmin(m) for m in maps.values() if not np.isnan(m).all())])
@@ -628,8 +636,11 @@ def layer_maps(layers_a, layers_b, maps, *, names=("before", "after"), title="",
         chart.write(axes.set_title, one_line(name))
         chart.write(axes.set_xlabel, plots.shortened(one_line(names[1])))
     chart.write(panels[0].set_ylabel, plots.shortened(one_line(names[0])))
-    bar = chart.figure.colorbar(drawn, ax=panels, fraction=0.03, pad=0.01)
+    bar = chart.figure.colorbar(
+        drawn, ax=panels, fraction=BAR / wide, pad=0.01, aspect=height / BAR
+    )
     bar.ax.tick_params(labelsize=TINY)
+    chart.write(chart.figure.suptitle, chart.title, SMALL + 1)
     dot = Line2D([], [], **BEST)
     chart.legend(chart.figure, [(dot, "best match of the row")], loc="outside lower right")
     return chart.figure
@@ -669,9 +680,9 @@ def overlap_and_change(layers, overlaps, changes, *, ranks=None, chance=None, ti
         seem to correspond to optimized images that are more modified by the fine-tuning".
     """
     _check_layers(layers, overlaps=overlaps, changes=changes, **({"ranks": ranks} if ranks else {}))
-    height = min(12, max(4.5, 1.5 + 0.16 * len(layers))) if ranks else 4.5
-    chart = _Chart((10 if ranks else 6.5, height), title, layers, say)
-    widths = {"width_ratios": (1.3, 1)} if ranks else {}
+    height = min(9, max(5, 1.5 + 0.13 * len(layers))) if ranks else 5
+    chart = _Chart((11.5 if ranks else 6.5, height), title, layers, say)
+    widths = {"width_ratios": (2, 1)} if ranks else {}
     axes, *beside = chart.figure.subplots(1, 2 if ranks else 1, squeeze=False, **widths)[0]
     _draw_cloud(chart, axes, layers, overlaps, changes, (100, 1))
     axes.set_xlabel(MEASURES["overlap"][0], size=SMALL)
@@ -680,7 +691,8 @@ def overlap_and_change(layers, overlaps, changes, *, ranks=None, chance=None, ti
     if chance is not None:
         axes.axvspan(100 * chance.low, 100 * chance.high, **CHANCE)
         patch = Patch(facecolor=CHANCE["color"])
-        chart.legend(axes, [(patch, _chance_text(chance, 100, " %"))], loc="upper right")
+        entry = (patch, _chance_text(chance, 100, " %"))
+        chart.legend(chart.figure, [entry], loc="outside lower left")
     if ranks:
         _draw_ranks(chart, beside[0], layers, ranks)
     return chart.figure
@@ -695,18 +707,19 @@ def _draw_cloud(chart, axes, layers, across, up, scales):
         for x, y in zip(across, up, strict=True)
     ]
     pairs = [pair[:, np.isfinite(pair).all(axis=0)] for pair in pairs]
-    count = sum(pair.shape[1] for pair in pairs)
-    look = {"s": 14, "alpha": 0.7} if count < MANY else {"s": 4, "alpha": 0.4}
-    for pair, colour in zip(pairs, colours.colors, strict=True):
-        axes.scatter(*pair, color=[colour], linewidths=0, **look)
-    for pair, colour in zip(pairs, colours.colors, strict=True):
-        if pair.shape[1]:
-            axes.scatter(*pair.mean(axis=1), s=55, color=[colour], edgecolors="black", zorder=3)
+    counts = [pair.shape[1] for pair in pairs]
+    look = {"s": 14, "alpha": 0.7} if sum(counts) < MANY else {"s": 4, "alpha": 0.4}
+    paints = np.repeat(colours.colors, counts, axis=0)
+    axes.scatter(*np.concatenate(pairs, axis=1), color=paints, linewidths=0, **look)
+    some = [number for number, count in enumerate(counts) if count]
+    means = np.array([pairs[number].mean(axis=1) for number in some]).reshape(-1, 2)
+    axes.scatter(*means.T, s=55, color=colours.colors[some], edgecolors="black", zorder=3)
     shades = ScalarMappable(Normalize(-0.5, len(layers) - 0.5), colours)
-    bar = chart.figure.colorbar(shades, ax=axes, fraction=0.04, pad=0.02)
+    bar = chart.figure.colorbar(shades, ax=axes, fraction=0.05, pad=0.02, aspect=30)
     bar.ax.invert_yaxis()  # the first layer at the top, as in a table
     chart.name(bar.ax.yaxis, layers, MOST_SHADES)
-    chart.write(axes.set_title, f"{count} channels; ringed: means of layers", TINY + 1)
+    told = f"{sum(counts)} channels; ringed: means of layers"
+    chart.write(axes.set_title, f"{chart.title}\n{told}" if chart.title else told)
     axes.tick_params(labelsize=SMALL)
     axes.grid(alpha=0.25)
 
@@ -722,7 +735,7 @@ def _draw_ranks(chart, axes, layers, ranks):
     axes.set_ylim(len(layers) - 0.5, -0.5)
     chart.name(axes.yaxis, layers, 60)
     axes.tick_params("x", labelsize=SMALL)
-    axes.set_xlabel("rank correlation with the overlap, and its interval", size=SMALL)
+    axes.set_xlabel("rank correlation, its interval", size=SMALL)
     axes.grid(alpha=0.25)
 
 
@@ -749,7 +762,7 @@ def entropy_before_after(layers, before, after, *, chance=None, title="", say=pr
         Gonthier et al. 2020, figure 6b, before training too.
     """
     _check_layers(layers, before=before, after=after)
-    chart = _Chart((7.2, 6), title, layers, say)
+    chart = _Chart((7.5, 6), title, layers, say)
     axes = chart.figure.subplots()
     _draw_cloud(chart, axes, layers, before, after, (1, 1))
     axes.axline((0, 0), slope=1, color="0.3", linewidth=1)
@@ -757,8 +770,9 @@ def entropy_before_after(layers, before, after, *, chance=None, title="", say=pr
         axes.axvspan(chance.low, chance.high, **CHANCE)
         axes.axhspan(chance.low, chance.high, **CHANCE)
         patch = Patch(facecolor=CHANCE["color"])
-        chart.legend(axes, [(patch, _chance_text(chance, 1))], loc="upper left")
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+        entry = (patch, _chance_text(chance, 1))
+        chart.legend(chart.figure, [entry], loc="outside lower left")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_xlabel("entropy over classes before", size=SMALL)
     axes.set_ylabel("entropy over classes after", size=SMALL)
     return chart.figure
