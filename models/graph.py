@@ -212,6 +212,30 @@ class _Run:
         return output
 
 
+def run_up_to(model, layer_names, size=None, call=None):
+    """Run a network of pictures up to some layers, on pictures of one size.
+
+    Args:
+        model, call: as in trace; the model's input is (N, H, W, 3).
+        layer_names: names as find_layer takes them.
+        size: (height, width) in pixels; None for the network's own.
+
+    Returns:
+        (Keras tensor of the pictures (N, height, width, 3), dict of layer name -> Keras tensor).
+
+    Raises:
+        InputError: unknown layer, a model that is no graph of layers over pictures, or a size that
+            it does not take up to these layers.
+    """
+    height, width = _picture_size(model, size)
+    targets = {name: find_layer(model, name) for name in layer_names}
+    start = keras.Input((height, width, 3), name="pixels")
+    traced = _traced(model, call, start, list(targets.values()), ", ".join(map(str, targets)))
+    outputs = {name: traced.output_of(layer) for name, layer in targets.items()}
+    _check_outputs(model, outputs, height, width)
+    return start, outputs
+
+
 def cut(model, layer_names, size=None, dtype="float32", relu=None):
     """Copy a network up to some layers, frozen, for images of one size.
 
@@ -238,15 +262,10 @@ def cut(model, layer_names, size=None, dtype="float32", relu=None):
     """
     if dtype not in PRECISIONS:
         raise InputError(f"dtype {dtype!r}; accepted: {', '.join(PRECISIONS)}")
-    height, width = _picture_size(model, size)
-    targets = {name: find_layer(model, name) for name in layer_names}
     copies = _Copies(dtype, relu)
-    start = keras.Input((height, width, 3), name="pixels")
-    traced = _run_copies(model, copies, start, list(targets.values()), ", ".join(targets))
-    outputs = {name: traced.output_of(layer) for name, layer in targets.items()}
-    _check_outputs(model, outputs, height, width)
-    network = keras.Model(traced.input, outputs, name=model.name)
-    copies.fill(f"{height}x{width}")
+    start, outputs = run_up_to(model, layer_names, size, copies.call)
+    network = keras.Model(start, outputs, name=model.name)
+    copies.fill("x".join(map(str, start.shape[1:3])))
     network.trainable = False
     return network
 
@@ -271,15 +290,15 @@ def rebuilt(model, start, last, taken=()):
     """
     copies = _Copies("float32", None, taken)
     targets = [last] if isinstance(last, keras.Layer) else None  # an operation is in no list
-    traced = _run_copies(model, copies, start, targets, last.name)
+    traced = _traced(model, copies.call, start, targets, last.name)
     copies.fill("x".join(map(str, start.shape[1:3])))
     return traced.output_of(last)
 
 
-def _run_copies(model, copies, start, targets, names):
-    """Trace a network with copied layers; `names` of the targets are for the error."""
+def _traced(model, call, start, targets, names):
+    """Trace a network from a tensor; `names` of the targets are for the error."""
     try:
-        return trace(model, call=copies.call, targets=targets, start=start)
+        return trace(model, call=call, targets=targets, start=start)
     except (ValueError, NotImplementedError, AttributeError) as error:
         if isinstance(error, InputError):
             raise

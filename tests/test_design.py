@@ -23,7 +23,11 @@ ROOT = Path(__file__).parents[1]
 ORDER = ["models", "transfer", "visualization", "papers"]  # each imports those before it
 APART = ["toy", "benchmarks"]  # import others; nothing imports them
 PACKAGES = [*ORDER, *APART]
-PLOTTING = {"transfer/plots.py", "visualization/figures.py"}
+PLOTTING = {
+    "transfer/plots.py",
+    "visualization/figures.py",
+    "visualization/paper_figures.py",
+}
 SHARED_FLAGS = "transfer/flags.py"  # those that several commands have
 LONGEST = 40  # lines of code of a function
 DRIVERS = "benchmarks/peers/"  # run in environments of their own, with packages of their own

@@ -8,6 +8,7 @@ import contextlib
 import fnmatch
 import hashlib
 import io
+import math
 import os
 import stat
 import warnings
@@ -256,6 +257,38 @@ def grey_thumbnail(path, side):
         image.draft(None, (side, side))
         image.load()
         return _upright_rgb(image).convert("L")
+
+
+def thumbnail(source, side):
+    """A picture as a small Pillow image, 8-bit grey or RGB, upright, in its own proportion.
+
+    Args:
+        source: path of the file, or its bytes.
+        side: pixels of the longer side; a picture that is smaller stays as it is.
+
+    Raises:
+        InputError: the reason why it is no whole single picture.
+        OSError: the file cannot be read.
+    """
+    with (
+        io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file,
+        _opened(file) as image,
+    ):
+        scale = side / max(image.size)
+        image.draft(None, [math.ceil(length * scale) for length in image.size])
+        _load(image, reduced=False)
+        with _reasons():
+            small = _upright_rgb(image)
+            small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            return small
+
+
+def jpeg(image, quality):
+    """Encode a Pillow image, 8-bit grey or RGB, as bytes of a JPEG file without metadata."""
+    buffer = io.BytesIO()
+    image.info.clear()
+    image.save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
 
 
 def reencoded(path):

@@ -272,11 +272,11 @@ def contact_sheet(tiles, columns=None, kind="PNG", headings=None, title="", say=
     side = max(16, min(MOST_TILE, MOST_SHEET // columns - GAP))
     font = font_for([title, *(text for _, text in tiles), *headings.values()], say)
     width = columns * (side + GAP) + GAP
-    texts = [_broken(text, font, side) for _, text in tiles]
-    blocks = [_broken(title, font, width - 2 * GAP, HEADING)] if title else []
+    texts = [broken_lines(text, font, side) for _, text in tiles]
+    blocks = [broken_lines(title, font, width - 2 * GAP, HEADING)] if title else []
     for row in _rows(len(tiles), columns, headings):
         if row[0] in headings:
-            blocks.append(_broken(headings[row[0]], font, width - 2 * GAP, HEADING))
+            blocks.append(broken_lines(headings[row[0]], font, width - 2 * GAP, HEADING))
         blocks.append(row)
     heights = [_height(block, texts, side) for block in blocks]
     sheet = Image.new("RGB", (width, sum(heights) + GAP), PAPER)
@@ -285,7 +285,7 @@ def contact_sheet(tiles, columns=None, kind="PNG", headings=None, title="", say=
         if isinstance(block, range):
             _draw_row(sheet, top, side, [(tiles[n][0], texts[n]) for n in block], font)
         else:
-            _draw_lines(sheet, (GAP, top + GAP), block, font, HEADING)
+            draw_lines(sheet, (GAP, top + GAP), block, font, HEADING)
         top += height
     return as_bytes(sheet, kind)
 
@@ -315,12 +315,19 @@ def _height(block, texts, side):
 
 def _draw_row(sheet, top, side, tiles, font):
     for left, (picture, lines) in zip(itertools.count(GAP, side + GAP), tiles):
-        _paste(sheet, picture, (left, top), side)
-        _draw_lines(sheet, (left, top + side + 1), lines, font, LETTERS)
+        paste(sheet, picture, (left, top), side)
+        draw_lines(sheet, (left, top + side + 1), lines, font, LETTERS)
 
 
-def _paste(sheet, picture, place, side):
-    """Draw a picture into the middle of a square, a cross where it cannot be opened."""
+def paste(sheet, picture, place, side):
+    """Draw a picture into the middle of a square, a cross where it cannot be opened.
+
+    Args:
+        sheet: Pillow picture that is drawn on.
+        picture: as in a tile of contact_sheet.
+        place: (left, top) of the square in pixels.
+        side: of the square in pixels; the picture fills it in its own proportion.
+    """
     if picture is None:
         return
     try:
@@ -345,15 +352,24 @@ def _small(picture, side):
         return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
-def _draw_lines(sheet, place, lines, font, size):
-    """Draw lines of text, the first one's top left corner at a place."""
+def draw_lines(sheet, place, lines, font, size, spacing=TEXT):
+    """Draw lines of text onto a Pillow picture, the first one's top left corner at a place.
+
+    Args:
+        sheet: Pillow picture.
+        place: (left, top) in pixels.
+        lines: list of str, of characters that the font has (Font.shown).
+        font: Font.
+        size: height of letters in pixels.
+        spacing: pixels from line to line.
+    """
     draw = ImageDraw.Draw(sheet)
     for number, line in enumerate(lines):
         left, top = place
         for face, piece in font.runs(line):
             drawn = _pillow_font(face, size)
             # all on one line, whatever the fonts' own heights
-            at = (left, top + TEXT * number + size)
+            at = (left, top + spacing * number + size)
             draw.text(at, piece, fill=INK, font=drawn, anchor="ls")
             left += drawn.getlength(piece)
 
@@ -368,8 +384,11 @@ def _pillow_font(face, size):
     return ImageFont.truetype(path, size, index)
 
 
-def _broken(text, font, width, size=LETTERS):
-    """A text as lines that fit a width in pixels, each of its own lines broken once at most."""
+def broken_lines(text, font, width, size=LETTERS):
+    """A text as lines that fit a width in pixels, each of its own lines broken once at most.
+
+    What does not fit then ends in "…".
+    """
     lines = []
     for line in font.shown(text).split("\n"):
         for place in range(MOST_LINES):
@@ -536,7 +555,7 @@ def confusion_matrix(counts, names, most=MOST_CLASSES):
     title = "Test pictures of each class by the class predicted, in % of the class"
     if len(chosen) < occurring:
         title += f"\nthe {len(chosen)} of {occurring} classes with the most mistakes"
-    labels = [_shortened(one_line(names[number])) for number in chosen]
+    labels = [shortened(one_line(names[number])) for number in chosen]
     rows = [f"{label} ({count})" for label, count in zip(labels, pictures, strict=True)]
     font = font_for([*rows, title], lambda line: None)  # told where the names were chosen
     side, room = max(2.5, CELL * len(chosen)), 0.5 + LETTER * max(map(_columns, rows))
@@ -592,7 +611,7 @@ def class_distribution(labels, names, most=MOST_BARS):
     order = np.argsort(-total, kind="stable")
     told = ", ".join(f"{split} {part.sum()}" for split, part in counts.items())
     title = f"Pictures of {len(names)} classes: {told}"
-    shown = [_shortened(one_line(names[number])) for number in order]
+    shown = [shortened(one_line(names[number])) for number in order]
     font = font_for([*shown, title], lambda line: None)  # see confusion_matrix
     if len(names) > most:
         return _distribution_curves(counts, order, total, shown, title, font)
@@ -642,9 +661,11 @@ def _columns(text):
     return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
-def _shortened(text):
-    if _columns(text) <= MOST_LETTERS:
+def shortened(text, letters=MOST_LETTERS):
+    """A name as it stands beside an axis: cut to so many letters, of which wide ones are two."""
+    if _columns(text) <= letters:
         return text
-    while _columns(text) >= MOST_LETTERS:
+    text = text[:letters]
+    while _columns(text) >= letters:
         text = text[:-1]
     return text + "…"
