@@ -4,15 +4,18 @@ For the same channel both networks' images begin from the same start (seed and c
 They lie as visualization.render makes them, in images/a/LAYER and images/b/LAYER.
 """
 
+import functools
+import shutil
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas
-from PIL import Image
 
 from models.errors import InputError
 from models.network import load
+from transfer import inference
+from transfer.pictures import read
 from transfer.progress import Progress
 from transfer.result_folder import safe_name
 from visualization import activations, change_numbers, layer_pairs
@@ -39,7 +42,7 @@ class Judged:
     files: dict
 
 
-def make(compared, views, numbers, folder, say=print):
+def make(compared, views, numbers, folder, scratch, say=print):
     """Make the images that are asked for and not there, and judge all that are there.
 
     Args:
@@ -47,6 +50,7 @@ def make(compared, views, numbers, folder, say=print):
         views: change_numbers.Views.
         numbers: change_numbers.Numbers.
         folder: Path of the images.
+        scratch: Path of a folder that need not be kept.
         say: called with lines of text.
 
     Returns:
@@ -59,24 +63,24 @@ def make(compared, views, numbers, folder, say=print):
     for layer, channel in _wanted(compared, numbers.channels):
         channels.setdefault(layer, []).append(channel)
     images = compared.comparison.images
-    for key in SIDES:
+    for key in SIDES if channels else ():
+        objectives = _objectives(compared, key)
         given = find_held(images.given[key]) if key in images.given else []
         for place, (layer, numbered) in enumerate(channels.items(), 1):
             say(f"images of {compared.names[key]}: {layer}, layer {place} of {len(channels)}")
-            settings = _settings(compared, key, layer, numbered)
+            settings = _settings(compared, key, objectives[layer], numbered)
             out = folder / key / safe_name(settings.layer)
             fill(settings, compared.models[key], out, given, say)
     files = image_files(compared, folder)
-    return judge(compared, views, files, say) if files else None
+    return judge(compared, views, files, scratch, say) if files else None
 
 
 def _settings(compared, key, layer, channels):
     """How images of a layer are made in one network: channel_images.Settings."""
     comparison, images = compared.comparison, compared.comparison.images
-    (match,) = (match for match in compared.matches.channelled if match.name == layer)
     return Settings(
         comparison.networks[key],
-        activations.map_layer(compared.models[key], match.of[key].name),
+        layer,
         tuple(channels),
         images.steps,
         images.size,
@@ -149,19 +153,26 @@ def image_files(compared, folder):
 
 def _channels_in(compared, key, folder):
     """The images of compared channels that lie in a folder: (layer, channel) -> Path."""
-    names = {
-        activations.map_layer(compared.models[key], match.of[key].name): match.name
-        for match in compared.matches.channelled
-    }
+    held = find_held(folder)
+    if not held:
+        return {}
+    names = {layer: name for name, layer in _objectives(compared, key).items()}
     return {
         (names[held.layer], channel): png_file(held.folder, held.layer, channel)
-        for held in find_held(folder)
+        for held in held
         if held.layer in names
         for channel in held.channels
     }
 
 
-def judge(compared, views, files, say=print):
+def _objectives(compared, key):
+    """Layer in the comparison -> that of a network whose map is its own: what images are made for."""
+    names = _named(compared, key)
+    found = activations.map_layers(compared.models[key], list(names.values()))
+    return dict(zip(names, found, strict=True))
+
+
+def judge(compared, views, files, scratch, say=print):
     """Compute what tells whether to believe images, and how much they changed.
 
     An image is scored as the pictures were, by the same statistic, at its own size. The table has
@@ -175,6 +186,7 @@ def judge(compared, views, files, say=print):
         compared: differences.Opened.
         views: change_numbers.Views.
         files: of image_files.
+        scratch: Path of a folder that need not be kept.
         say: called with lines of text.
 
     Returns:
@@ -187,7 +199,7 @@ def judge(compared, views, files, say=print):
     paths = []
     for key in SIDES:
         images = [files[key, layer, channel] for layer, channel in table.to_numpy()]
-        seen = _scored(compared, key, images)
+        seen = _scored(compared, key, images, scratch / key)
         table[f"{key}_image_score"], table[f"{key}_image_percentile"] = _beside_pictures(
             compared, views, key, table, seen
         )
@@ -199,26 +211,18 @@ def judge(compared, views, files, say=print):
     return Judged(table, pandas.concat(paths, ignore_index=True), files)
 
 
-def _pixels(paths):
-    """Images of one size, uint8 (images, side, side, 3)."""
-    pictures = []
-    for path in paths:
-        with Image.open(path) as picture:
-            pictures.append(np.asarray(picture.convert("RGB")))
-    return np.stack(pictures)
-
-
-def _parts(count):
-    return [slice(start, start + AT_A_TIME) for start in range(0, count, AT_A_TIME)]
-
-
-def _scored(compared, key, images):
+def _scored(compared, key, images, folder):
     """Scores of images at every layer that pictures were scored at: layer -> (images, channels)."""
-    size, statistic = compared.comparison.images.size, compared.comparison.statistic
-    names = [layer.name for layer in compared.layers[key] if not layer.is_joined]
-    scorer = activations.scorer(compared.networks[key], names, size, statistic)
-    parts = [scorer(_pixels(images[part]).astype("float32")) for part in _parts(len(images))]
-    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+    size, network = compared.comparison.images.size, compared.networks[key]
+    names = tuple(layer.name for layer in compared.layers[key] if not layer.is_joined)
+    shutil.rmtree(folder, ignore_errors=True)  # of other images
+    folder.mkdir(parents=True)
+    batches = inference.files(images, functools.partial(read, size=size), AT_A_TIME)
+    progress = Progress(len(images), f"images of {key.upper()} scored")
+    scores = activations.score_pictures(
+        {key: network}, {key: names}, batches, folder, size, compared.comparison.statistic, progress
+    )
+    return {name: scores[key].score(name) for name in names}
 
 
 def _named(compared, key):
@@ -299,16 +303,17 @@ def _distances(compared, table, files):
     first, second = (
         [files[key, name, channel] for name, channel in table.to_numpy()[:, :2]] for key in SIDES
     )
-    same = _measured(network, layer, first, second)
-    different = _measured(network, layer, first, [second[other] for other in others])
+    size = compared.comparison.images.size
+    same = _measured(network, layer, size, first, second)
+    different = _measured(network, layer, size, first, [second[other] for other in others])
     return same, np.where(others == np.arange(len(table)), np.nan, different)
 
 
-def _measured(network, layer, first, second):
+def _measured(network, layer, size, first, second):
     """Distances of pairs of image files, float64 (pairs,)."""
-    parts = _parts(len(first))
-    found = [
-        image_distance(network, layer, _pixels(first[part]), _pixels(second[part]))
-        for part in parts
-    ]
+    found = []
+    for start in range(0, len(first), AT_A_TIME):
+        some = slice(start, start + AT_A_TIME)
+        sides = (np.stack([read(path, size) for path in paths[some]]) for paths in (first, second))
+        found.append(image_distance(network, layer, *sides))
     return np.concatenate(found)

@@ -199,7 +199,8 @@ def _of_match(views, match):
 def _of_network(views, key, name, prefix):
     """(Columns of a convolution in one network, its largest top sets)."""
     scores = views.seen(key, name)
-    columns = {f"{prefix}firing": (scores > 0).sum(axis=0), f"{prefix}best": scores.max(axis=0)}
+    firing = similarity.firing(scores)
+    columns = {f"{prefix}firing": firing, f"{prefix}best": scores.max(axis=0)}
     if not prefix:
         columns = {"channel": np.arange(scores.shape[1]), **columns}
     tops = similarity.top_pictures(scores, max(views.ks))
@@ -274,7 +275,10 @@ def entropies(channels, key, k):
     column = f"{key}_entropy_{k}" if f"{key}_entropy_{k}" in channels else f"entropy_{k}"
     if column not in channels:
         return np.full(len(channels), np.nan)
-    return np.where(counted(channels, key, k), channels[column].to_numpy(float), np.nan)
+    own = counted(channels, key, k)
+    if "network" in channels:
+        own &= (channels["network"] == key).to_numpy()
+    return np.where(own, channels[column].to_numpy(float), np.nan)
 
 
 def compute_cka(views, kept, progress=None):
@@ -292,7 +296,7 @@ def compute_cka(views, kept, progress=None):
             if all(key in match.of for key in pair):
                 if name not in known:
                     x, y = (views.features(key, match.of[key]) for key in pair)
-                    known[name] = asdict(similarity.cka(x, y, seed=views.seed))
+                    known[name] = asdict(similarity.cka(x, y))
                     write_text(kept, json.dumps(known))
                 found[pair].append(similarity.Cka(**known[name]))
             else:
@@ -319,11 +323,11 @@ def layers_table(views, channels, ckas, distances):
     """Put together what is told of every layer.
 
     Columns: layer, and where it has another name NAME_layer; kind, depth; for each network
-    NAME_channels, NAME_dead (channels that no picture excites), NAME_few_K (that fewer than K
-    excite), NAME_entropy_K_mean and _median; for each pair overlap_K_mean, _median and _channels
-    (how many these are of), cka_paper, cka_debiased, cka_floor and the rest of similarity.Cka,
-    kernel_distance and kernel_relative. Means and medians leave out channels that fewer than K
-    pictures excite.
+    NAME_channels, NAME_dead (channels that no picture excites), NAME_few_K (that some excite,
+    but fewer than K), NAME_entropy_K_mean and _median; for each pair overlap_K_mean, _median and
+    _channels (how many these are of), cka_paper, cka_debiased, cka_floor and the rest of
+    similarity.Cka, kernel_distance and kernel_relative. Means and medians leave out channels that
+    fewer than K pictures excite.
 
     Args:
         views: Views.
@@ -382,10 +386,11 @@ def _means(views, channels, keys):
         firing = f"{key}_firing" if f"{key}_firing" in channels else "firing"
         if firing not in channels:
             continue
-        row[f"{key}_dead"] = int((channels[firing] == 0).sum())
         for k in views.ks:
-            row[f"{key}_few_{k}"] = int((~counted(channels, key, k)).sum())
-            row |= _averages(f"{key}_entropy_{k}", entropies(channels, key, k))
+            dead, few = similarity.dead_and_few(channels[firing], k)
+            row |= {f"{key}_dead": int(dead.sum()), f"{key}_few_{k}": int(few.sum())}
+            if views.tells_classes:
+                row |= _averages(f"{key}_entropy_{k}", entropies(channels, key, k))
     for pair in views.pairs:
         for k in views.ks:
             if f"overlap_{k}{suffix(pair)}" in channels:

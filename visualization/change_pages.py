@@ -1,5 +1,6 @@
 """What a comparison found, to be looked at: the paper's figures, and the atlas of channels."""
 
+import math
 import shutil
 
 import numpy as np
@@ -34,6 +35,7 @@ OF_SIDES = {
     PATH: "path_similarity",
 }
 SHOWN = 30  # channels in the figure of channels: six pages
+MOST_GRID = 10  # top pictures of a channel there: 10 x 10, as in the paper
 FIGURES = "figures"
 
 
@@ -152,7 +154,8 @@ def _channel_pages(made, say):
     table = change_report.with_images(made)
     if made.judged is not None:
         table = table[table["image_change"].notna()]
-    overlap = change_numbers.overlaps(table, PAIR, made.views.ks[0])
+    k = made.views.ks[0]
+    overlap = change_numbers.overlaps(table, PAIR, k)
     chosen = rank(table, overlap)[:SHOWN]
     if not chosen:
         return []
@@ -160,7 +163,9 @@ def _channel_pages(made, say):
         [_column(made, layer, channel) for layer, channel in chosen],
         [made.compared.names[key] for key in PAIR],
         made.pictures.files,
-        chance=made.numbers.overlap_chance[made.views.ks[0]],
+        grid=min(MOST_GRID, math.ceil(math.sqrt(k))),
+        title=f"channels of least overlap: {made.compared.comparison.data.dataset_name}",
+        chance=made.numbers.overlap_chance[k],
         say=say,
     )
 

@@ -21,7 +21,6 @@ from visualization.paper_figures import Compared, table_2, table_4
 
 DRAWS = 1000  # of a bootstrap
 LEVEL = 95  # percent of an interval
-FEWEST = 5  # channels of a layer with images, that a rank correlation is told of
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,9 @@ class Measure:
     """A measure as a row of the summary.
 
     name; values: of every unit, NaN where it is not known; unit: what these are, as `channels`;
-    by_layer: its mean in every layer, in order of depth; chance: text.
+    by_layer: its mean in every layer, in order of depth, None where it has none; chance: text;
+    pictures: how many it was seen on, 0 for none; middle: similarity.Change where it is a
+    difference, else None.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Measure:
     unit: str
     by_layer: object
     chance: str
+    pictures: int = 0
+    middle: object = None
 
 
 def write_tables(made, folder):
@@ -51,7 +54,9 @@ def write_tables(made, folder):
     if made.compared.matches.layers:
         compared = tables_rows(made)
         write_csv(folder / "table_2.csv", table_2(compared))
-        write_csv(folder / "table_4.csv", table_4(compared))
+        table = table_4(compared)
+        table.columns = [", ".join(names) for names in table.columns]
+        write_csv(folder / "table_4.csv", table.reset_index())
     if made.judged is not None:
         write_csv(folder / "path_similarity.csv", made.judged.paths)
 
@@ -100,7 +105,7 @@ def write_summary(made, folder):
     """
     compared = made.compared
     lines = [f"# What changed from {compared.names['a']} to {compared.names['b']}", ""]
-    lines += [*_about(made), "", *_measures(made), ""]
+    lines += [*_about(made), "", *_measures(made), "", *_order(made), ""]
     if made.judged is not None:
         lines += [*_images(made), ""]
     lines += [*_left_out(made), "", *_how(made)]
@@ -170,15 +175,16 @@ def _entropies(made, k):
         name = f"entropy of the top {k}, {key.upper()}"
         yield _of_channels(made, name, found[key], chance)
     if made.compared.matches.layers:
+        change = similarity.median_change(found["a"], found["b"], seed=made.views.seed)
         name = f"entropy of the top {k}, B - A of the same channel"
-        yield _of_channels(made, name, found["b"] - found["a"], "0")
+        yield _of_channels(made, name, found["b"] - found["a"], "0", change)
 
 
-def _of_channels(made, name, values, chance):
+def _of_channels(made, name, values, chance, change=None):
     by_layer = None
     if made.compared.matches.layers:
         by_layer = [_mean(part) for part in split_by_layer(made, values)]
-    return Measure(name, values, "channels", by_layer, chance)
+    return Measure(name, values, "channels", by_layer, chance, len(made.views.top), change)
 
 
 def _similarities(made, pair):
@@ -191,7 +197,8 @@ def _similarities(made, pair):
     )
     for field, name, chance in forms:
         values = np.array([np.nan if cka is None else getattr(cka, field) for cka in ckas], float)
-        yield Measure(f"CKA, {name}, {_pair(pair)}", values, "layers in a row", values, chance)
+        of, pictures = f"CKA, {name}, {_pair(pair)}", len(made.views.compared)
+        yield Measure(of, values, "layers in a row", values, chance, pictures)
     layers = made.numbers.layers[made.numbers.layers["kind"] == "convolution"]
     for column, name in (("kernel_distance", ""), ("kernel_relative", ", relative to its norm")):
         values = layers[f"{column}{end}"].to_numpy(float)
@@ -208,33 +215,45 @@ def _measures(made):
     )
     yield "| --- | --- | --- | --- | --- | --- |"
     for measure in measures(made):
-        known = measure.values[np.isfinite(measure.values)]
-        low, high = mean_interval(known, made.views.seed)
-        mean = f"{known.mean():.3f} ({low:.3f} to {high:.3f})"
-        depth = _against_depth(made, measure.by_layer)
-        yield _row(measure.name, mean, measure.chance, f"{len(known)} {measure.unit}", *depth)
+        count = f"{np.isfinite(measure.values).sum()} {measure.unit}"
+        depth = _against_depth(made, measure)
+        yield _row(measure.name, _middle(made, measure), measure.chance, count, *depth)
     yield ""
     yield (
         f"Intervals of means are bootstraps over what the column `of` counts ({DRAWS} draws), "
-        "those of rank correlations over layers. A number whose interval holds what chance gives "
-        "tells nothing on so many pictures. Layers in a row are those that all passes through, and "
-        "concatenations. The paper's form of CKA is biased upwards, most where a layer has more "
-        "channels than there are pictures: its floor is the same with the pictures of one side "
-        "shuffled; the debiased form is 0 by chance."
+        "those of rank correlations over layers, which takes layers to err each by itself. A "
+        "number whose interval holds what chance gives tells nothing on so many pictures. Layers "
+        "in a row are those that all passes through, and concatenations. The paper's form of CKA "
+        "is biased upwards, most where a layer has more channels than there are pictures: its "
+        "floor is the same with the pictures of one side shuffled; the debiased form is 0 by "
+        "chance."
     )
 
 
-def _against_depth(made, by_layer):
+def _middle(made, measure):
+    """A measure's mean, or median of differences, with its interval, as text."""
+    known, change = measure.values[np.isfinite(measure.values)], measure.middle
+    if change is not None:
+        return f"median {change.median:.3f} ({change.low:.3f} to {change.high:.3f})"
+    low, high = mean_interval(known, made.views.seed)
+    return f"{known.mean():.3f} ({low:.3f} to {high:.3f})"
+
+
+def _against_depth(made, measure):
     """(Spearman's correlation with depth, what that tells), as text."""
-    if by_layer is None:
+    if measure.by_layer is None:
         return "", ""
-    rank = similarity.rank_correlation(np.arange(len(by_layer)), by_layer, seed=made.views.seed)
-    return _rank(rank), _told(made, rank)
+    depth = np.arange(len(measure.by_layer))
+    rank = similarity.rank_correlation(depth, measure.by_layer, seed=made.views.seed)
+    return _rank(rank), _told(rank, measure.pictures)
 
 
-def _told(made, rank):
+def _told(rank, pictures=0):
+    """What a rank correlation tells, with what it was seen on where that is too little."""
     told = similarity.trend(rank)
-    return f"{told} on so many pictures" if told.startswith("cannot") else told
+    if told in ("rises", "falls"):
+        return told
+    return f"{told} on {rank.n} layers" + (f" and {pictures} pictures" if pictures else "")
 
 
 def mean_interval(values, seed=0, draws=DRAWS):
@@ -255,12 +274,29 @@ def mean_interval(values, seed=0, draws=DRAWS):
     return float(low), float(high)
 
 
+def _order(made):
+    """Whether the layers of both networks come in the same order, as lines.
+
+    The second future work of Gonthier et al. 2020: do other networks go through the same stages?
+    """
+    names, _, maps = made.numbers.maps
+    best = np.nan_to_num(maps["debiased"], nan=-1).argmax(axis=1)
+    rank = similarity.rank_correlation(np.arange(len(names)), best, seed=made.views.seed)
+    told = {"rises": "the same order", "falls": "the opposite order"}.get(similarity.trend(rank))
+    yield "## Order of layers"
+    yield ""
+    yield (
+        f"Each of {len(names)} layers in a row of A beside the one of B that is most like it "
+        f"(debiased CKA, {len(made.views.compared)} pictures; figures/layer_maps.png): Spearman's "
+        f"correlation of their places is {_rank(rank)}, by chance 0: {told or _told(rank)}."
+    )
+
+
 def image_ranks(made):
     """Spearman's correlation of overlap and image change, layer by layer.
 
     Returns:
-        dict: layer -> similarity.Rank, None where it has fewer than FEWEST such channels; the key
-        None is all channels together, each layer's by their ranks alone where they are told.
+        dict: layer -> similarity.Rank, None where it has too few such channels for an interval.
     """
     table = with_images(made)
     overlap = change_numbers.overlaps(table, PAIR, made.views.ks[0])
@@ -269,7 +305,7 @@ def image_ranks(made):
     for layer in table["layer"].unique():
         of = known & (table["layer"] == layer).to_numpy()
         found[layer] = None
-        if of.sum() >= FEWEST:
+        if of.sum() >= similarity.FEWEST_PAIRS:
             found[layer] = similarity.rank_correlation(
                 overlap[of], change[of], seed=made.views.seed
             )
@@ -311,7 +347,8 @@ def _images(made):
         if rank is not None:
             yield _row(layer, rank.n, _rank(rank), _changes(rank))
     yield ""
-    yield f"Layers with fewer than {FEWEST} images are left out; by chance the correlation is 0."
+    few = similarity.FEWEST_PAIRS
+    yield f"Layers with fewer than {few} images are left out; by chance the correlation is 0."
 
 
 def _changes(rank):
@@ -330,12 +367,13 @@ def _left_out(made):
         few = {k: f"{key}_few_{k}" for k in made.views.ks}
         if f"{key}_dead" in layers:
             counts = ", ".join(
-                f"{int(layers[column].sum())} by fewer than {k}" for k, column in few.items()
+                f"{int(layers[column].sum())} by some but fewer than {k}"
+                for k, column in few.items()
             )
             found.append(
                 f"- channels of {compared.names[key]}: {int(layers[f'{key}_dead'].sum())} are "
-                f"excited by no picture, {counts}; their overlap is still of K, and means, medians "
-                "and box plots leave them out"
+                f"excited by no picture, {counts}; their overlap is what is shared / K, and means, "
+                "medians and box plots leave them out"
             )
     if compared.matches.layers:
         convolutions = layers[layers["kind"] == "convolution"]

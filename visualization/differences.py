@@ -30,9 +30,9 @@ PARTS = (*SPLITS, "all")
 # section 3.4 of the paper: 100, and 1000 for comparison
 DEFAULT_K = (100, 1000)
 KEYS = ("a", "b", "c")  # of the networks: before, after, yardstick
-SCORES, IMAGES, CHANNELS = "scores", "images", "channels.csv"  # in the result folder
+# in the result folder
+SCORES, IMAGES, CHANNELS, SCRATCH = "scores", "images", "channels.csv", "scratch"
 WORTH = f"{SCORES}/*"  # what an interrupted comparison goes on from
-LEAST_FOR_CKA = 4  # pictures: its debiased form divides by n - 3
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ def compare(comparison, out, say=print):
     out = Path(out)
     compared = open_compared(comparison, say)
     collection = picture_list.collection_key(comparison.data, out, say)
-    with result_folder(out, compared.identity(collection), WORTH, say=say) as result:
+    with result_folder(out, compared.identity(collection), WORTH, SCRATCH, say) as result:
         if result.finished:
             channels = change_numbers.read_channels(result.path / CHANNELS)
             if not change_images.missing(compared, channels, result.path / IMAGES):
@@ -362,9 +362,12 @@ def _fill(compared, result, refused, say):
         pictures, views = score(compared, everything, folder / SCORES, say)
     with clock.of("numbers"):
         progress = Progress(change_numbers.steps(views), "layers compared")
-        numbers = change_numbers.compute(views, compared.models, folder / "cka.json", progress)
+        numbers = change_numbers.compute(
+            views, compared.models, folder / SCORES / "cka.json", progress
+        )
     with clock.of("images"):
-        judged = change_images.make(compared, views, numbers, folder / IMAGES, say)
+        scratch = folder / SCRATCH
+        judged = change_images.make(compared, views, numbers, folder / IMAGES, scratch, say)
     made = Made(compared, everything, pictures, views, numbers, judged, clock.seconds)
     change_report.write_tables(made, folder)
     with clock.of("figures and atlas"):
@@ -391,15 +394,16 @@ def score(compared, everything, folder, say=print):
     from transfer import inference
     from visualization import activations
     from visualization.change_numbers import Views
+    from visualization.similarity import FEWEST_PICTURES
 
     asked = compared.comparison
     pictures = everything.only({*asked.parts["top"], *asked.parts["cka"]})
     top, cka = pictures.of(asked.parts["top"]), pictures.of(asked.parts["cka"])
     ks = top_sizes(asked.ks, int(top.sum()), say)
-    if cka.sum() < LEAST_FOR_CKA:
+    if cka.sum() < FEWEST_PICTURES:
         raise InputError(
             f"the part {' and '.join(asked.parts['cka'])} has {cka.sum()} pictures; CKA needs "
-            f"{LEAST_FOR_CKA} or more"
+            f"{FEWEST_PICTURES} or more"
         )
     names = {
         key: tuple(layer.name for layer in layers if not layer.is_joined)

@@ -1,0 +1,142 @@
+"""Which layers belong together, by name and by a file; their widths and kernels."""
+
+import keras
+import numpy as np
+import pytest
+
+from models import inception_v1
+from models.errors import InputError
+from visualization.layer_pairs import chosen, kernels, layers_of, match, read_map
+
+
+def network(names=("first", "left", "right", "joined"), widths=(4, 2, 3)):
+    """A convolution, then two beside each other that are concatenated; `inside` before one."""
+    first, left, right, joined = names
+    pixels = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(widths[0], 3, activation="relu", name=first)(pixels)
+    inside = keras.layers.Conv2D(5, 1, activation="relu", name="inside")(x)
+    branches = [
+        keras.layers.Conv2D(widths[1], 1, name=left)(x),
+        keras.layers.Conv2D(widths[2], 3, padding="same", name=right)(inside),
+    ]
+    x = keras.layers.ReLU()(keras.layers.Concatenate(name=joined)(branches))
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(pixels, keras.layers.Dense(2, name="head")(x), name="small")
+
+
+def plain(*names, width=4):
+    pixels = keras.Input((16, 16, 3))
+    x = pixels
+    for name in names:
+        x = keras.layers.Conv2D(width, 1, name=name)(x)
+    return keras.Model(pixels, x)
+
+
+def test_layers_in_order_with_their_branches():
+    layers = layers_of(network())
+    assert [layer.name for layer in layers] == ["first", "inside", "left", "right", "joined"]
+    joined = layers[-1]
+    assert joined.branches == ("left", "right") and joined.widths == (2, 3)
+    assert joined.is_joined and joined.channels == 5
+    assert layers[0].branches == ("first",) and not layers[0].is_joined
+    # what all passes through, and concatenations
+    assert [layer.name for layer in layers if layer.is_stage] == ["first", "joined"]
+
+
+def test_without_concatenations_every_convolution_is_in_the_row():
+    assert [layer.is_stage for layer in layers_of(plain("a", "b"))] == [True, True]
+
+
+def test_stages_of_googlenet():
+    layers = layers_of(inception_v1.GoogLeNet(include_top=False))
+    stages = [layer.name for layer in layers if layer.is_stage]
+    assert len(stages) == 12 and stages[:3] == [f"conv2d{n}_pre_relu" for n in range(3)]
+    assert all(name.startswith("mixed") for name in stages[3:])
+    assert sum(not layer.is_joined for layer in layers) == 57
+    widths = {layer.name: layer.channels for layer in layers if layer.is_joined}
+    assert list(widths.values()) == [256, 480, 512, 512, 512, 528, 832, 832, 1024]
+
+
+def test_a_network_without_convolutions_is_refused():
+    pixels = keras.Input((4, 4, 3))
+    model = keras.Model(pixels, keras.layers.GlobalAveragePooling2D()(pixels), name="mean")
+    with pytest.raises(InputError, match="mean has no convolution"):
+        layers_of(model)
+
+
+def test_chosen_layers_bring_their_branches():
+    layers = layers_of(network())
+    assert chosen(layers, (), "net") == layers
+    assert [one.name for one in chosen(layers, ("joined",), "net")] == ["left", "right", "joined"]
+    assert [one.name for one in chosen(layers, ("first:0",), "net")] == ["first"]
+    with pytest.raises(InputError, match="net has no convolution or .* 'head'; it has first, in"):
+        chosen(layers, ("first", "head"), "net")
+
+
+def names(matches):
+    return [tuple(layer.name for layer in one.of.values()) for one in matches.layers]
+
+
+def test_layers_match_by_name():
+    a, b = layers_of(network()), layers_of(network(("first", "links", "right", "joined")))
+    found = match({"a": a, "b": b})
+    assert names(found) == [(n, n) for n in ("first", "inside", "right", "joined")]
+    assert found.alone == {"a": ("left",), "b": ("links",)}
+    assert [one.depth for one in found.layers] == [0, 1, 2, 3]
+    assert [one.name for one in found.channelled] == ["first", "inside", "right"]
+
+
+def test_a_third_network_joins_in_by_either_name():
+    a, b = layers_of(plain("one", "two")), layers_of(plain("eins", "zwei"))
+    c = layers_of(plain("one", "zwei", "drei"))
+    found = match({"a": a, "b": b, "c": c}, {"one": "eins", "two": "zwei"})
+    assert names(found) == [("one", "eins", "one"), ("two", "zwei", "zwei")]
+    assert found.layers[1].name == "two" and set(found.alone) == {"a", "b"}
+    c = layers_of(plain("drei"))
+    found = match({"a": a, "b": b, "c": c}, {"one": "eins"})
+    assert names(found) == [("one", "eins")] and found.alone == {"a": ("two",), "b": ("zwei",)}
+
+
+def test_layers_of_other_widths_are_not_compared_by_channel():
+    a, b = layers_of(plain("one", "two")), layers_of(plain("one", "two", width=5))
+    found = match({"a": a, "b": b})
+    assert len(found.layers) == 2 and not found.channelled
+
+
+def test_nothing_in_common():
+    found = match({"a": layers_of(plain("one")), "b": layers_of(plain("two"))})
+    assert found.layers == () and found.alone == {"a": ("one",), "b": ("two",)}
+
+
+def test_a_map_that_names_what_is_not_there():
+    layers = {"a": layers_of(plain("one")), "b": layers_of(plain("two"))}
+    with pytest.raises(InputError, match="layer_map names 'three'.* network b; it has two"):
+        match(layers, {"one": "three"})
+    with pytest.raises(InputError, match="layer_map names 'two'.* network a; it has one"):
+        match(layers, {"two": "two"})
+
+
+def test_a_map_is_read(write_file):
+    assert read_map(write_file(b"before;after\nb;x \n a;y\n", "map.csv")) == {"b": "x", "a": "y"}
+    for text, says in (
+        (b"a,b,c\n1,2,3\n", "3 columns"),
+        (b"a,b\n1,2\n1,3\n", "twice or none"),
+        (b"a,b\n1,2\n3,2\n", "twice or none"),
+        (b"a,b\n1,\n", "twice or none"),
+    ):
+        with pytest.raises(InputError, match=says):
+            read_map(write_file(text, "map.csv"))
+
+
+def test_kernels_without_biases():
+    model = network()
+    kernel, bias = model.get_layer("first").get_weights()
+    vector, shapes = kernels(model, "first")
+    assert shapes == ((3, 3, 3, 4),) and np.array_equal(vector, kernel.ravel().astype("float64"))
+    pixels = keras.Input((8, 8, 3))
+    x = keras.layers.SeparableConv2D(5, 3, name="apart")(pixels)
+    x = keras.layers.DepthwiseConv2D(3, name="deep")(x)
+    model = keras.Model(pixels, x)
+    vector, shapes = kernels(model, "apart")
+    assert shapes == ((3, 3, 3, 1), (1, 1, 3, 5)) and len(vector) == 27 + 15
+    assert kernels(model, "deep")[1] == ((3, 3, 5, 1),)
