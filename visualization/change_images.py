@@ -26,7 +26,8 @@ from visualization.path_similarity import image_distance, path_similarity
 
 SIDES = ("a", "b")  # networks that images are made of
 AT_A_TIME = 32  # images in a forward pass
-OTHERS = 50  # pictures drawn at random that those of a path are compared with
+# pictures of a top set that a path is compared with, and as many drawn at random: 190 pairs each
+ALONG = 20
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,10 @@ def make(compared, views, numbers, folder, scratch, say=print):
     for key in SIDES if channels else ():
         objectives = _objectives(compared, key)
         given = find_held(images.given[key]) if key in images.given else []
+        there = _channels_in(compared, key, folder / key)
         for place, (layer, numbered) in enumerate(channels.items(), 1):
-            say(f"images of {compared.names[key]}: {layer}, layer {place} of {len(channels)}")
+            if any((layer, channel) not in there for channel in numbered):
+                say(f"images of {key.upper()}: {layer}, layer {place} of {len(channels)}")
             settings = _settings(compared, key, objectives[layer], numbered)
             out = folder / key / safe_name(settings.layer)
             fill(settings, compared.models[key], out, given, say)
@@ -101,10 +104,15 @@ def missing(compared, channels, folder):
         List of (layer, channel).
 
     Raises:
-        InputError: channels that are not there.
+        InputError: channels that are not there, or images made otherwise than asked for.
     """
+    wanted = _wanted(compared, channels)
+    images = compared.comparison.images
+    asked = {"steps": images.steps, "size": images.size, "dtype": images.dtype}
+    for held in find_held(folder) if wanted else ():
+        held.check(asked)
     files = image_files(compared, folder)
-    return [one for one in _wanted(compared, channels) if (SIDES[0], *one) not in files]
+    return [one for one in wanted if (SIDES[0], *one) not in files]
 
 
 def _wanted(compared, channels):
@@ -166,7 +174,7 @@ def _channels_in(compared, key, folder):
 
 
 def _objectives(compared, key):
-    """Layer in the comparison -> that of a network whose map is its own: what images are made for."""
+    """Layer in the comparison -> that of a network which gives its map, as images are made for."""
     names = _named(compared, key)
     found = activations.map_layers(compared.models[key], list(names.values()))
     return dict(zip(names, found, strict=True))
@@ -177,7 +185,7 @@ def judge(compared, views, files, scratch, say=print):
 
     An image is scored as the pictures were, by the same statistic, at its own size. The table has
     layer, channel, and for each network NAME_image_score, NAME_image_percentile (percent of the
-    pictures whose score is lower; 100 where the image is above all) and NAME_path_similarity (mean
+    pictures whose score is lower; 100 where the image is above all) and NAME_path_similarity (median
     over the layers before its own; Geirhos et al. 2024); image_change, the distance of both images
     in a network (path_similarity.image_distance), and image_change_by_chance, that of the first
     and the other network's image of another channel of the layer.
@@ -192,23 +200,26 @@ def judge(compared, views, files, scratch, say=print):
     Returns:
         Judged.
     """
-    table = pandas.DataFrame(
-        [one for key, *one in files if key == SIDES[0]], columns=["layer", "channel"]
-    )
+    pairs = [one[1:] for one in files if one[0] == SIDES[0]]
+    table = pandas.DataFrame(pairs, columns=["layer", "channel"])
     say(f"{len(table)} channels with images: judging them")
     paths = []
     for key in SIDES:
-        images = [files[key, layer, channel] for layer, channel in table.to_numpy()]
-        seen = _scored(compared, key, images, scratch / key)
+        seen = _scored(compared, key, _of_side(files, key), scratch / key)
         table[f"{key}_image_score"], table[f"{key}_image_percentile"] = _beside_pictures(
             compared, views, key, table, seen
         )
         along = _paths(compared, views, key, table, seen)
-        table[f"{key}_path_similarity"] = along.mean(axis=1)
+        table[f"{key}_path_similarity"] = along.median(axis=1)
         paths.append(_path_table(key, along))
     same, different = _distances(compared, table, files)
     table["image_change"], table["image_change_by_chance"] = same, different
     return Judged(table, pandas.concat(paths, ignore_index=True), files)
+
+
+def _of_side(files, key):
+    """The images of one network: list of Path, in the order of the table."""
+    return [path for one, path in files.items() if one[0] == key]
 
 
 def _scored(compared, key, images, folder):
@@ -250,28 +261,29 @@ def _paths(compared, views, key, table, seen):
     for layer, rows in table.groupby("layer", sort=False):
         found = views.tops(key, names[layer])
         for row, channel in rows["channel"].items():
-            tops[row] = found[found[:, channel] >= 0, channel]
-    drawn = np.random.default_rng(views.seed).permutation(len(views.top))[:OTHERS]
-    along = pandas.DataFrame(np.nan, index=table.index, columns=list(seen))
+            tops[row] = found[found[:, channel] >= 0, channel][:ALONG]
+    full = np.array([len(top) > 1 for top in tops])  # of one picture nothing can be told
+    drawn = np.random.default_rng(views.seed).permutation(len(views.top))[:ALONG]
+    along = np.full((len(table), len(seen)), np.nan)
     progress = Progress(len(seen), f"layers of paths ({key.upper()})")
     for name, place in order.items():
         scores = views.seen(key, name)
-        for row in np.flatnonzero(own > place):
+        for row in np.flatnonzero((own > place) & full):
             found = path_similarity(
                 {name: seen[name][row]}, {name: scores[tops[row]]}, {name: scores[drawn]}
             )
-            along.loc[row, name] = found[name]
+            along[row, place] = found[name]
         progress.advance()
-    return along
+    return pandas.DataFrame(along, index=table.index, columns=list(seen))
 
 
 def _path_table(key, along):
-    """Mean path similarity of all images at every layer, a row each."""
+    """Median path similarity of all images at every layer, a row each."""
     return pandas.DataFrame(
         {
             "network": key,
             "layer": along.columns,
-            "path_similarity": along.mean().to_numpy(),
+            "path_similarity": along.median().to_numpy(),
             "images": along.notna().sum().to_numpy(),
         }
     )
@@ -300,9 +312,7 @@ def _distances(compared, table, files):
     others = np.arange(len(table))
     for _, rows in table.groupby("layer", sort=False):
         others[rows.index] = np.roll(rows.index, 1)
-    first, second = (
-        [files[key, name, channel] for name, channel in table.to_numpy()[:, :2]] for key in SIDES
-    )
+    first, second = (_of_side(files, key) for key in SIDES)
     size = compared.comparison.images.size
     same = _measured(network, layer, size, first, second)
     different = _measured(network, layer, size, first, [second[other] for other in others])

@@ -277,7 +277,7 @@ def entropies(channels, key, k):
         return np.full(len(channels), np.nan)
     own = counted(channels, key, k)
     if "network" in channels:
-        own &= (channels["network"] == key).to_numpy()
+        own = own & (channels["network"] == key).to_numpy()
     return np.where(own, channels[column].to_numpy(float), np.nan)
 
 

@@ -332,7 +332,7 @@ def _images(made):
         beside = f"; the others above {below.median():.1f} % of them (median)" if len(below) else ""
         yield (
             f"- {made.compared.names[key]}: {above} of {len(table)} images score above every "
-            f"picture{beside}; path similarity {path.mean():.2f} on average ({path.notna().sum()} "
+            f"picture{beside}; path similarity {path.median():.2f} (median of {path.notna().sum()} "
             "images)"
         )
     shuffled = table["image_change_by_chance"].mean()

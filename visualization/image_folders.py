@@ -21,8 +21,9 @@ from transfer.result_folder import (
 from visualization import channel_images
 from visualization.channel_images import json_file, png_file
 
-# of a folder's identity: what decides an image beside its layer and channel
-DECIDING = ("model", "weights_sha256", "steps", "size", "dtype", "seed", "param", "spectrum_sha256")
+# of a folder's identity: what decides an image beside its layer and channel, the settings first
+SETTINGS = ("steps", "size", "dtype", "seed", "param")
+DECIDING = (*SETTINGS, "model", "weights_sha256", "spectrum_sha256")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,21 @@ class Held:
         """The channels that have an image, a set of int."""
         numbers = set(self.identity["channels"])
         return {c for c in numbers if json_file(self.folder, self.layer, c).exists()}
+
+    def check(self, identity):
+        """Refuse images that were made otherwise than an identity says, as far as it says it.
+
+        Raises:
+            InputError: naming what differs.
+        """
+        names = [name for name in DECIDING if name in identity]
+        other = [name for name in names if self.identity.get(name) != identity[name]]
+        if other:
+            told = [f"{n} {self.identity.get(n)!r} (here {identity[n]!r})" for n in other]
+            raise InputError(
+                f"{self.folder} holds images made with {', '.join(told)}; accepted: images of the "
+                "same network and settings, or none there"
+            )
 
 
 def find_held(folder):
@@ -78,7 +94,7 @@ def fill(settings, model, out, given=(), say=print):
     job = channel_images.open_job(settings, model)
     sources = [*own, *(held for held in given if held.layer == settings.layer)]
     for held in sources:
-        _check_alike(held, job.identity)
+        held.check(json.loads(json.dumps(job.identity, default=str)))
     if any(held.folder == out and held.channels >= channels for held in own):
         return
     partial = unfinished(out)
@@ -93,17 +109,6 @@ def fill(settings, model, out, given=(), say=print):
 
 def _right_in(folder):
     return [held for held in find_held(folder) if held.folder == folder]
-
-
-def _check_alike(held, identity):
-    identity = json.loads(json.dumps(identity, default=str))
-    other = [name for name in DECIDING if held.identity.get(name) != identity.get(name)]
-    if other:
-        told = ", ".join(f"{n} {held.identity.get(n)!r} (here {identity.get(n)!r})" for n in other)
-        raise InputError(
-            f"{held.folder} holds images made with {told}; accepted: images of the same network "
-            "and settings, or none there"
-        )
 
 
 def _take(channel, sources, folder):
