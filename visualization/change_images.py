@@ -185,7 +185,7 @@ def judge(compared, views, files, scratch, say=print):
 
     An image is scored as the pictures were, by the same statistic, at its own size. The table has
     layer, channel, and for each network NAME_image_score, NAME_image_percentile (percent of the
-    pictures whose score is lower; 100 where the image is above all) and NAME_path_similarity (median
+    pictures whose score is lower; 100 where it is above all) and NAME_path_similarity (median
     over the layers before its own; Geirhos et al. 2024); image_change, the distance of both images
     in a network (path_similarity.image_distance), and image_change_by_chance, that of the first
     and the other network's image of another channel of the layer.
