@@ -227,8 +227,12 @@ def _overlap(seen, chance):
 
 
 def _percent(share):
-    """A share as text, with two digits."""
-    return f"{100 * share:.0f} %" if share > 0.0995 else f"{100 * share:.2g} %"
+    return f"{_two_digits(100 * share)} %"
+
+
+def _two_digits(number):
+    """A number as text with two digits, more where it is 100 or above."""
+    return f"{number:.0f}" if number >= 9.95 else f"{number:.2g}"
 
 
 class _Sheet:
@@ -396,8 +400,8 @@ def _check_layers(layers, parts):
 
 
 def _chance_text(chance, scale, unit=""):
-    low, high = (f"{scale * value:.2g}" for value in (chance.low, chance.high))
-    return f"chance: {scale * chance.mean:.2g}{unit} ({low} to {high}{unit})"
+    mean, low, high = (_two_digits(scale * x) for x in (chance.mean, chance.low, chance.high))
+    return f"chance: {mean}{unit} ({low} to {high}{unit})"
 
 
 def cka_over_depth(layers, pairs, *, title="", say=print):

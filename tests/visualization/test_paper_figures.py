@@ -140,6 +140,10 @@ def test_the_texts_below():
     ]
 
 
+def test_chance_where_every_picture_is_in_every_set():
+    assert drawn._chance_text(Chance(1, 1, 1), 100, " %") == "chance: 100 % (100 to 100 %)"
+
+
 def test_the_foot_says_what_green_means_and_what_is_left_out():
     column = two(range(100), range(50, 150))
     assert drawn._foot([column], 10) == "green frame: in the top 100 of both networks"
