@@ -18,21 +18,19 @@ of 32; all sides by turns in one process. Peers and bounds:
 """
 
 import io
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import keras
 import numpy as np
-import psutil
 import tensorflow as tf
 
 from benchmarks import compare, photographs
 from benchmarks.compare import Compared, option
+from benchmarks.peak_memory import peak_memory
 from models import backend
 from models.command import exit_code
 from transfer.store import untuned
@@ -41,8 +39,6 @@ SIZE = 224  # pixels, of most networks in models.zoo
 BATCH = 32  # Sabatelli et al. 2018, section 2.3
 RATIO = 4  # 1125 // 4 >= 224 > 1125 // 8: what transfer.store.decode chooses for these pictures
 SMALL = (400, (300, 400))  # long side and range of the short one, for the collections of memory
-SAMPLE = 0.02  # seconds between two looks at a process's memory
-ROOT = Path(__file__).resolve().parents[1]
 # a shuffled epoch, as training has it; in a process of its own, without Keras
 ONE_EPOCH = """
 import sys
@@ -131,26 +127,6 @@ def speeds(store, size, batch, ratio, rounds):
         Compared("pictures/s of ours over bare tf.data decoding", kept, 0.8),
         Compared("pictures/s of bare tf.data decoding over the released code's way", limit, None),
     ]
-
-
-def peak_memory(code, *arguments):
-    """Peak resident memory in MB (10^6 bytes) of a fresh Python process that runs `code`.
-
-    Sampled from outside: getrusage of a child begins at its parent's peak on Linux.
-
-    Raises:
-        subprocess.CalledProcessError: the process failed.
-    """
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
-        watched, peak = psutil.Process(process.pid), 0
-        while process.poll() is None:
-            peak = max(peak, watched.memory_info().rss)
-            time.sleep(SAMPLE)
-        errors = process.stderr.read()
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command, stderr=errors)
-    return peak / 1e6
 
 
 def memory(few, many, size, batch, rounds):

@@ -44,7 +44,8 @@ GREEN, FAINT = (0, 170, 60), (190, 190, 190)
 SMALL, TINY = 9, 7
 LETTERS_PER_INCH = 11  # of titles; Chinese ones take twice the room
 MOST_WIDTH = 15  # inches
-MOST_ENTRY = 80  # letters of an entry of a legend
+MOST_ENTRY = 100  # letters of an entry of a legend
+ENTRY = 0.17  # inches of an entry from the top down
 MOST_NAMES = 40  # layers named on an axis; of more every second, third, ... one is
 # Captions of figures 6, 14 and 15: "the horizontal orange line corresponds to the average result
 # and the star to the median"
@@ -64,6 +65,7 @@ BEST = {
 MEAN_DISTANCE = "mean ℓ2 norm"  # as tables 2 and 4 call it
 FEW = 5  # layers whose boxes would be drawn wider than high
 MANY = 2000  # channels whose points are drawn smaller
+NAME = 0.125  # inches that a name of TINY letters takes along its axis
 BAR = 0.14  # inches across a scale of colours
 MOST_SHADES = 20  # layers named beside the colours of depth
 DEEPEST = 0.9  # of a colour map: its last tenth is too pale on white
@@ -225,8 +227,12 @@ def _overlap(seen, chance):
 
 
 def _percent(share):
-    """A share as text, with two digits."""
-    return f"{100 * share:.0f} %" if share > 0.0995 else f"{100 * share:.2g} %"
+    return f"{_two_digits(100 * share)} %"
+
+
+def _two_digits(number):
+    """A number as text with two digits, more where it is 100 or above."""
+    return f"{number:.0f}" if number >= 9.95 else f"{number:.2g}"
 
 
 class _Sheet:
@@ -384,7 +390,7 @@ def _width_of(layers, each, least):
     return min(MOST_WIDTH, max(least, 1.2 + each * len(layers)))
 
 
-def _check_layers(layers, **parts):
+def _check_layers(layers, parts):
     """Refuse parts that do not have one item a layer."""
     if not len(layers):
         raise InputError("no layer to draw")
@@ -394,8 +400,8 @@ def _check_layers(layers, **parts):
 
 
 def _chance_text(chance, scale, unit=""):
-    low, high = (f"{scale * value:.2g}" for value in (chance.low, chance.high))
-    return f"chance: {scale * chance.mean:.2g}{unit} ({low} to {high}{unit})"
+    mean, low, high = (_two_digits(scale * x) for x in (chance.mean, chance.low, chance.high))
+    return f"chance: {mean}{unit} ({low} to {high}{unit})"
 
 
 def cka_over_depth(layers, pairs, *, title="", say=print):
@@ -421,15 +427,20 @@ def cka_over_depth(layers, pairs, *, title="", say=print):
     Source:
         Gonthier et al. 2020, figure 5; Kornblith et al. 2019; Nguyen et al. 2021.
     """
-    _check_layers(layers, **pairs)
+    _check_layers(layers, pairs)
     if not pairs:
         raise InputError("no pair of networks to draw")
-    chart = _Chart((_width_of(layers, 0.15, 8), 5.5), title, [*layers, *pairs], say)
+    beside = 2 if max(map(len, pairs)) <= MOST_ENTRY / 2 else 1
+    size = (_width_of(layers, 0.15, 8), 5.2 + ENTRY * math.ceil(len(pairs) / beside))
+    chart = _Chart(size, title, [*layers, *pairs], say)
     axes = chart.figure.subplots()
     entries = []
     for number, (name, pair) in enumerate(pairs.items()):
         turn, place = divmod(number, len(plots.COLOURS))
-        paint = {"color": plots.COLOURS[place], "marker": plots.MARKERS[turn] or "."}
+        paint = {
+            "color": plots.COLOURS[place],
+            "marker": plots.MARKERS[turn % len(plots.MARKERS)] or ".",
+        }
         entries.append((_draw_pair(axes, pair, paint), name))
     grey = functools.partial(Line2D, [], [], color="0.3")
     keys = [
@@ -438,7 +449,6 @@ def cka_over_depth(layers, pairs, *, title="", say=print):
         (grey(linewidth=0.9), "the paper's form (biased)"),
         (grey(linewidth=1, linestyle="--"), "its floor: shuffled pictures"),
     ]
-    beside = 2 if max(map(len, pairs)) <= MOST_ENTRY / 2 else 1
     chart.legend(chart.figure, entries, loc="outside lower center", ncols=beside)
     chart.legend(chart.figure, keys, loc="outside upper center", ncols=4)
     chart.write(axes.set_title, chart.title, SMALL + 1)
@@ -504,7 +514,7 @@ def boxes_by_layer(layers, values, measure, *, chance=None, title="", say=print)
     """
     if measure not in MEASURES:
         raise InputError(f"measure is {measure!r}; accepted: {', '.join(MEASURES)}")
-    _check_layers(layers, values=values)
+    _check_layers(layers, {"values": values})
     label, scale = MEASURES[measure]
     chart = _Chart((_width_of(layers, 0.24, 5.5), 5), title, layers, say)
     axes = chart.figure.subplots()
@@ -547,7 +557,8 @@ def _draw_boxes(axes, known):
         manage_ticks=False,
     )
     medians = [np.median(channels) for channels in drawn]
-    axes.plot(places, medians, "*", markersize=7, zorder=3, **MEDIAN_STAR)
+    star = min(7, 400 / len(known))  # points: no wider than the boxes of a figure of MOST_WIDTH
+    axes.plot(places, medians, "*", markersize=star, zorder=3, **MEDIAN_STAR)
     return entries
 
 
@@ -619,7 +630,8 @@ def layer_maps(layers_a, layers_b, maps, *, names=("before", "after"), title="",
             raise InputError(f"{name} is of shape {np.shape(values)}, for layers {shape}")
     if not maps or 0 in shape:
         raise InputError("no layer or no map to draw")
-    cell = min(0.32, max(0.125, 6 / max(shape)), 14 / max(shape))
+    # all names beside a map of 60 layers, and no side of a figure above MOST_SIDE
+    cell = min(0.32, max(NAME, 6 / max(shape)), 22 / max(2 * shape[0], len(maps) * shape[1]))
     height, width = (max(1.2, cell * count) for count in shape)
     wide = len(maps) * (width + 0.2)
     size = (wide + 2.6, height + 2.3)
@@ -630,9 +642,8 @@ def layer_maps(layers_a, layers_b, maps, *, names=("before", "after"), title="",
     for axes, (name, values) in zip(panels, maps.items(), strict=True):
         drawn = axes.imshow(values, colours, Normalize(least, 1), aspect="auto")
         _mark_best(axes, np.asarray(values, float), 72 * cell)
-        most = max(1, int(14 / 0.125))
-        chart.name(axes.xaxis, layers_b, most, rotation=90)
-        chart.name(axes.yaxis, layers_a, most)
+        chart.name(axes.xaxis, layers_b, max(1, round(width / NAME)), rotation=90)
+        chart.name(axes.yaxis, layers_a, max(1, round(height / NAME)))
         chart.write(axes.set_title, one_line(name))
         chart.write(axes.set_xlabel, plots.shortened(one_line(names[1])))
     chart.write(panels[0].set_ylabel, plots.shortened(one_line(names[0])))
@@ -679,7 +690,8 @@ def overlap_and_change(layers, overlaps, changes, *, ranks=None, chance=None, ti
         Gonthier et al. 2020, section 3.4, which asks for it: "channels with low overlapping ratio
         seem to correspond to optimized images that are more modified by the fine-tuning".
     """
-    _check_layers(layers, overlaps=overlaps, changes=changes, **({"ranks": ranks} if ranks else {}))
+    parts = {"overlaps": overlaps, "changes": changes}
+    _check_layers(layers, parts | ({"ranks": ranks} if ranks else {}))
     height = min(9, max(5, 1.5 + 0.13 * len(layers))) if ranks else 5
     chart = _Chart((11.5 if ranks else 6.5, height), title, layers, say)
     widths = {"width_ratios": (2, 1)} if ranks else {}
@@ -761,7 +773,7 @@ def entropy_before_after(layers, before, after, *, chance=None, title="", say=pr
     Source:
         Gonthier et al. 2020, figure 6b, before training too.
     """
-    _check_layers(layers, before=before, after=after)
+    _check_layers(layers, {"before": before, "after": after})
     chart = _Chart((7.5, 6), title, layers, say)
     axes = chart.figure.subplots()
     _draw_cloud(chart, axes, layers, before, after, (1, 1))

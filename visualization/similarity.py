@@ -412,7 +412,7 @@ class CkaSums:
         """The mean of the paper's form over all shuffles of one side's rows.
 
         Exact: such a mean of the one Gram matrix, centred, is its trace / (n - 1) times the
-        centring matrix (Kazi-Aoual et al. 1995, equation 3.1).
+        centring matrix (Kazi-Aoual et al. 1995).
         """
         mixed, x, y = self._sums()
         return float(_ratio(mixed.x * mixed.y / (self.pictures - 1), x.cross, y.cross))
@@ -451,7 +451,8 @@ class _Sums(NamedTuple):
         """The unbiased estimate of HSIC, times n(n - 3): 0 where nothing but rounding is left.
 
         With centred rows, K's sums without the diagonal are minus its diagonal, so that the three
-        terms of the estimate (Nguyen et al. 2021, equation 3) are of these numbers alone.
+        terms of the estimate (HSIC_1 of Nguyen et al. 2021) are of these numbers alone. A picture
+        that lies 10,000 times as far out as the others leaves 8 digits of it.
         """
         n = self.count
         estimate = self.cross - self.both * n / (n - 2) + self.x * self.y / ((n - 1) * (n - 2))
@@ -537,7 +538,7 @@ def _ratio(mixed, x, y):
     """mixed / sqrt(x * y) in [-1, 1], NaN where x or y is 0."""
     known = (x > 0) & (y > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = mixed / np.sqrt(x) / np.sqrt(y)
+        ratio = mixed / x * (np.sqrt(x) / np.sqrt(y))  # exactly 1 where all three are the same
     return np.where(known, np.clip(ratio, -1, 1), np.nan)  # beyond 1 is rounding (Cauchy-Schwarz)
 
 

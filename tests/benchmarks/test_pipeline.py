@@ -1,6 +1,5 @@
 """The pipeline's peers and measures on a few tiny pictures."""
 
-import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -34,18 +33,6 @@ def test_pipeline_speeds(small, capsys):
     ]
     assert all(value > 0 for c in found for value in c.values)
     assert capsys.readouterr().out.count("pictures/s") == 4
-
-
-def test_peak_memory_sees_what_was_given_back():
-    hold = "import sys, time; x = b'1' * int(sys.argv[1]); time.sleep(0.3); del x; time.sleep(0.1)"
-    more = pipeline.peak_memory(hold, 150_000_000) - pipeline.peak_memory(hold, 0)
-    assert 140 < more < 160
-
-
-def test_peak_memory_of_a_failing_process_is_an_error():
-    with pytest.raises(subprocess.CalledProcessError) as error:
-        pipeline.peak_memory("import time; time.sleep(0.1); raise SystemExit('broken')")
-    assert b"broken" in error.value.stderr
 
 
 @pytest.mark.slow  # starts TensorFlow anew

@@ -514,3 +514,43 @@ def test_white_is_no_more_than_255(tmp_path):
     """The mean over an area of white comes out as 255.00002 where it is not clipped."""
     Image.new("RGB", (300, 200), "white").save(tmp_path / "white.png")
     assert pictures.read(tmp_path / "white.png", 64).max() == 255
+
+
+# ---- thumbnails
+
+
+@pytest.mark.parametrize(("size", "small"), [((800, 400), (80, 40)), ((30, 900), (3, 80))])
+def test_thumbnails_keep_the_proportion_and_the_colour(write_file, size, small):
+    source = write_file(saved(Image.new("RGB", size, (200, 40, 10)), "JPEG", quality=95))
+    made = pictures.thumbnail(source, 80)
+    assert (made.size, made.mode) == (small, "RGB")
+    np.testing.assert_allclose(np.asarray(made), [[(200, 40, 10)] * small[0]] * small[1], atol=3)
+    assert pictures.thumbnail(source.read_bytes(), 80).tobytes() == made.tobytes()
+
+
+def test_a_small_picture_is_not_enlarged(write_file):
+    assert pictures.thumbnail(write_file(saved(noise(), "PNG")), 80).size == (48, 64)
+
+
+def test_a_turned_picture_has_an_upright_thumbnail(write_file):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter to the right
+    data = saved(Image.new("RGB", (400, 200), "red"), "JPEG", exif=exif)
+    assert pictures.thumbnail(write_file(data), 100).size == (50, 100)
+
+
+def test_no_thumbnail_of_what_is_broken(write_file, tmp_path):
+    data = saved(noise(), "JPEG")
+    with pytest.raises(InputError, match="broken"):
+        pictures.thumbnail(write_file(data[: len(data) // 2]), 80)
+    with pytest.raises(InputError, match="zero bytes"):
+        pictures.thumbnail(b"", 80)
+    with pytest.raises(FileNotFoundError):
+        pictures.thumbnail(tmp_path / "gone.jpg", 80)
+
+
+def test_a_jpeg_has_no_metadata():
+    image = noise()
+    image.info["comment"] = b"where the picture was taken"
+    data = pictures.jpeg(image, 80)
+    assert b"taken" not in data and Image.open(io.BytesIO(data)).size == image.size

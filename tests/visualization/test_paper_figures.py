@@ -140,6 +140,10 @@ def test_the_texts_below():
     ]
 
 
+def test_chance_where_every_picture_is_in_every_set():
+    assert drawn._chance_text(Chance(1, 1, 1), 100, " %") == "chance: 100 % (100 to 100 %)"
+
+
 def test_the_foot_says_what_green_means_and_what_is_left_out():
     column = two(range(100), range(50, 150))
     assert drawn._foot([column], 10) == "green frame: in the top 100 of both networks"
@@ -314,7 +318,7 @@ def test_names_of_layers_are_thinned_out(layers):
     figure = drawn.cka_over_depth(layers, pairs | many, title=LONG + CHINESE, say=lambda line: None)
     assert 1 <= len(names(figure.axes[0].xaxis)) <= drawn.MOST_NAMES
     height, width = shape_of(figure)
-    assert width <= 150 * drawn.MOST_WIDTH and height <= 900
+    assert width <= 150 * drawn.MOST_WIDTH and height <= 1200
     lines = figure.axes[0].get_lines()
     assert len({(x.get_color(), x.get_marker()) for x in lines if x.get_linewidth() == 2.5}) == 11
 
@@ -401,7 +405,7 @@ def test_a_map_marks_the_best_match_of_every_row():
     shape_of(figure)
 
 
-@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (60, 13), (130, 13)])
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (60, 13)])
 def test_maps_of_any_two_architectures(rows, columns):
     values = np.random.default_rng(0).uniform(size=(rows, columns))
     layers = [f"{CHINESE}{n}" for n in range(rows)], [f"{LONG}{n}" for n in range(columns)]
@@ -409,6 +413,13 @@ def test_maps_of_any_two_architectures(rows, columns):
         *layers, {"a": values, "b": values}, names=(CHINESE, LONG), title=LONG
     )
     assert max(shape_of(figure)) <= MOST_SIDE
+
+
+def test_a_map_of_many_layers_has_a_bounded_size():
+    values, layers = np.zeros((150, 150)), [f"layer {n}" for n in range(150)]
+    figure = drawn.layer_maps(layers, layers, {"a": values, "b": values})
+    assert max(150 * figure.get_size_inches()) <= MOST_SIDE
+    assert len(names(figure.axes[0].xaxis)) == len(names(figure.axes[0].yaxis)) == 75
 
 
 def test_maps_without_a_number():

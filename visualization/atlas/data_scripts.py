@@ -86,7 +86,8 @@ class Overview:
 
     def begin(self, layer):
         """Add a Layer, whose channels come next."""
-        self.layers.append({"name": layer.name, "channels": 0, **_numbers(layer)})
+        numbers = rounded_all(layer.numbers)
+        self.layers.append({"name": layer.name, "channels": 0, "numbers": numbers})
 
     def add(self, channel, made, numbering):
         """Add a Channel of the layer that was begun last.
@@ -127,7 +128,3 @@ class Overview:
             "layers": self.layers,
         }
         return script("overview", about, self.columns)
-
-
-def _numbers(layer):
-    return {"numbers": rounded_all(layer.numbers)}

@@ -69,7 +69,7 @@ def _begun(out):
     """The new folder of an atlas with the page's own files; an earlier atlas there is removed."""
     folder = out / FOLDER
     if folder.exists():
-        if not (folder / page.SCRIPTS[0]).is_file():
+        if not (folder / page.SCRIPT).is_file():
             raise InputError(f"{folder} holds something else than an atlas; give another folder")
         (out / page.INDEX).unlink(missing_ok=True)
         shutil.rmtree(folder)
@@ -129,7 +129,7 @@ def _write_image(image, path):
     if image is None:
         return None
     small, problem = _small(image, IMAGE_SIDE)
-    if small:
+    if small is not None:
         write_bytes(path, pictures.jpeg(small, IMAGE_QUALITY))
     return problem
 
@@ -154,10 +154,10 @@ def _write_pictures(shown, names, folder, pool, progress, say):
 
     def write(number):
         small, problem = _small(Path(shown[number].path), PICTURE_SIDE)
-        if small:
+        if small is not None:
             path = folder / "thumbs" / str(number // SHARD) / f"{number}.jpg"
             write_bytes(path, pictures.jpeg(small, PICTURE_QUALITY))
-        return small.size if small else (1, 1), problem
+        return (1, 1) if small is None else small.size, problem
 
     for start in range(0, len(shown), AT_A_TIME):
         some = range(start, min(start + AT_A_TIME, len(shown)))
@@ -180,5 +180,6 @@ def _file_names(all_pictures, shown):
         common = os.path.commonpath([os.path.dirname(picture.path) for picture in all_pictures])
     except ValueError:  # none at all; on several drives
         common = None
-    paths = [Path(picture.path) for picture in shown]
-    return [(path.relative_to(common) if common else Path(path.name)).as_posix() for path in paths]
+    paths = [picture.path for picture in shown]
+    names = [os.path.relpath(p, common) if common else os.path.basename(p) for p in paths]
+    return [Path(name).as_posix() for name in names]

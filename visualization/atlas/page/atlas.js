@@ -42,7 +42,8 @@ function depth() {
     return bar;
   });
   byId("depth").append(el("p", {}, "Mean overlap of each layer, from the input to the output"),
-    el("div", { class: "depth-bars", "aria-hidden": "true" }, bars));
+    el("div", { class: "depth-bars", "aria-hidden": "true" }, bars),
+    el("p", { class: "depth-ends" }, words(short(layers[0].name, 30)), words(short(layers.at(-1).name, 30))));
   byId("depth").hidden = false;
 }
 
@@ -113,7 +114,9 @@ function searchPictures(text) {
   const stale = () => search !== searches;
   const step = (loaded, all) => {
     const state = address.read();
-    grid.set(order.channels(state), state);
+    const found = order.channels(state);
+    // what is found already stays where it is
+    if (found.length !== grid.channels.length) grid.set(found, state);
     tell(state, loaded < all ? `, looking through pictures: layer ${loaded} of ${all}` : "");
   };
   order.loadPictures(text, step, stale).catch((error) => tell(address.read(), `. ${error.message}`));
@@ -175,7 +178,7 @@ function listen() {
 function keydown(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("about").open) return;
   const state = address.read(), typing = event.target.matches("input, select");
-  if (event.key === "Escape") return escape(state, event);
+  if (event.key === "Escape") return stepBack(state, event);
   if (typing) {
     if (event.key === "ArrowDown" && event.target === tools.text) {
       event.preventDefault();
@@ -206,7 +209,7 @@ function pageKey(event, state) {
 }
 
 // One step back: from the card, the search, choosing, comparing, a channel's page.
-function escape(state, event) {
+function stepBack(state, event) {
   if (card.hide()) return;
   if (event.target === tools.text) {
     event.preventDefault();

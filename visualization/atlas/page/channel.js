@@ -43,11 +43,14 @@ const page = {
     const step = (by) => {
       const to = around[place + by];
       const attributes = { class: "step", rel: by < 0 ? "prev" : "next" };
-      if (place < 0 || to === undefined) return el("span", { ...attributes, "aria-disabled": "true" }, by < 0 ? "← Previous" : "Next →");
-      return el("a", { ...attributes, href: address.of({ channel: atlas.channelName(to) }) },
-        by < 0 ? "← Previous" : "Next →");
+      const text = by < 0 ? "← Previous" : "Next →";
+      if (place < 0 || to === undefined) return el("span", { class: "step end" }, text);
+      return el("a", { ...attributes, href: address.of({ channel: atlas.channelName(to) }) }, text);
     };
-    const where = place < 0 ? "" : `${place + 1} of ${around.length}`;
+    const sort = (SORTS[state.sort] ?? SORTS.overlap).words.toLowerCase();
+    const where = place < 0 ? [] : [
+      `${(place + 1).toLocaleString("en")} of ${around.length.toLocaleString("en")}`,
+      el("span", { class: "wide" }, `, by ${sort}`)];
     return el("nav", { class: "bar", "aria-label": "Channels" },
       el("a", { href: address.ofGrid(), class: "back" }, "All channels"),
       el("span", { class: "steps" }, step(-1), el("span", { class: "soft" }, where), step(1)),
@@ -81,7 +84,7 @@ function article(channel, state, beside) {
       atlas.channels.dead[channel] ? el("span", { class: "badge dead" }, deadWords(channel)) : null),
     figures(channel),
     pair((side, when) => looks(channel, side, when)),
-    numbersTable(channel, sides),
+    allNumbers(channel, sides),
     setsHead(state, sides),
     pair((side, when, other) => topSet(side, when, other, state)));
 }
@@ -92,7 +95,7 @@ function figures(channel) {
   const entropy = entropyBefore[channel] === null && entropyAfter[channel] === null ? UNKNOWN
     : `${asNumber(entropyBefore[channel])} → ${asNumber(entropyAfter[channel])}`;
   const figure = (name, text, measure, extra = null) => el("div", {},
-    el("dt", {}, name), el("dd", { class: text.includes(UNKNOWN) ? "unknown" : "" }, text),
+    el("dt", {}, name), el("dd", { class: text.includes(UNKNOWN) ? "unknown" : null }, text),
     extra, el("dd", { class: "beside-chance" }, chance(measure)));
   const bar = el("i");
   bar.style.width = `${100 * (overlap[channel] ?? 0)}%`;
@@ -119,25 +122,25 @@ function looks(channel, side, when) {
         classShares(side.shares))));
 }
 
-// All other numbers: a row each, before, after, chance.
-function numbersTable(channel, sides) {
-  const layer = atlas.about.layers[atlas.channels.layer[channel]];
+// All other numbers, of the channel and of its layer, each with what chance gives.
+function allNumbers(channel, sides) {
+  const unknown = (value) => (value === null ? "unknown" : null);
+  const row = (name, values) => el("tr", {}, el("th", { scope: "row" }, words(name)),
+    values.map((value) => el("td", { class: unknown(value) }, value === undefined ? "–" : asNumber(value))),
+    el("td", {}, chance(name, "")));
+  const table = (heads, rows) => el("table", {},
+    el("thead", {}, el("tr", {}, heads.map((text) => el("th", { scope: "col" }, text)))),
+    el("tbody", {}, rows));
+  const best = [atlas.channels.scoreBefore[channel], atlas.channels.scoreAfter[channel]];
   const names = [...new Set(sides.flatMap((side) => Object.keys(side.numbers)))];
-  const cell = (value) => el("td", { class: value === null || value === undefined ? "unknown" : "" },
-    value === undefined ? "–" : asNumber(value));
-  const rows = names.map((name) => el("tr", {}, el("th", { scope: "row" }, words(name)),
-    sides.map((side) => cell(side.numbers[name])), el("td", {}, chance(name))));
-  const best = ["scoreBefore", "scoreAfter"].map((name) => atlas.channels[name][channel]);
-  rows.unshift(el("tr", {}, el("th", { scope: "row" }, "best picture’s score"), best.map(cell),
-    el("td", {}, chance("score"))));
-  const ofLayer = Object.entries(layer.numbers).map(([name, value]) => el("tr", {},
-    el("th", { scope: "row" }, words(name), el("span", { class: "soft" }, " (whole layer)")),
-    el("td", { colspan: "2", class: value === null ? "unknown" : "" }, asNumber(value)),
-    el("td", {}, chance(name))));
-  return el("details", { class: "numbers", open: true }, el("summary", {}, "All numbers"),
-    el("div", { class: "scroller" }, el("table", {},
-      el("thead", {}, el("tr", {}, ["", "before", "after", "by chance"].map((text) => el("th", { scope: "col" }, text)))),
-      el("tbody", {}, rows, ofLayer))));
+  const ofLayer = Object.entries(atlas.about.layers[atlas.channels.layer[channel]].numbers);
+  // on a phone the pictures come first
+  return el("details", { class: "numbers", open: innerWidth > 640 }, el("summary", {}, "All numbers"),
+    el("div", { class: "tables" },
+      table(["of this channel", "before", "after", "by chance"], [row("score of the best picture", best),
+        ...names.map((name) => row(name, sides.map((side) => side.numbers[name])))]),
+      ofLayer.length ? table(["of the whole layer", "", "by chance"],
+        ofLayer.map(([name, value]) => row(name, [value]))) : null));
 }
 
 // The switch between whole pictures and patches.
@@ -154,8 +157,8 @@ function setsHead(state, sides) {
       button("Whole pictures", "whole"), button("Patches", "patches")) : null,
     el("span", { class: "soft legend" }, el("span", { class: "shared-sample", "aria-hidden": "true" }),
       " in both sets"),
-    patches && half ? el("p", { class: "soft note" }, "Dashed: the channel sees the whole picture here;"
-      + " the patch is half of its side around the place that excites it most.") : null);
+    patches && half ? el("p", { class: "soft note" }, "½: the channel sees the whole picture here; shown is"
+      + " half of its side, around the place that excites it most.") : null);
 }
 
 // One network's top pictures; those that the other one has too are framed.
@@ -189,10 +192,10 @@ function setPicture(side, rank, shared, state) {
   const picture = side.pictures[rank], box = boxOf(side, rank);
   const asPatch = state.show === "patches" && box;
   const button = el("button", {
-    type: "button", tabindex: "-1",
-    class: `picture${shared ? " shared" : ""}${asPatch && isWhole(side, rank) ? " half" : ""}`,
+    type: "button", tabindex: "-1", class: shared ? "picture shared" : "picture",
     "aria-label": `${rank + 1}: ${caption(picture)}${shared ? ", in both sets" : ""}`,
-  }, asPatch ? patch(picture, box) : thumbnail(picture));
+  }, asPatch ? patch(picture, box) : thumbnail(picture),
+  asPatch && isWhole(side, rank) ? el("span", { class: "half-mark", "aria-hidden": "true" }, "½") : null);
   card.listen(button, { picture, side, rank, shared });
   return button;
 }

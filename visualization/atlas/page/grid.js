@@ -1,7 +1,7 @@
 // The grid of channels. Only the tiles in view exist: 6,000 of them are as quick as 60.
 "use strict";
 
-const GAP = 16, LEAST = 190, TEXT = 86; // pixels: between tiles, of a tile's width, below its images
+const GAP = 16, LEAST = 190, TEXT = 98; // pixels: between tiles, of a tile's width, below its images
 const BEYOND = 2; // rows drawn above and below the window
 
 const grid = {
@@ -56,14 +56,19 @@ const grid = {
     for (let place = first; place < Math.min(last, grid.channels.length); place++) {
       if (!grid.tiles.has(place)) added.append(grid.add(place));
     }
-    grid.list.append(added);
+    // in their order, which is that of reading
+    const back = grid.list.firstChild && first < Number(grid.list.firstChild.dataset.place);
+    if (back) grid.list.prepend(added);
+    else grid.list.append(added);
   },
 
   add(place) {
     const made = tile(grid.channels[place], grid.state);
     const x = (place % grid.columns) * (grid.width + grid.gap);
     const y = Math.floor(place / grid.columns) * (grid.height + grid.gap);
-    const item = el("li", { "aria-posinset": place + 1, "aria-setsize": grid.channels.length }, made);
+    const item = el("li", {
+      "data-place": place, "aria-posinset": place + 1, "aria-setsize": grid.channels.length,
+    }, made);
     Object.assign(item.style, {
       width: `${grid.width}px`, height: `${grid.height}px`, transform: `translate(${x}px, ${y}px)`,
     });
@@ -118,18 +123,19 @@ function tile(channel, state) {
     : address.of({ channel: atlas.channelName(channel), pick: "" });
   const sort = SORTS[state.sort];
   const value = sort?.short ? `${sort.short} ${(sort.shown ?? asNumber)(sort.of(channel))}` : null;
-  const commonest = classesAfter[channel].length ? classesAfter[channel] : classesBefore[channel];
+  const when = classesAfter[channel].length ? "after" : "before";
+  const commonest = when === "after" ? classesAfter[channel] : classesBefore[channel];
   return el("a", { href, class: "tile", "aria-label": tileLabel(channel, value) },
     el("span", { class: "tile-images" }, half(channel, "before"), half(channel, "after"),
       value ? el("span", { class: "badge value" }, value) : null,
       dead[channel] ? el("span", { class: "badge dead" }, deadWords(channel)) : null),
-    el("span", { class: "tile-line" },
-      el("span", { class: "tile-name" }, words(short(atlas.layerName(channel)), "cut"),
-        el("span", { class: "number" }, `:${number[channel]}`)),
-      el("span", { class: "tile-overlap" }, overlap[channel] === null ? "–" : asPercent(overlap[channel]))),
+    el("span", { class: "tile-name" }, words(short(atlas.layerName(channel)), "cut"),
+      el("span", { class: "number" }, `:${number[channel]}`)),
+    el("span", { class: "tile-overlap" }, "overlap ", overlap[channel] === null
+      ? el("i", {}, UNKNOWN) : el("b", {}, asPercent(overlap[channel]))),
     classBar(classesBefore[channel], "before"), classBar(classesAfter[channel], "after"),
     el("span", { class: "tile-class soft cut" }, ...(commonest.length
-      ? [words(short(className(commonest[0]), 40)), ` ${asPercent(commonest[1])}`] : [UNKNOWN])));
+      ? [words(short(className(commonest[0]), 40)), ` ${asPercent(commonest[1])} ${when}`] : [UNKNOWN])));
 }
 
 const deadWords = (channel) => ["", "dead before", "dead after", "dead"][atlas.channels.dead[channel]];

@@ -4,7 +4,15 @@
 const UNKNOWN = "cannot be told";
 
 const column = (name) => (channel) => atlas.channels[name][channel];
-const asNumber = (value) => (value === null ? UNKNOWN : String(Number(value.toPrecision(3))));
+// about three digits; a count as it is
+function asNumber(value) {
+  if (value === null) return UNKNOWN;
+  const size = Math.abs(value);
+  if (Number.isInteger(value)) return value.toLocaleString("en");
+  if (size >= 1000) return Math.round(value).toLocaleString("en");
+  return size >= 1 || size < 0.001 ? value.toPrecision(3) : value.toFixed(3);
+}
+
 // one decimal only where it says something: of 1,000 pictures
 const asPercent = (value) => (value === null ? UNKNOWN : `${Math.round(value * 1000) / 10} %`);
 

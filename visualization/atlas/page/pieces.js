@@ -24,7 +24,7 @@ function short(text, letters = 80) {
 const className = (number) => atlas.about.classes[number].replaceAll("_", " ");
 
 // A colour for each class: hues far apart for neighbours in the list (the golden angle).
-const classColour = (number) => `hsl(${Math.round(number * 137.508 + 200) % 360} 52% 55%)`;
+const classColour = (number) => `hsl(${Math.round(number * 137.508 + 200) % 360} 46% 56%)`;
 
 // The commonest classes as one bar; `flat` is number, share, number, share.
 function classBar(flat, when) {
@@ -52,15 +52,15 @@ function classShares(shares) {
   const rest = 1 - shares.slice(0, 6).reduce((sum, [, share]) => sum + share, 0);
   if (rest > 0.0005) {
     rows.push(el("li", { class: "soft" }, el("span", { class: "class-name" }, "other classes"),
-      el("span"), el("span", { class: "class-share" }, asPercent(rest))));
+      el("span", { class: "class-track none" }), el("span", { class: "class-share" }, asPercent(rest))));
   }
   return el("ul", { class: "class-shares" }, rows);
 }
 
-// What chance gives for a measure, or nothing.
-function chance(measure) {
+// What chance gives for a measure, or nothing; a column of such needs no words.
+function chance(measure, before = "by chance ") {
   const text = atlas.about.chance[measure];
-  return text ? el("span", { class: "chance" }, "by chance ", words(text)) : null;
+  return text ? el("span", { class: "chance" }, before, words(text)) : null;
 }
 
 // A picture's caption in one line.

@@ -1,0 +1,19 @@
+"""The peak memory of small processes."""
+
+import subprocess
+
+import pytest
+
+from benchmarks.peak_memory import peak_memory
+
+
+def test_peak_memory_sees_what_was_given_back():
+    hold = "import sys, time; x = b'1' * int(sys.argv[1]); time.sleep(0.3); del x; time.sleep(0.1)"
+    more = peak_memory(hold, 150_000_000) - peak_memory(hold, 0)
+    assert 140 < more < 160
+
+
+def test_peak_memory_of_a_failing_process_is_an_error():
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        peak_memory("import time; time.sleep(0.1); raise SystemExit('broken')")
+    assert b"broken" in error.value.stderr
