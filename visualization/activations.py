@@ -262,7 +262,7 @@ class _Scorer:
     def __init__(self, network, layers, size, statistic):
         self.given = as_network(network)
         _check_weights(self.given)
-        targets = _map_layers(self.given.model, layers)
+        targets = map_layers(self.given.model, layers)
         trunk = cut(self.given.model, list(dict.fromkeys(targets)), (size, size))
         maps = [trunk.output[target] for target in targets]
         for layer, tensor in zip(layers, maps, strict=True):
@@ -302,7 +302,7 @@ def _check_weights(network):
             )
 
 
-def _map_layers(model, names):
+def map_layers(model, names):
     """Names of the layers that give the maps of layers: batch normalisations, or these layers."""
     traced, paths = graph.trace(model), _paths(model)
     readers = {}  # id of a tensor -> calls that read it
