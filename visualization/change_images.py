@@ -290,16 +290,15 @@ def _path_table(key, along):
 
 
 def judge_of(compared):
-    """The network in which distances of images are measured, its name and its layer.
+    """The network in which distances of images are measured, and its layer.
 
     Returns:
-        (models.network.Network, text, name of a layer): of differences.Images.judge.
+        (models.network.Network, name of a layer): of differences.Images.judge.
     """
     images = compared.comparison.images
     network = load(images.judge) if images.judge else compared.networks["a"]
-    name = images.judge or compared.comparison.before
     stages = [layer for layer in layer_pairs.layers_of(network.model) if layer.is_stage]
-    return network, name, images.judge_layer or stages[len(stages) // 2].name
+    return network, images.judge_layer or stages[len(stages) // 2].name
 
 
 def _distances(compared, table, files):
@@ -308,7 +307,7 @@ def _distances(compared, table, files):
     The second: of the first network's image and of the second's of another channel of the layer,
     which is what chance gives; NaN in a layer with one image.
     """
-    network, _, layer = judge_of(compared)
+    network, layer = judge_of(compared)
     others = np.arange(len(table))
     for _, rows in table.groupby("layer", sort=False):
         others[rows.index] = np.roll(rows.index, 1)

@@ -127,7 +127,7 @@ def _about(made):
     views = made.views
     yield (
         f"{asked.data.dataset_name}{toy}: {len(made.everything.table)} pictures of "
-        f"{len(made.everything.classes)} classes of {asked.data.challenge}. Top sets of "
+        f"{len(made.everything.classes)} classes (column {asked.data.challenge}). Top sets of "
         f"{' and '.join(map(str, views.ks))} come from {len(views.top)} pictures ({parts['top']}), "
         f"CKA from {len(views.compared)} ({parts['cka']}), at {compared.size} pixels; a channel's "
         f"score of a picture is {asked.statistic}."
@@ -233,7 +233,7 @@ def _measures(made):
 def _middle(made, measure):
     """A measure's mean, or median of differences, with its interval, as text."""
     known, change = measure.values[np.isfinite(measure.values)], measure.middle
-    if change is not None:
+    if change is not None and np.isfinite(change.low):
         return f"median {change.median:.3f} ({change.low:.3f} to {change.high:.3f})"
     low, high = mean_interval(known, made.views.seed)
     return f"{known.mean():.3f} ({low:.3f} to {high:.3f})"
@@ -315,7 +315,7 @@ def image_ranks(made):
 def _images(made):
     """What the images tell, as lines."""
     table, images = made.judged.table, made.compared.comparison.images
-    _, name, layer = judge_of(made.compared)
+    judge, layer = judge_of(made.compared)
     yield "## Optimized images"
     yield ""
     yield (
@@ -338,7 +338,7 @@ def _images(made):
     shuffled = table["image_change_by_chance"].mean()
     yield (
         f"- change of the image: {table['image_change'].mean():.3f} on average (cosine distance at "
-        f"{layer} of {name}); {shuffled:.3f} between images of different channels of a layer"
+        f"{layer} of {' '.join(judge.title.split())}); {shuffled:.3f} between images of different channels of a layer"
     )
     yield ""
     yield "| layer | images | overlap against image change: Spearman | with less overlap it |"
@@ -428,4 +428,6 @@ def _mean(values):
 def _rank(rank):
     if not np.isfinite(rank.rho):
         return "-"
+    if not np.isfinite(rank.low):
+        return f"{rank.rho:.2f} (too few for an interval)"
     return f"{rank.rho:.2f} ({rank.low:.2f} to {rank.high:.2f})"

@@ -83,7 +83,12 @@ def made(tmp_path_factory):
         pictures=tuple(pictures),
         layers=[Layer(name, {"CKA": 0.625, "l2": np.nan}, rows) for name, rows in layers.items()],
         k=K,
-        chance={"overlap": "2.8 % (0 to 6)", "entropy": "0.97", "CKA": "0.11", "path similarity": "0"},
+        chance={
+            "overlap": "2.8 % (0 to 6)",
+            "entropy": "0.97",
+            "CKA": "0.11",
+            "path similarity": "0",
+        },
         notes=(f"Made in a test {MARKUP}.",),
     )
 
@@ -110,7 +115,9 @@ def many(tmp_path_factory):
         some = range(number * 6000 // 57, (number + 1) * 6000 // 57)
         for place, channel in enumerate(some):
             chosen = replace(one, pictures=(np.arange(4) + channel) % 30)
-            yield Channel(place, chosen, chosen, overlap=values[channel], entropy_after=values[-channel])
+            yield Channel(
+                place, chosen, chosen, overlap=values[channel], entropy_after=values[-channel]
+            )
 
     layers = [Layer(f"layer{number}", {}, layer(number)) for number in range(57)]
     atlas = Atlas("Many", "before", "after", ("Baroque", "Pop_Art"), pictures, layers, 4)

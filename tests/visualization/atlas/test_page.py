@@ -85,10 +85,13 @@ def test_orders_and_back_with_unknown_ones_last(open_page, written, name):
     page.wait_for_function("location.hash.includes('down')")
     known = len(ORDERS[name]) - UNKNOWN.get(name, 0)
     turned = ORDERS[name][:known][::-1]
-    assert names(page) == (
-        ["1:0", "1:1", "4c:7", "4c:53", "1:2"]  # equal ones stay in the network's order
-        if name == "scoreAfter"
-        else turned + ORDERS[name][known:]
+    assert (
+        names(page)
+        == (
+            ["1:0", "1:1", "4c:7", "4c:53", "1:2"]  # equal ones stay in the network's order
+            if name == "scoreAfter"
+            else turned + ORDERS[name][known:]
+        )
     )
 
 
@@ -204,7 +207,9 @@ def test_dead_channels_are_marked(open_page, written):
     page.click(".tile:has(.dead)")
     page.wait_for_selector(".picture")
     assert page.locator("h2 .dead").inner_text() == "dead after"
-    assert "No picture of the collection excites this channel." in page.locator("#page").inner_text()
+    assert (
+        "No picture of the collection excites this channel." in page.locator("#page").inner_text()
+    )
 
 
 def test_patches_are_cut_from_the_same_thumbnails(open_page, written):
@@ -385,7 +390,8 @@ def test_the_focus_is_seen_and_every_button_has_a_name(open_page, written):
 
 
 @pytest.mark.parametrize(
-    "where", ["", CHANNEL, f"{CHANNEL}&with=conv1%3A0&show=patches", "#text=nowhere", "#layer=conv1"]
+    "where",
+    ["", CHANNEL, f"{CHANNEL}&with=conv1%3A0&show=patches", "#text=nowhere", "#layer=conv1"],
 )
 def test_nothing_is_wider_than_a_phone(open_page, written, where):
     page = open_page(written, where, **PHONE)
