@@ -338,7 +338,8 @@ def _images(made):
     shuffled = table["image_change_by_chance"].mean()
     yield (
         f"- change of the image: {table['image_change'].mean():.3f} on average (cosine distance at "
-        f"{layer} of {' '.join(judge.title.split())}); {shuffled:.3f} between images of different channels of a layer"
+        f"{layer} of {' '.join(judge.title.split())}); {shuffled:.3f} between images of different "
+        "channels of a layer"
     )
     yield ""
     yield "| layer | images | overlap against image change: Spearman | with less overlap it |"
