@@ -44,8 +44,7 @@ CHANNELWISE = {"Activation", "Dense", "Concatenate", "Stack", "Flip", "Softmax"}
 CHANNELWISE |= {"LayerNormalization", "RMSNormalization", "UnitNormalization"}
 CHANNELWISE |= {layer.__name__ for layer in OURS}
 # on everything
-GLOBAL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "Flatten", "Reshape"}
-GLOBAL |= {"GroupNormalization", "Mean", "Max", "Sum"}
+GLOBAL = {"GlobalAveragePooling2D", "GlobalMaxPooling2D", "GroupNormalization", "Flatten"}
 # on the values in a window
 CONVOLUTIONS = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
 POOLS = {"MaxPooling2D", "AveragePooling2D"}
@@ -59,9 +58,9 @@ class Field:
     """Which pixels of a picture every place of a layer's map depends on.
 
     rows: int (map height, 2), for each row of the map the first row of pixels and the one after
-    the last; 0 and `size` for a place that depends on no pixel, but on padding alone. columns: int
-    (map width, 2), likewise. size: side of the picture in pixels. unknown: names of the layers
-    whose outputs count as depending on all of their inputs.
+    the last; 0 and `size` for one that reads padding alone. columns: int (map width, 2), likewise.
+    size: side of the picture in pixels. unknown: names of the layers whose outputs count as
+    depending on all of their inputs.
     """
 
     rows: Any
@@ -178,7 +177,7 @@ class _Reach:
         else:
             found = [_union(np.concatenate(spans), axis=0)[None] for spans in axes]
             differ = any((each != each[0]).any() for spans in axes for each in spans)
-            if differ and _name(operation) not in GLOBAL:
+            if differ and _name(operation) not in GLOBAL and operation.name not in self.unknown:
                 self.unknown += (operation.name,)
         lengths = shape[1:3] if len(shape) > 2 else (1, 1)
         return tuple(
@@ -201,10 +200,12 @@ def _keeps_places(operation, args, inputs, shape):
 
 def _is_of_channels(key):
     """Whether a key of brackets takes channels of a map: [..., 0], [:, :, :, ::-1]."""
-    *places, channels = key if isinstance(key, tuple) else (key,)
-    every = all(each is Ellipsis or each == slice(None) for each in places)
-    to_the_last = len(places) == 3 or (len(places) > 0 and places[0] is Ellipsis)
-    return every and to_the_last and isinstance(channels, (int, slice))
+    # a tuple; a list in a network that was read from a file
+    *places, channels = key if isinstance(key, (tuple, list)) else (key,)
+    whole = slice(None)
+    every = [each is Ellipsis or (isinstance(each, slice) and each == whole) for each in places]
+    to_the_last = len(places) == 3 or places[:1] == [Ellipsis]
+    return all(every) and to_the_last and isinstance(channels, (int, slice))
 
 
 def _has_windows(operation):
