@@ -303,9 +303,9 @@ def cka(x, y):
         Kornblith et al. 2019, section 3; Nguyen et al. 2021, section 2; the jackknife of
         U-statistics: Arvesen 1969.
     """
-    x, y = _table("features", x), _table("features", y)
+    x, y = _same_pictures(x, y)
     sums = CkaSums()
-    blocks = [slice(first, first + BLOCK) for first in range(0, max(len(x), len(y), 1), BLOCK)]
+    blocks = [slice(first, first + BLOCK) for first in range(0, len(x), BLOCK)]
     for rows in blocks:
         sums.add(x[rows], y[rows])
     values = sums.paper, sums.debiased, sums.floor
@@ -319,7 +319,7 @@ def cka(x, y):
 def _jackknife(value, without):
     """The interval of a similarity from what it is without each picture: (low, high)."""
     count = len(without)
-    if count <= FEWEST_PICTURES or not np.isfinite([value, *without]).all():
+    if count <= FEWEST_PICTURES or not np.isfinite(without).all() or not np.isfinite(value):
         return np.nan, np.nan
     limit = 1 - NEAR_ONE
     middle, each = (np.arctanh(np.clip(part, -limit, limit)) for part in (value, without))
@@ -374,9 +374,7 @@ class CkaSums:
 
     def _check(self, x, y):
         """The two sides as tables, refused where they do not belong together."""
-        x, y = _table("features", x), _table("features", y)
-        if len(x) != len(y):
-            raise InputError(f"features of {len(x)} and of {len(y)} pictures; accepted: the same")
+        x, y = _same_pictures(x, y)
         for number, side in enumerate((x, y)):
             if self._origins and len(self._origins[number]) != side.shape[1]:
                 before = len(self._origins[number])
@@ -555,26 +553,30 @@ def cka_matrix(features_a, features_b):
     Raises:
         InputError: no layer, other numbers of pictures or too few of them, NaN or infinity.
     """
-    side_b = [_centred(features) for features in features_b]
-    counts = {len(features) for features in (*features_a, *side_b)}
-    if not len(features_a) or not side_b or len(counts) != 1 or min(counts) < FEWEST_PICTURES:
+    counts = {len(_table("features", features)) for features in (*features_a, *features_b)}
+    if (
+        not len(features_a)
+        or not len(features_b)
+        or len(counts) > 1
+        or min(counts) < FEWEST_PICTURES
+    ):
         raise InputError(
-            f"{len(features_a)} and {len(side_b)} layers with features of {sorted(counts)} "
+            f"{len(features_a)} and {len(features_b)} layers with features of {sorted(counts)} "
             f"pictures; accepted: the same pictures in all, from {FEWEST_PICTURES}"
         )
-    own_b = [_with_itself(y) for y in side_b]
+    beside = np.concatenate([_centred(features) for features in features_b], axis=1)
+    starts = np.cumsum([0, *(np.shape(features)[1] for features in features_b)])[:-1]
+    side_b = np.split(beside, starts[1:], axis=1)
+    own_b = _Sums(*np.transpose([_with_itself(y) for y in side_b]))
     norms_b = np.stack([_squares(y) for y in side_b], axis=1)
-    starts = np.cumsum([0, *(y.shape[1] for y in side_b[:-1])])
-    beside = np.concatenate(side_b, axis=1)
     paper, debiased = np.empty((2, len(features_a), len(side_b)))
     for row, features in enumerate(features_a):
         x = _centred(features)
         far, own = _squares(x), _with_itself(x)
         cross = np.add.reduceat(np.sum((x.T @ beside) ** 2, axis=0), starts)
-        mixed = _Sums(len(x), cross, far @ norms_b, far.sum(), norms_b.sum(axis=0))
-        paper[row] = _ratio(cross, own.cross, np.array([y.cross for y in own_b]))
-        others = np.array([y.unbiased() for y in own_b])
-        debiased[row] = _ratio(mixed.unbiased(), own.unbiased(), others)
+        mixed = _Sums(len(x), cross, far @ norms_b, far.sum(), own_b.x)
+        paper[row] = _ratio(cross, own.cross, own_b.cross)
+        debiased[row] = _ratio(mixed.unbiased(), own.unbiased(), own_b.unbiased())
     return paper, debiased
 
 
@@ -775,6 +777,14 @@ def _table(what, array):
             f"{what} {array.shape} of {array.dtype}; accepted: numbers (rows, columns)"
         )
     return array
+
+
+def _same_pictures(x, y):
+    """Features of two sides as tables, refused where the pictures cannot be the same."""
+    x, y = _table("features", x), _table("features", y)
+    if len(x) != len(y):
+        raise InputError(f"features of {len(x)} and of {len(y)} pictures; accepted: the same")
+    return x, y
 
 
 def _range(labels):
