@@ -270,7 +270,7 @@ def _meant(name, text):
     """What somebody may have meant by a name that is none, as a part of an error; "" if unknown."""
     known = {known.lower(): known for known in (*NETWORKS, *RIJKS)}
     near = difflib.get_close_matches((name or text).lower(), known, 2)
-    return f"; did you mean {' or '.join(known[word] for word in near)}?" if near else ""
+    return f" (did you mean {' or '.join(known[word] for word in near)}?)" if near else ""
 
 
 def _split(text):

@@ -313,10 +313,8 @@ def draw(rows, neighbours, doubts, store):
 def tell(rows, doubts):
     """Print what was found, beside what chance would find; the same for the manifest, a dict."""
     suspected, judged = int(doubts.suspected.sum()), int(doubts.judged.sum())
-    print(
-        f"{suspected} of {judged} labels are suspected ({suspected / judged:.1%}); "
-        f"{len(rows) - judged} pictures could not be judged"
-    )
+    unjudged = f"; {len(rows) - judged} pictures could not be judged" if judged < len(rows) else ""
+    print(f"{suspected} of {judged} labels are suspected ({suspected / judged:.1%}){unjudged}")
     about = {"pictures": len(rows), "judged": judged, "suspected": suspected}
     if "swapped" in rows:
         swapped = rows["swapped"].to_numpy()

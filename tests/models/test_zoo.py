@@ -96,7 +96,7 @@ def test_parse_reads_weights_of_every_form(text, name, arguments, weights):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("VGG91", "no network 'VGG91'; did you mean VGG19"),
+        ("VGG91", "no network 'VGG91' (did you mean VGG19"),
         ("vgg19:imagenet", "did you mean VGG19 or VGG16?"),
         ("Resnet50(x=1)", "did you mean ResNet50"),
         ("RijksVGG19", "did you mean RijksVGG19Net"),

@@ -1,8 +1,12 @@
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
+from transfer import confident_learning
 from transfer.confident_learning import (
     find_doubts,
     nearest,
@@ -101,6 +105,21 @@ def test_the_choice_of_strength_leaves_a_warning_to_nobody(recwarn):
     features, labels = clusters(spread=3.0)
     predict_out_of_fold(features, labels, np.arange(len(labels)) % 3, 3)
     assert not recwarn.list
+
+
+def test_fits_take_one_thread_and_leave_the_others_to_the_rest():
+    """More wait for each other where other programs compute; and rounding is the same anywhere."""
+    features, labels = clusters()
+    before = threads()
+    inside = []
+    fit = confident_learning._fit
+    with mock.patch.object(confident_learning, "_fit", lambda *a: inside.append(threads()) or fit(*a)):
+        predict_out_of_fold(features, labels, np.arange(len(labels)) % 3, 3)
+    assert set().union(*inside) == {1} and threads() == before
+
+
+def threads():
+    return {pool["num_threads"] for pool in threadpool_info()}
 
 
 @pytest.mark.parametrize("count", [2, 3])

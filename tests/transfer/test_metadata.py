@@ -350,6 +350,21 @@ def test_labels_that_look_alike_are_named_with_their_counts(table):
     ]
 
 
+@pytest.mark.parametrize(
+    ("labels", "alike"),
+    [
+        (["Boëtius", "Boetius", "boétius"], ["Boetius (1) | Boëtius (1) | boétius (1)"]),
+        (["Εύα", "Ευα"], ["Ευα (1) | Εύα (1)"]),
+        (["かき", "かぎ"], []),  # the voicing mark makes another letter: oyster, key
+        (["किला", "कला"], []),  # a vowel
+    ],
+)
+def test_labels_that_differ_in_accents_are_named(table, labels, alike):
+    path = table("ImageId,a\n" + "".join(f"{i},{text}\n" for i, text in enumerate(labels)))
+    _, findings = read(path, "a")
+    assert [f.detail for f in findings] == alike
+
+
 # ---- files that are unusual
 
 
