@@ -156,15 +156,27 @@ def classes(spec, source):
     return IMAGENET_CLASSES if arrays == len(spec.construct(weights=None).weights) else None
 
 
-def top_layer(source):
-    """The name of the layer that gives the classes in a file of Caffe, or of Keras 1 or 2.
+def top_layer(source, among=()):
+    """The name of the layer that gives the classes in a file of weights.
+
+    Args:
+        source: as in check_source.
+        among: names that it may have; Keras 3's weights name their layers in no order, so that of
+            them only one of these is found.
 
     Returns:
-        Text; None for other sources of weights.
+        Text; None for sources that do not tell.
     """
     source = check_source(source)
-    importer = None if source in (None, IMAGENET) else _importer(source)
-    return importer.top_layer(source) if hasattr(importer, "top_layer") else None
+    if source in (None, IMAGENET):
+        return None
+    if importer := _importer(source):
+        return importer.top_layer(source) if hasattr(importer, "top_layer") else None
+    if is_keras(source):
+        return None
+    from models.importers import keras3
+
+    return next(iter(sorted(keras3.layer_names(source).intersection(among))), None)
 
 
 def saved(path):

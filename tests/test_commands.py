@@ -23,7 +23,8 @@ PAGES = [
 ]
 
 
-def shell(command, cwd):
+def shell(command, cwd, quiet=False):
+    """What a command prints; quiet: it writes nothing on stderr."""
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -33,6 +34,7 @@ def shell(command, cwd):
         ["bash", "-c", command], cwd=cwd, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not (quiet and done.stderr), done.stderr
     return done.stdout
 
 
@@ -173,13 +175,13 @@ def test_channels_of_the_docs(shared, tmp_path):
 def test_script_of_the_docs(tmp_path):
     (script,) = re.findall(r"```python\n(.*?)```", OPTIMIZED.read_text(encoding="utf-8"), re.S)
     (tmp_path / "script.py").write_text(script, encoding="utf-8")
-    assert "(2, 64, 64, 3)" in shell("python script.py", tmp_path)
+    assert "(2, 64, 64, 3)" in shell("python script.py", tmp_path, quiet=True)
 
 
 def test_script_of_the_saliency_page():
     text = (ROOT / "docs" / "saliency.md").read_text(encoding="utf-8")
     (script,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert "(1, 64, 64)" in shell(f"python -c {shlex.quote(script)}", ROOT)
+    assert "(1, 64, 64)" in shell(f"python -c {shlex.quote(script)}", ROOT, quiet=True)
 
 
 @pytest.mark.slow

@@ -101,6 +101,7 @@ def test_parse_reads_weights_of_every_form(text, name, arguments, weights):
         ("Resnet50(x=1)", "did you mean ResNet50"),
         ("RijksVGG19", "did you mean RijksVGG19Net"),
         ("nothing like it", "no network 'nothing like it'; accepted: NAME"),
+        ("own.h5", "own.h5 may be weights of any network; accepted: NAME:own.h5, or a .keras file"),
         ("RijksVGG19Net", "needs a challenge: RijksVGG19Net:artist or RijksVGG19Net:type"),
         ("RijksVGG19Net:material", "no weights of VGG19 for 'material' were released"),
         ("RijksXception:artists", "for 'artists' were released; accepted: artist, creator, mat"),
