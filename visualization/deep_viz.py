@@ -20,7 +20,7 @@ from visualization.page import check_tile
 from visualization.saliency.methods import DEFAULT, METHODS, Settings, choose
 
 ROOT = Path(__file__).resolve().parents[1]
-# of a command without arguments: the example pictures, the toy network before and after fine tuning
+# of a command without arguments: the example pictures, the toy network before and after fine-tuning
 PICTURES = "figures/*.jpg"
 TOY = (
     f"MobileNet(alpha=0.25):{ROOT}/toy/mobilenet_0.25_64_nature.weights.h5",
@@ -69,7 +69,7 @@ def flags():
         "--models",
         nargs="+",
         help="Networks as models.load takes them, e.g. VGG19:imagenet RijksVGG19Net:artist "
-        "FILE.keras (default: the toy network before and after fine tuning).",
+        "FILE.keras (default: the toy network before and after fine-tuning).",
     )
     _add_output_flags(parser)
     _add_mask_flags(parser)
