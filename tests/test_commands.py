@@ -256,14 +256,19 @@ def test_flags_named_in_the_pages_exist(page):
 
 
 def test_every_flag_has_a_sentence_of_help():
+    from models import __main__ as network
+    from toy import __main__ as toys
     from transfer import doubts, experiment, predict, tables
     from visualization import deep_viz, render, sheet
 
-    for command in (experiment, predict, doubts, tables, render, deep_viz, sheet):
-        for action in command.flags()._actions:
+    commands = (experiment, predict, doubts, tables, render, deep_viz, sheet, toys, network)
+    parsers = [command.flags() for command in commands] + [network.flags(converting=True)]
+    parsers += toys.flags()._subparsers._group_actions[0].choices.values()
+    for parser in parsers:
+        for action in parser._actions:
             text = action.help or ""
             sentence = text[:1].isupper() and text.endswith(".")
-            assert sentence or action.dest == "help", f"{command.__name__} {action.dest}: {text}"
+            assert sentence or action.dest in ("help", "command"), f"{parser.prog}: {action.dest}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -20,8 +20,8 @@ STRENGTHS = (1.0, 0.1, 0.01, 0.001)
 MOST_ITERATIONS = 300  # of the solver; where it stops short, probabilities are still probabilities
 TINY = 1e-12  # keeps log finite
 # of linear algebra: products with one column per class are too small to share out. Measured, four
-# fits on 3600 x 2048 features and ten classes, two cores that others use too: 1.2 and 3.3 s with one
-# thread, 16.5 and 19.4 s with two, which wait for each other (0.8 and 5.4 s of computing)
+# fits on 3600 x 2048 features and ten classes, on two cores that others use too: 1.2 and 3.3 s with
+# one thread, 16.5 and 19.4 s with two, which wait for each other (0.8 and 5.4 s of computing)
 THREADS = 1
 
 

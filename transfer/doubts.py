@@ -97,7 +97,7 @@ def flags():
     parser.add_argument(
         "--ANN",
         required=True,
-        help="The network whose features are compared, e.g. ResNet50 (with ImageNet's weights), "
+        help="The network whose features are used, e.g. ResNet50 (with ImageNet's weights), "
         "'MobileNet(alpha=0.25):FILE' or FILE.keras; it must not have been trained on these "
         "pictures.",
     )
@@ -116,8 +116,8 @@ def _add_search_flags(parser):
         "--folds",
         type=int,
         default=FOLDS,
-        help="Parts of the collection that are predicted in turn, each by a classifier of the "
-        "others (default: %(default)s).",
+        help="How many parts the collection is divided into; each is predicted by a classifier "
+        "trained on the others (default: %(default)s).",
     )
     parser.add_argument(
         "--seed",

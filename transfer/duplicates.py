@@ -120,7 +120,11 @@ def findings(near, rows):
     details = [
         f"like {path} ({bits} of {BITS} bits differ); "
         + (f"both are {label}" if label == own else f"that one is {label}, this one {own}")
-        + (f", both in {split}" if split == where else f", that one in {split}, this one in {where}")
+        + (
+            f", both in {split}"
+            if split == where
+            else f", that one in {split}, this one in {where}"
+        )
         for path, label, split, own, where, bits in zip(
             one["path"],
             one["label"],

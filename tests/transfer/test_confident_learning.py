@@ -113,7 +113,9 @@ def test_fits_take_one_thread_and_leave_the_others_to_the_rest():
     before = threads()
     inside = []
     fit = confident_learning._fit
-    with mock.patch.object(confident_learning, "_fit", lambda *a: inside.append(threads()) or fit(*a)):
+    with mock.patch.object(
+        confident_learning, "_fit", lambda *a: inside.append(threads()) or fit(*a)
+    ):
         predict_out_of_fold(features, labels, np.arange(len(labels)) % 3, 3)
     assert set().union(*inside) == {1} and threads() == before
 
