@@ -297,7 +297,7 @@ def chance_line(values):
     """
     low, high = values["top1_interval"]
     return (
-        f"top-1 is {low:.1%} to {high:.1%} with 95 % confidence; the commonest class of the "
+        f"top-1 is {low:.1%} to {high:.1%} with 95% confidence; the commonest class of the "
         f"training pictures alone would give {values['chance_top1']:.1%}"
     )
 
