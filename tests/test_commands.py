@@ -271,6 +271,50 @@ def test_every_flag_has_a_sentence_of_help():
             assert sentence or action.dest in ("help", "command"), f"{parser.prog}: {action.dest}"
 
 
+COLLECTION = "--dataset_name a --challenge b --datasets_path d"
+
+
+@pytest.mark.parametrize(
+    ("command", "mistyped", "says"),
+    [
+        (
+            "transfer.experiment",
+            f"{COLLECTION} --ANN VGG91 --tl_mode random --results_path r",
+            "VGG91",
+        ),
+        ("transfer.doubts", f"{COLLECTION} --ANN VGG91 --out o", "VGG91"),
+        ("transfer.predict", "VGG19:imagenet nowhere --out o.csv", "no picture or folder nowhere"),
+        ("transfer.tables", "nowhere", "nowhere: no such folder"),
+        ("visualization.deep_viz", "nowhere --models VGG19", "no picture or folder nowhere"),
+        ("visualization.render", "VGG91 --layer l --channels 1 --out o", "VGG91"),
+        ("visualization.sheet", "nowhere --out o.png", "nowhere holds no results"),
+        ("models.__main__", "VGG91", "VGG91"),
+        ("toy.__main__", "sheet o.xyz", "o.xyz"),
+    ],
+)
+def test_every_command_answers_a_slip_without_keras(command, mistyped, says, tmp_path):
+    script = (
+        "import importlib, sys; main = importlib.import_module(sys.argv[1]).main\n"
+        "code = main(sys.argv[2:])\n"
+        "print(code, sorted({'tensorflow', 'keras', 'sklearn', 'pandas'} & set(sys.modules)))"
+    )
+    words = [sys.executable, "-c", script, command, *mistyped.split()]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "2 []\n", done.stderr
+    assert says in done.stderr and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_readme_begins_with_what_it_is_for_and_a_picture_of_real_results():
+    text = PAGES[0].read_text(encoding="utf-8")
+    order = ["# art-transfer", "for people who study art", "![Optimized", "./job.sh", "-m pytest"]
+    places = [text.index(part) for part in (*order, "## Your own collection", "## Words")]
+    assert places == sorted(places)
+    for word in ("Off the shelf", "Fine-tuning", "Head", "Macro F1"):
+        assert f"**{word}**:" in text[places[-1] :]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_of_the_pages_lead_somewhere(page):
     text = re.sub("```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)

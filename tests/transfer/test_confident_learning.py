@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
-from transfer import confident_learning
+from transfer import confident_learning, splits
 from transfer.confident_learning import (
     find_doubts,
     nearest,
@@ -70,6 +70,28 @@ def test_no_picture_has_a_part_in_its_own_prediction(seed, count):
     others = np.where(folds == fold, random.integers(0, 3, len(labels)), labels)
     after = predict_out_of_fold(features, others, folds, 3)
     assert np.array_equal(before[folds == fold], after[folds == fold])
+
+
+@settings(max_examples=6)
+@given(
+    st.lists(st.integers(0, 9), min_size=24, max_size=24).filter(lambda g: len(set(g)) > 3),
+    st.integers(2, 4),
+    st.integers(0, 99),
+)
+def test_no_picture_of_a_group_has_a_part_in_its_predictions(groups, count, seed):
+    """Whatever a group's pictures look like and are called, its other pictures' results stay."""
+    random = np.random.default_rng(seed)
+    features, labels = clusters(each=8, spread=0.5, seed=seed)
+    names = [f"g{number}" for number in groups]
+    folds = splits.folds(labels, names, count, seed).fold
+    before = predict_out_of_fold(features, labels, folds, 3)
+    group = np.array(names) == random.choice(names)
+    changed, others = features.copy(), labels.copy()
+    first = np.flatnonzero(group)[0]
+    rest = group & (np.arange(len(labels)) != first)
+    changed[rest], others[group] = 9.0, random.integers(0, 3, group.sum())
+    after = predict_out_of_fold(changed, others, folds, 3)
+    assert np.array_equal(before[first], after[first])
 
 
 def test_probabilities_add_up_also_where_a_class_lies_in_one_fold():

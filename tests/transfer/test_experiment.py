@@ -514,6 +514,21 @@ def test_from_one_collection_to_another(collection, tmp_path):
     assert metrics(result(tmp_path / "b", "off_the_shelf"))["weights"] == str(weights)
 
 
+def test_one_csv_serves_two_collections_and_from_one_to_the_other(collection, tmp_path):
+    path = collection / "metadata.csv"
+    header, *rows = path.read_text().splitlines()
+    rows = [f"{row},{'AB'[i // 2 % 2]}" for i, row in enumerate(rows)]
+    path.write_text("\n".join([f"{header},collection", *rows]))
+    given = {"where": "collection=A", "split": "cetinic2018"}
+    assert run(collection, tmp_path, **given) == 0
+    weights = result(tmp_path) / "model.keras"
+    given |= {"where": "collection=B", "dataset_name": "other", "weights": weights}
+    assert run(collection, tmp_path, **given) == 0
+    runs = {run.dataset: run for run in read_runs(tmp_path / "results")}
+    assert {name: run.metrics["n_train"] for name, run in runs.items()} == {"tiny": 12, "other": 10}
+    assert runs["other"].weights == str(weights)
+
+
 def test_weights_that_an_earlier_version_saved(collection, tmp_path):
     """The shipped network was tuned and saved by the code of 2026's first versions."""
     weights = next(ROOT.glob("*/**/mobilenet_0.25_64_toy_artist.keras"))
