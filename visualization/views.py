@@ -378,6 +378,7 @@ def summary(check):
     for name, randomised in check.randomisations.items():
         last = randomised.correlations[-1]
         left = np.nanmean(last) if np.isfinite(last).any() else np.nan
+        left = round(left, 2) + 0.0  # no -0.00
         text = f"{title}, {name}: rank correlation {left:.2f} when all layers are random"
         if name in check.deletions:
             text += (
