@@ -433,7 +433,7 @@ def _imagenet(model, spec, size):
         raise
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise InputError(
-            f"ImageNet weights of {spec.architecture} could not be had ({error}); "
+            f"ImageNet weights of {spec.architecture} could not be loaded ({error}); "
             "give weights the path of a file, or put it into ~/.keras/models"
         ) from error
 

@@ -235,7 +235,7 @@ def make_folds(rows, search):
         names = ", ".join(f"{name}: {count}" for name, count in folds.few.items())
         print(
             f"classes with fewer groups than the {search.folds} folds: {names}; their pictures are "
-            "predicted from few others, those of a class with one group not at all"
+            "predicted from few others, and those of a class with one group not at all"
         )
     return folds.fold
 
@@ -321,7 +321,7 @@ def tell(rows, doubts):
         about |= score_swaps(swapped, doubts)
         print(
             "of the {n} most doubtful labels {found} had been swapped: precision {precision:.1%} "
-            "(95 % interval {low:.1%} to {high:.1%}), by chance {chance:.1%}; of {suspected} "
+            "(95% interval {low:.1%} to {high:.1%}), by chance {chance:.1%}; of {suspected} "
             "suspected ones {found_suspected}".format(**about)
         )
     return about

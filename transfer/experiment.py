@@ -146,13 +146,13 @@ def runs_from(arguments, data):
         InputError: a network, weights or a pair of choices that cannot be.
     """
     if arguments.seeds and arguments.seed is not None:
-        raise InputError(f"seed is {arguments.seed} and seeds are {arguments.seeds}; one of them")
+        raise InputError(f"seed is {arguments.seed} and seeds are {arguments.seeds}; give one")
     seeds = dict.fromkeys(arguments.seeds or [arguments.seed])
     runs = []
     for ann in dict.fromkeys(arguments.ANN):
         network, named = zoo.parse(ann), zoo.names_weights(ann)
         if named and arguments.weights:
-            raise InputError(f"ANN is {ann!r} and weights are {arguments.weights}; one of them")
+            raise InputError(f"ANN is {ann!r} and weights are {arguments.weights}; give one")
         for mode in dict.fromkeys(arguments.tl_mode):
             weights = network.weights or NONE if named else arguments.weights or IMAGENET
             for seed in seeds:

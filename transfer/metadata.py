@@ -448,7 +448,7 @@ def _columns(challenge, id_column, split_column, where, group_column):
 def _text(path, size=-1):
     """The text of a CSV file, of its first `size` bytes; InputError when missing or not UTF-8."""
     if not Path(path).is_file():
-        raise InputError(f"file {path} does not exist or is no file")
+        raise InputError(f"file {path} does not exist or is not a file")
     with open(path, "rb") as file:
         data = file.read(size)
     # Excel's "Unicode text" is UTF-16
@@ -524,7 +524,7 @@ def _parsed(path, text, delimiter):
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(
-            f"{path}, the row at line {line} is no CSV: {error} (a double quote within a quoted"
+            f"{path}, the row at line {line} is not CSV: {error} (a double quote within a quoted"
             " field is written twice)"
         ) from error
 

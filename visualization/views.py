@@ -101,7 +101,7 @@ def open_networks(specs, size=None, class_names=None, say=print):
             )
     if len({network.size for network in networks}) > 1:
         sizes = ", ".join(f"{network.spec} at {network.size}" for network in networks)
-        say(f"networks are fed at sizes of their own, which masks show: {sizes} pixels")
+        say(f"the networks take pictures of different sizes, which masks show: {sizes} pixels")
     return networks
 
 

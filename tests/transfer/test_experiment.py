@@ -275,7 +275,7 @@ def test_a_runs_own_file_is_trained_on(collection, tmp_path, own_network):
     ("flags", "says"),
     [
         ({"input_size": 64}, "input_size is 64; .*own.keras takes pictures of 32 pixels"),
-        ({"weights": "imagenet"}, "one of them"),
+        ({"weights": "imagenet"}, "give one"),
         ({"ANN": "gone.keras"}, "no weights file gone.keras"),
     ],
 )
@@ -303,7 +303,7 @@ def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):
         assert run(collection, tmp_path / "c", mode, weights=None, ANN=named) == 0
         assert metrics(result(tmp_path / "c", mode))["weights"] == started
     assert run(collection, tmp_path / "d", weights=weights, ANN=named) == 2
-    assert "one of them" in capsys.readouterr().err
+    assert "give one" in capsys.readouterr().err
 
 
 def test_saved_model_gives_the_predictions_of_the_table(collection, tmp_path):

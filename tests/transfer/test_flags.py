@@ -81,7 +81,10 @@ def test_a_condition_that_is_none_is_refused(text):
         (["--split", "column=fold"], "no column 'fold'"),
         (["--min_pictures", "-1"], "min_pictures is -1"),
         (["--jpg_images_path", "nowhere"], "picture folder nowhere"),
-        (["--pictures_glob", "*.tif"], "pictures_glob is '*.tif', and none of the 1 pictures"),
+        (
+            ["--pictures_glob", "*.tif"],
+            "which fits none of the 1 pictures",
+        ),
     ],
 )
 def test_a_mistake_answers_before_anything_large_is_imported(tmp_path, given, message):
