@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.chromium import wait_until
+from visualization.atlas import Atlas, Channel, Layer, Picture, Side, write_atlas
 from visualization.atlas import page as pages
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
@@ -244,7 +245,7 @@ def test_every_picture_tells_its_file_label_and_title(open_page, written):
     page.hover(".set.after .picture >> nth=0")
     card = page.locator("#card")
     text = card.inner_text()
-    assert "Harbour" in text and "Pop_Art" in text and "<b>5.png" in text
+    assert "Harbour" in text and "Pop Art" in text and "<b>5.png" in text
     assert "number 1, score 10, in both sets" in text
     page.mouse.move(1, 1)
     assert card.is_hidden()
@@ -265,6 +266,21 @@ def test_tap_tells_too(open_page, written):
     page = open_page(written, CHANNEL, **PHONE)
     page.tap(".set.after .picture >> nth=1")
     assert "Harbour at night" in page.locator("#card").inner_text()
+
+
+def test_a_large_set_is_shown_by_hundreds(open_page, tmp_path):
+    picture = Picture(tmp_path / "gone.jpg", "Baroque", "Study")
+    large = Side(np.arange(250), np.linspace(9, 1, 250))
+    layer = Layer("conv1", {}, [Channel(0, large, large, 1.0)])
+    atlas = Atlas("Large sets", "a", "b", ("Baroque",), (picture,) * 250, [layer], 1000)
+    write_atlas(atlas, tmp_path, say=lambda line: None)
+    page = open_page(tmp_path, "#channel=conv1%3A0")
+    page.wait_for_selector(".set.before .picture")
+    shown = page.locator(".set.before .picture")
+    for count, more in ((100, "Show 100 more"), (200, "Show 50 more")):
+        assert shown.count() == count
+        page.click(f".set.before >> text={more}")
+    assert shown.count() == 250 and page.locator(".set.before > .button").is_hidden()
 
 
 def test_two_channels_side_by_side(open_page, written):
