@@ -204,7 +204,7 @@ def free_memory():
     """Bytes of memory that a network may still use where Keras computes; None if not known."""
     if keras.backend.backend() == "jax" and _jax_gpus():
         return _free_on_jax()
-    if _tensorflow_gpus() and keras.backend.backend() == "tensorflow":
+    if keras.backend.backend() == "tensorflow" and _tensorflow_gpus():
         return None  # TensorFlow tells what it took, not what is there
     return memory.free()
 

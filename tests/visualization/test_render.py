@@ -303,3 +303,33 @@ def test_maco_and_its_spectrum(network, pictures, tmp_path):
     words = command(network, out, "--param", "maco", "--channels", "0")
     assert render.main([*words, "--spectrum", str(pictures / "0.png")]) == 0
     assert (out / "second_0000.png").exists()
+
+
+# run before the command: no finder knows TensorFlow
+WITHOUT_TENSORFLOW = """
+import runpy, sys
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] != "tensorflow":
+            return self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = map(Without, sys.meta_path)
+runpy.run_module("visualization.render", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_runs_on_jax_where_tensorflow_is_not_installed(network, tmp_path):
+    made = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW, *command(network, tmp_path / "out")],
+        env=os.environ | {"KERAS_BACKEND": "jax"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stderr
+    assert "(jax)" in made.stdout
+    assert len(list((tmp_path / "out").glob("second_*.png"))) == 3

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from models.backend import forward, fused
+from models.backend import by_backend, forward, fused
 from models.errors import InputError
 from models.graph import cut
 from transfer.store import untuned
@@ -209,10 +209,8 @@ class Ascent(keras.Model):
                 self._fit(kind, count, callbacks, verbose)
 
     def _fit(self, kind, steps, callbacks, verbose):
-        import tensorflow as tf
-
-        nothing = untuned(tf.data.Dataset.from_tensors(np.zeros((1, 1), kind)).repeat(steps))
-        self.fit(nothing, shuffle=False, callbacks=list(callbacks), verbose=verbose)
+        data = by_backend(_tensorflow_nothing, _jax_nothing)(kind, steps)
+        self.fit(**data, shuffle=False, callbacks=list(callbacks), verbose=verbose)
 
     def images(self):
         """Images as they are: (N, H, W, 3 or 4) float32 in [0, 1]."""
@@ -225,6 +223,18 @@ class Ascent(keras.Model):
     def clean_scores(self):
         """Scores (N,) of the images as they are, without transforms."""
         return self._forward(np.zeros((1, 1), "float32"))
+
+
+def _tensorflow_nothing(kind, steps):
+    """What `fit` reads in so many steps."""
+    import tensorflow as tf
+
+    rows = tf.data.Dataset.from_tensors(np.zeros((1, 1), kind))
+    return {"x": untuned(rows.repeat(steps))}
+
+
+def _jax_nothing(kind, steps):
+    return {"x": np.zeros((steps, 1), kind), "batch_size": 1}  # TensorFlow need not be there
 
 
 def answers(maps, others):

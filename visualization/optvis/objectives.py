@@ -167,13 +167,20 @@ def channel(layer, n_channel, batch=None):
 
 
 def each_channel(layer):
-    """Mean over space of the channel whose number the ascent holds for each image."""
+    """Mean over space of the channel whose number the ascent holds for each image.
+
+    Args:
+        layer: name; or several names, whose channels are then counted on from one layer to the
+            next: one compiled step serves them all, at the cost of the whole network for each.
+    """
+    layers = (layer,) if isinstance(layer, str) else tuple(layer)
 
     def scores(T):
-        means = _mean(T(layer), but_channels=True)
+        means = [_mean(T(name), but_channels=True) for name in layers]
+        means = _ops.concatenate(means, axis=1)
         return _ops.take_along_axis(means, T("channels")[:, None], axis=1)[:, 0]
 
-    return Objective(scores, "each_channel", f"channels of {layer}", layer)
+    return Objective(scores, "each_channel", f"channels of {', '.join(layers)}", layers)
 
 
 def direction(layer, vec, cossim_pow=0, batch=None):

@@ -47,6 +47,7 @@ def scores(objective):
         (objectives.channel("logits", 1), LOGITS[:, 1]),
         (objectives.channel("maps", 1, batch=1), [0, MAPS[1, ..., 1].mean()]),
         (objectives.each_channel("maps"), [MAPS[0, ..., 3].mean(), MAPS[1, ..., 0].mean()]),
+        (objectives.each_channel(("logits", "maps")), [MAPS[0, ..., 1].mean(), LOGITS[1, 0]]),
         (objectives.neuron("maps", 2), MAPS[:, 1, 1, 2]),
         (objectives.neuron("maps", 2, x=0, y=2), MAPS[:, 0, 2, 2]),
         (objectives.neuron("maps", 2, x=0, y=2, batch=0), [MAPS[0, 0, 2, 2], 0]),
