@@ -71,17 +71,21 @@ FULL_SIZE, FULL_STEPS = 224, 2048  # Gonthier et al. 2020
 class Settings:
     """What is measured: ours at one size and batch, the peers, the time of many channels."""
 
-    size: int = option(128, "pixels")
-    batch: int = option(8, "images of ours at a time")
-    steps: int = option(256, "of ours a round, 16 of them with redirected ReLUs")
-    peer_steps: int = option(32, "image-steps of each peer a round")
-    scaling_channels: int = option(channel_by_channel.MANY, "a multiple of 8")
-    scaling_steps: int = option(32, "for the time of so many channels")
-    scaling_rounds: int = option(3, "of that")
-    rounds: int = option(5, "of each side")
-    peers: str = option(str(Path(tempfile.gettempdir()) / "art-peers"), "environments")
-    no_peers: bool = option(False, "only the bare network")
-    with_torch: bool = option(False, "install PyTorch for lucent")
+    size: int = option(128, "Side of an image in pixels")
+    batch: int = option(8, "Images of ours at a time")
+    steps: int = option(256, "Steps of ours a round, 16 of them with redirected ReLUs")
+    peer_steps: int = option(32, "Image-steps of each peer a round")
+    scaling_channels: int = option(
+        channel_by_channel.MANY, "Channels for the claims on many, a multiple of 8"
+    )
+    scaling_steps: int = option(32, "Steps for the time of so many channels")
+    scaling_rounds: int = option(3, "Rounds of that")
+    rounds: int = option(5, "Rounds of each side")
+    peers: str = option(
+        str(Path(tempfile.gettempdir()) / "art-peers"), "The folder of the peers' environments"
+    )
+    no_peers: bool = option(False, "Compare with the bare network only")
+    with_torch: bool = option(False, "Install PyTorch for lucent")
 
 
 QUICK = {

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import compare
-from benchmarks.chromium import SIZE, browser
+from benchmarks.chromium import SIZE, browser, wait_until
 from benchmarks.compare import Compared, option
 from benchmarks.made_up_atlas import Sizes, made_up_atlas
 from models.command import exit_code
@@ -91,8 +91,7 @@ def opened(chromium, index, number):
     try:
         page.add_init_script(WATCH)
         page.goto(index.as_uri())
-        page.wait_for_function("window.paintedAt")
-        painted = page.evaluate("window.paintedAt")
+        painted = wait_until(page, "window.paintedAt")
         first = page.evaluate(
             "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN"
         )

@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import time
 
 from models.errors import InputError
 
@@ -15,6 +16,23 @@ def program():
         if path := shutil.which(name):
             return path
     raise InputError(f"no browser; accepted: one of {', '.join(PROGRAMS)} installed")
+
+
+WAIT = 60  # seconds at most, on a busy machine
+
+
+def wait_until(page, expression):
+    """Wait until an expression of JavaScript is true on a page, and give its value.
+
+    Playwright's own wait_for_function evaluates texts on the page, which a content security policy
+    forbids.
+    """
+    started = time.monotonic()
+    while not (value := page.evaluate(expression)):
+        if time.monotonic() - started > WAIT:
+            raise TimeoutError(f"after {WAIT} s not true: {expression}")
+        page.wait_for_timeout(20)
+    return value
 
 
 @contextlib.contextmanager

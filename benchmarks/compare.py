@@ -91,7 +91,7 @@ def ratios(numerators, denominators):
 
 
 def option(default, help):
-    """Describe a field of a benchmark's settings: its default and what it is."""
+    """Describe a field of a benchmark's settings: its default and its help, without full stop."""
     return field(default=default, metadata={"help": help})
 
 
@@ -135,17 +135,17 @@ def _parser(settings, description):
         else:
             _add_flag(parser, each)
     ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--check", action="store_true", help="exit code 1 where a bound is missed")
+    ways.add_argument("--check", action="store_true", help="Exit with 1 if a bound is missed.")
     ways.add_argument(
-        "--quick", action="store_true", help="a smoke run of seconds: the same lines, small"
+        "--quick", action="store_true", help="Make a smoke run of seconds: the same lines, small."
     )
     return parser
 
 
 def _add_flag(parser, each):
     """Add the flag of a dataclass field; one that is not given leaves no trace."""
-    default, what = each.default, each.metadata.get("help", "")
-    how = {"default": argparse.SUPPRESS, "help": what}
+    default, what = each.default, each.metadata["help"]
+    how = {"default": argparse.SUPPRESS, "help": f"{what}."}
     if default is False:
         how["action"] = "store_true"
     elif isinstance(default, tuple):
@@ -154,7 +154,7 @@ def _add_flag(parser, each):
         how["type"] = positive if isinstance(default, int) else type(default)
     if default is not False:
         text = " ".join(map(str, default)) if isinstance(default, tuple) else default
-        how["help"] = f"{what}; default {text}".removeprefix("; ")
+        how["help"] = f"{what} (default: {text})."
     parser.add_argument(f"--{each.name}", **how)
 
 

@@ -35,11 +35,11 @@ from transfer.run import Run
 class Settings:
     """What is measured: a network at so many pixels, `steps` an epoch, from `distinct` files."""
 
-    ANN: str = option("ResNet50", "network")
-    size: int = option(224, "pixels")
-    steps: int = option(3, "in an epoch, at least 2")
-    distinct: int = option(96, "picture files")
-    rounds: int = option(3, "of each side")
+    ANN: str = option("ResNet50", "The network")
+    size: int = option(224, "Side of a picture in pixels")
+    steps: int = option(3, "Steps in an epoch, at least 2")
+    distinct: int = option(96, "Picture files")
+    rounds: int = option(3, "Rounds of each side")
 
     def __post_init__(self):
         if self.steps < 2:

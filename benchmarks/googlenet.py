@@ -28,9 +28,9 @@ from models.inception_v1 import BVLC_LRN, BVLC_WIDTHS, POOLED_BEFORE, GoogLeNet
 class Settings:
     """What is measured: a batch of so many pictures of so many pixels."""
 
-    size: int = option(224, "pixels, a multiple of 32")
-    batch: int = option(32, "pictures in a batch")
-    rounds: int = option(7, "of each side")
+    size: int = option(224, "Side of a picture in pixels, a multiple of 32")
+    batch: int = option(32, "Pictures in a batch")
+    rounds: int = option(7, "Rounds of each side")
 
     def __post_init__(self):
         if keras.backend.backend() != "tensorflow" or self.size % 32:

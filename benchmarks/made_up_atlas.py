@@ -1,4 +1,4 @@
-"""An invented atlas of any size: pictures, optimized images, top sets; the same for the same seed."""
+"""An invented atlas of any size: pictures, images, top sets; the same for the same seed."""
 
 import functools
 import itertools
@@ -12,9 +12,9 @@ from transfer.pictures import jpeg
 from visualization.atlas import Atlas, Channel, Layer, Picture, Side
 
 STYLES = (
-    "Abstract_Expressionism Baroque Cubism Expressionism Impressionism Realism Rococo Romanticism "
-    "Surrealism Ukiyo_e"
-).split()
+    *("Abstract_Expressionism", "Baroque", "Cubism", "Expressionism", "Impressionism"),
+    *("Realism", "Rococo", "Romanticism", "Surrealism", "Ukiyo_e"),
+)
 IMAGES = 60  # different optimized images, which take turns
 IMAGE_SIDE = 224  # pixels: those of the paper
 LONG, SHORT = 320, (160, 320)  # pixels of a picture's sides
@@ -63,7 +63,7 @@ def made_up_atlas(folder, sizes, seed=0):
         title="Made-up atlas",
         before="ImageNet",
         after="fine-tuned",
-        classes=tuple(STYLES),
+        classes=STYLES,
         pictures=pictures,
         layers=layers,
         k=sizes.k,

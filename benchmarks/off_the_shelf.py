@@ -53,14 +53,14 @@ TEST_SHARE = 0.5  # of the toy paintings: one test picture of 200 is then half a
 class Settings:
     """What is measured: `pictures` for the time, `toy_pictures` for the accuracy."""
 
-    ANN: str = option("MobileNet", "network")
-    size: int = option(224, "pixels")
-    pictures: int = option(600, "in all splits, at least 10")
-    distinct: int = option(60, "files they are copies of")
-    epochs: int = option(20, "of the head")
-    toy_pictures: int = option(400, "half of them for testing")
-    seeds: int = option(2, "for the accuracy")
-    rounds: int = option(3, "of each side")
+    ANN: str = option("MobileNet", "The network")
+    size: int = option(224, "Side of a picture in pixels")
+    pictures: int = option(600, "Pictures in all splits, at least 10")
+    distinct: int = option(60, "Files that they are copies of")
+    epochs: int = option(20, "Epochs of the head")
+    toy_pictures: int = option(400, "Toy pictures, half of them for testing")
+    seeds: int = option(2, "Seeds for the accuracy")
+    rounds: int = option(3, "Rounds of each side")
 
     def __post_init__(self):
         if self.pictures < 10:

@@ -29,7 +29,7 @@ class Settings:
 
     caffemodel: str
     prototxt: str
-    rounds: int = option(5, "of each side")
+    rounds: int = option(5, "Rounds of each side")
 
 
 QUICK = {"rounds": 1}

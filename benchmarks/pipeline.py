@@ -54,11 +54,11 @@ assert pictures == len(store.labels["train"]), pictures
 class Settings:
     """What is measured: `pictures` a pass for speed, two collections' sizes for memory."""
 
-    pictures: int = option(512, "in a pass")
-    distinct: int = option(128, "files they are copies of")
-    memory_pictures: tuple = option((2000, 20000), "few and many, for memory")
-    memory_rounds: int = option(2, "for memory")
-    rounds: int = option(5, "of each side")
+    pictures: int = option(512, "Pictures in a pass")
+    distinct: int = option(128, "Files that they are copies of")
+    memory_pictures: tuple = option((2000, 20000), "Few and many pictures, for memory")
+    memory_rounds: int = option(2, "Rounds for memory")
+    rounds: int = option(5, "Rounds of each side")
 
 
 QUICK = {

@@ -39,12 +39,12 @@ OVER_RELEASED, OF_BARE = 10, 0.9
 class Settings:
     """What is measured: two networks and a batch of so many pictures of so many pixels."""
 
-    ANN: str = option("VGG19", "for VisualBackProp")
-    gradient_ANN: str = option("GoogLeNet", "for the gradient methods")  # noqa: N815
-    size: int = option(224, "pixels")
-    batch: int = option(16, "pictures")
-    samples: int = option(64, "of the methods that take some")
-    rounds: int = option(5, "of each side")
+    ANN: str = option("VGG19", "The network for VisualBackProp")
+    gradient_ANN: str = option("GoogLeNet", "The network for the gradient methods")  # noqa: N815
+    size: int = option(224, "Side of a picture in pixels")
+    batch: int = option(16, "Pictures in a batch")
+    samples: int = option(64, "Samples of the methods that take some")
+    rounds: int = option(5, "Rounds of each side")
 
     def __post_init__(self):
         if keras.backend.backend() != "tensorflow":

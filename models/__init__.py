@@ -27,11 +27,19 @@ What stands behind these functions: models.network, models.zoo (the tables of ne
 preprocessing), models.weights, models.graph (layers found, the graph cut), models.backend.
 """
 
+import importlib
+
 __version__ = "0.1.0"  # pyproject.toml reads it here, so that a bare clone has it too
 
 __all__ = ["__version__", "build", "describe", "load", "names", "save"]
 
-# Keras takes seconds to import: only when a network is wanted
+
+def _import(name):
+    """A module of this package, after Keras, which takes seconds: when a network is wanted."""
+    from models.command import import_keras
+
+    import_keras()
+    return importlib.import_module(f"models.{name}")
 
 
 def load(text, size=None):
@@ -40,8 +48,7 @@ def load(text, size=None):
     Example:
         models.load("VGG19:imagenet").predict(pictures)
     """
-    from models import network
-
+    network = _import("network")
     return network.load(text, size)
 
 
@@ -51,8 +58,7 @@ def describe(text, size=None):
     Example:
         print(models.describe("MobileNet(alpha=0.25)", size=128))
     """
-    from models import network
-
+    network = _import("network")
     return network.describe(network.load(text, size))
 
 
@@ -62,9 +68,7 @@ def save(network, path):
     Example:
         models.save(models.load("GoogLeNet:bvlc_googlenet.caffemodel"), "googlenet.keras")
     """
-    from models import network as networks
-
-    networks.save(network, path)
+    _import("network").save(network, path)
 
 
 def build(text, classes, size=None):
@@ -73,9 +77,7 @@ def build(text, classes, size=None):
     Example:
         model = models.build("VGG19:imagenet", classes=5)
     """
-    from models import zoo
-
-    return zoo.build(text, classes, size)
+    return _import("zoo").build(text, classes, size)
 
 
 def names():

@@ -9,11 +9,8 @@ from models.command import exit_code, start_keras
 from models.errors import InputError
 
 
-@exit_code
-def main(argv=None):
-    """Run the command; returns its exit code."""
-    words = sys.argv[1:] if argv is None else argv
-    converting = words[:1] == ["convert"]
+def flags(converting=False):
+    """The command's flags: of a description, or of `convert`."""
     parser = argparse.ArgumentParser(prog="python -m models", description=__doc__)
     if converting:
         parser.add_argument("convert", help="The word `convert`.")
@@ -27,9 +24,17 @@ def main(argv=None):
     parser.add_argument(
         "--input_size",
         type=int,
-        help="The side of the square pictures in pixels; by default the network's own.",
+        help="The side of the square pictures in pixels (default: the network's own).",
     )
-    given = parser.parse_args(words)
+    return parser
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    converting = words[:1] == ["convert"]
+    given = flags(converting).parse_args(words)
     if given.input_size is not None and given.input_size < 1:
         raise InputError(f"input_size is {given.input_size}; it must be above 0")
     spec = zoo.parse(given.spec)

@@ -8,6 +8,7 @@ keeps one state for a whole batch); the device that all this is computed on.
 
 import functools
 import os
+import shutil
 
 import keras
 import numpy as np
@@ -216,8 +217,8 @@ def is_out_of_memory(error):
 
 
 def device_warning():
-    """One line when a build that can use a GPU sees none, else None."""
-    if keras.backend.backend() != "tensorflow":
+    """One line when a build that can use a GPU sees none on a machine that has one, else None."""
+    if keras.backend.backend() != "tensorflow" or not _has_nvidia_gpu():
         return None
     import tensorflow as tf
 
@@ -226,9 +227,14 @@ def device_warning():
     if tf.config.list_physical_devices("GPU"):
         return None
     return (
-        "WARNING: this TensorFlow can use a GPU but sees none; it computes on the CPU. "
-        "On a machine with a GPU: pip install 'art-transfer[gpu]', and check nvidia-smi."
+        "WARNING: this machine has an NVIDIA GPU that TensorFlow does not see; it computes on the "
+        "CPU. Install CUDA with pip install 'art-transfer[gpu]', and check nvidia-smi."
     )
+
+
+def _has_nvidia_gpu():
+    """Whether there are signs of one: its driver's device file, or its tool (on every system)."""
+    return os.path.exists("/dev/nvidia0") or shutil.which("nvidia-smi") is not None
 
 
 def keep_pipeline_on_cpu():

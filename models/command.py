@@ -1,4 +1,4 @@
-"""What every command shares: one exit code for a user's mistakes, and a quiet start of Keras."""
+"""One exit code for a user's mistakes, for every command, and a quiet start of Keras."""
 
 import functools
 import importlib.util
@@ -66,6 +66,12 @@ def start_keras(say=print):
         say(f"device: {device}")
     if say and warning:
         say(warning)
+
+
+def import_keras():
+    """Import Keras from Python as quietly as commands do; nothing happens where it is imported."""
+    if "keras" not in sys.modules and sys.stderr is not None:
+        start_keras(say=None)
 
 
 class _Interruptible:

@@ -31,8 +31,7 @@ def names():
 def source_of_names(spec, outputs):
     """Say why a network's outputs are ImageNet's classes.
 
-    A file is told by the name of its last layer, not by 1000 outputs alone. Files of Keras 3's
-    weights name no layers, so that nothing is guessed of them.
+    A file is told by the name of the layer that gives its classes, not by 1000 outputs alone.
 
     Args:
         spec: models.zoo.Spec, of a network with its top.
@@ -45,6 +44,6 @@ def source_of_names(spec, outputs):
         return None
     if spec.weights == weights.IMAGENET:
         return "ImageNet's, as its weights are"
-    top = weights.top_layer(spec.weights)
+    top = weights.top_layer(spec.weights, KERAS_TOPS)
     known = top == CAFFE_TOPS[spec.name] if spec.name in CAFFE_TOPS else top in KERAS_TOPS
     return f"ImageNet's, as the file's last layer is {top}" if known else None

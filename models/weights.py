@@ -31,6 +31,8 @@ IMAGENET_CLASSES = 1000
 # of a description of layers: what differs between two savings of one network, from one place of
 # its classes in the code to another, or with its training
 PASSING = {"shared_object_id", "build_config", "compile_config", "module"}
+# and what makes no difference to the outputs of a network that is not being trained
+OF_TRAINING = {"trainable", "momentum"}
 BLOCK = 1 << 20  # bytes read at once
 TRAINED_ON = "trained_on"  # in that member: which pictures a network was trained on
 ABOUT = "art_transfer.json"  # the member of a `.keras` zip beside Keras's own, which it passes over
@@ -54,7 +56,7 @@ def check_source(source):
         return IMAGENET
     if not Path(source).is_file():
         near = _nearest(Path(source))
-        hint = f"; did you mean {near}?" if near else ""
+        hint = f" (did you mean {near}?)" if near else ""
         raise InputError(
             f"no weights file {source}{hint}; accepted: imagenet, none, or a file's path"
         )
@@ -154,15 +156,27 @@ def classes(spec, source):
     return IMAGENET_CLASSES if arrays == len(spec.construct(weights=None).weights) else None
 
 
-def top_layer(source):
-    """The name of the layer that gives the classes in a file of Caffe, or of Keras 1 or 2.
+def top_layer(source, among=()):
+    """The name of the layer that gives the classes in a file of weights.
+
+    Args:
+        source: as in check_source.
+        among: names that it may have; Keras 3's weights name their layers in no order, so that of
+            them only one of these is found.
 
     Returns:
-        Text; None for other sources of weights.
+        Text; None for sources that do not tell.
     """
     source = check_source(source)
-    importer = None if source in (None, IMAGENET) else _importer(source)
-    return importer.top_layer(source) if hasattr(importer, "top_layer") else None
+    if source in (None, IMAGENET):
+        return None
+    if importer := _importer(source):
+        return importer.top_layer(source) if hasattr(importer, "top_layer") else None
+    if is_keras(source):
+        return None
+    from models.importers import keras3
+
+    return next(iter(sorted(keras3.layer_names(source).intersection(among))), None)
 
 
 def saved(path):
@@ -288,7 +302,7 @@ def _names_in(description):
         yield from _names_in(layer)
 
 
-def fingerprint(model):
+def fingerprint(model, trained=True):
     """Return what a network is, as a SHA-256: its layers, and its weights' names and values.
 
     The same for a network and for what any `.keras` file of it opens as, in any process. Layers
@@ -297,10 +311,14 @@ def fingerprint(model):
 
     Args:
         model: keras.Model.
+        trained: whether what decides how it would be trained on counts too; without it, networks
+            with the same outputs are the same.
     """
     import keras
 
-    description, names = _architecture(keras.saving.serialize_keras_object(model))
+    passing = PASSING if trained else PASSING | OF_TRAINING
+    described = keras.saving.serialize_keras_object(model)
+    description, names = _architecture(described, passing)
     digest = hashlib.sha256(description)
     for layer in model.layers:
         for number, variable in enumerate(layer.weights):
@@ -356,11 +374,12 @@ def _described(path, description):
         raise InputError(f"{path} describes no layers that can be read: {error}") from error
 
 
-def _architecture(description):
+def _architecture(description, passing=frozenset(PASSING)):
     """Return (a description of layers, bytes, the same in any process; dict name -> name there)."""
     names = {}
     _rename_numbered(description, names, {})
-    return json.dumps(_lasting(description, names), sort_keys=True).encode(), names
+    lasting = _lasting(description, names, passing)
+    return json.dumps(lasting, sort_keys=True).encode(), names
 
 
 def _rename_numbered(node, names, counts):
@@ -380,21 +399,21 @@ def _rename_numbered(node, names, counts):
         _rename_numbered(part, names, counts)
 
 
-def _lasting(node, names):
-    """Copy a description without what is PASSING, its layers by their new names."""
+def _lasting(node, names, passing):
+    """Copy a description without what is passing, its layers by their new names."""
     if isinstance(node, dict):
         return {
             key: names.get(value, value)
             if key == "name" and isinstance(value, str)
-            else _lasting(value, names)
+            else _lasting(value, names, passing)
             for key, value in node.items()
-            if key not in PASSING
+            if key not in passing
         }
     if isinstance(node, (list, tuple)):
         # [layer, node, tensor]: where a layer's input comes from
         if len(node) >= 3 and isinstance(node[0], str) and isinstance(node[1], int):
             node = [names.get(node[0], node[0]), *node[1:]]
-        return [_lasting(part, names) for part in node]
+        return [_lasting(part, names, passing) for part in node]
     return node
 
 
@@ -414,7 +433,7 @@ def _imagenet(model, spec, size):
         raise
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise InputError(
-            f"ImageNet weights of {spec.architecture} could not be had ({error}); "
+            f"ImageNet weights of {spec.architecture} could not be loaded ({error}); "
             "give weights the path of a file, or put it into ~/.keras/models"
         ) from error
 

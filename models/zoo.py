@@ -16,7 +16,7 @@ from functools import cached_property
 
 from models import own
 from models.errors import InputError
-from models.weights import IMAGENET, NONE, check_source, is_keras, read_about
+from models.weights import ENDINGS, IMAGENET, NONE, check_source, is_keras, read_about
 
 # How preprocess_input of keras.applications scales pixels, value * scale + offset per channel,
 # after reversing RGB to BGR where the weights expect it.
@@ -242,6 +242,11 @@ def parse(text):
     file = text.removesuffix(f":{NONE}")
     if file.endswith(KERAS):
         return Spec("", (), file if file == text else None, file)
+    if file.endswith(tuple(ENDINGS)):
+        raise InputError(
+            f"{file} may be weights of any network; accepted: NAME:{file}, or a .keras file, as "
+            f"which Keras saves a whole model: load_model({file!r}).save('own.keras')"
+        )
     raise InputError(
         f"no network {text!r}{_meant(name, text)}; accepted: {FORMS}; NAME is {', '.join(NETWORKS)}"
     )
@@ -270,7 +275,7 @@ def _meant(name, text):
     """What somebody may have meant by a name that is none, as a part of an error; "" if unknown."""
     known = {known.lower(): known for known in (*NETWORKS, *RIJKS)}
     near = difflib.get_close_matches((name or text).lower(), known, 2)
-    return f"; did you mean {' or '.join(known[word] for word in near)}?" if near else ""
+    return f" (did you mean {' or '.join(known[word] for word in near)}?)" if near else ""
 
 
 def _split(text):

@@ -23,7 +23,8 @@ PAGES = [
 ]
 
 
-def shell(command, cwd):
+def shell(command, cwd, quiet=False):
+    """What a command prints; quiet: it writes nothing on stderr."""
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -33,6 +34,7 @@ def shell(command, cwd):
         ["bash", "-c", command], cwd=cwd, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not (quiet and done.stderr), done.stderr
     return done.stdout
 
 
@@ -173,13 +175,13 @@ def test_channels_of_the_docs(shared, tmp_path):
 def test_script_of_the_docs(tmp_path):
     (script,) = re.findall(r"```python\n(.*?)```", OPTIMIZED.read_text(encoding="utf-8"), re.S)
     (tmp_path / "script.py").write_text(script, encoding="utf-8")
-    assert "(2, 64, 64, 3)" in shell("python script.py", tmp_path)
+    assert "(2, 64, 64, 3)" in shell("python script.py", tmp_path, quiet=True)
 
 
 def test_script_of_the_saliency_page():
     text = (ROOT / "docs" / "saliency.md").read_text(encoding="utf-8")
     (script,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert "(1, 64, 64)" in shell(f"python -c {shlex.quote(script)}", ROOT)
+    assert "(1, 64, 64)" in shell(f"python -c {shlex.quote(script)}", ROOT, quiet=True)
 
 
 @pytest.mark.slow
@@ -254,14 +256,63 @@ def test_flags_named_in_the_pages_exist(page):
 
 
 def test_every_flag_has_a_sentence_of_help():
+    from models import __main__ as network
+    from toy import __main__ as toys
     from transfer import doubts, experiment, predict, tables
     from visualization import deep_viz, render, sheet
 
-    for command in (experiment, predict, doubts, tables, render, deep_viz, sheet):
-        for action in command.flags()._actions:
+    commands = (experiment, predict, doubts, tables, render, deep_viz, sheet, toys, network)
+    parsers = [command.flags() for command in commands] + [network.flags(converting=True)]
+    parsers += toys.flags()._subparsers._group_actions[0].choices.values()
+    for parser in parsers:
+        for action in parser._actions:
             text = action.help or ""
             sentence = text[:1].isupper() and text.endswith(".")
-            assert sentence or action.dest == "help", f"{command.__name__} {action.dest}: {text}"
+            assert sentence or action.dest in ("help", "command"), f"{parser.prog}: {action.dest}"
+
+
+COLLECTION = "--dataset_name a --challenge b --datasets_path d"
+
+
+@pytest.mark.parametrize(
+    ("command", "mistyped", "says"),
+    [
+        (
+            "transfer.experiment",
+            f"{COLLECTION} --ANN VGG91 --tl_mode random --results_path r",
+            "VGG91",
+        ),
+        ("transfer.doubts", f"{COLLECTION} --ANN VGG91 --out o", "VGG91"),
+        ("transfer.predict", "VGG19:imagenet nowhere --out o.csv", "no picture or folder nowhere"),
+        ("transfer.tables", "nowhere", "nowhere: no such folder"),
+        ("visualization.deep_viz", "nowhere --models VGG19", "no picture or folder nowhere"),
+        ("visualization.render", "VGG91 --layer l --channels 1 --out o", "VGG91"),
+        ("visualization.sheet", "nowhere --out o.png", "nowhere holds no results"),
+        ("models.__main__", "VGG91", "VGG91"),
+        ("toy.__main__", "sheet o.xyz", "o.xyz"),
+    ],
+)
+def test_every_command_answers_a_slip_without_keras(command, mistyped, says, tmp_path):
+    script = (
+        "import importlib, sys; main = importlib.import_module(sys.argv[1]).main\n"
+        "code = main(sys.argv[2:])\n"
+        "print(code, sorted({'tensorflow', 'keras', 'sklearn', 'pandas'} & set(sys.modules)))"
+    )
+    words = [sys.executable, "-c", script, command, *mistyped.split()]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "2 []\n", done.stderr
+    assert says in done.stderr and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_readme_begins_with_what_it_is_for_and_a_picture_of_real_results():
+    text = PAGES[0].read_text(encoding="utf-8")
+    order = ["# art-transfer", "for people who study art", "![Optimized", "./job.sh", "-m pytest"]
+    places = [text.index(part) for part in (*order, "## Your own collection", "## Words")]
+    assert places == sorted(places)
+    for word in ("Off the shelf", "Fine-tuning", "Head", "Macro F1"):
+        assert f"**{word}**:" in text[places[-1] :]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -43,25 +43,35 @@ def _draw_sheet(path, seed):
     print(f"{path}: toy paintings, one artist a row")
 
 
-def _parser():
+def flags():
+    """The command's flags."""
     parser = argparse.ArgumentParser(prog="python -m toy", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    paint = commands.add_parser("paint", help="paint OUT/jpg/*.jpg and OUT/metadata.csv")
-    paint.add_argument("--count", type=int, default=720, help="pictures (default 720)")
-    train = commands.add_parser("pretrain", help="train the toy network on natural pictures")
-    train.add_argument("--pictures", type=int, default=12000, help="to train on (default 12000)")
-    train.add_argument("--steps", type=int, default=5000, help="of 32 pictures (default 5000)")
-    sheet = commands.add_parser("sheet", help="draw a contact sheet of the collection")
+    paint = commands.add_parser("paint", help="Paint OUT/jpg/*.jpg and write OUT/metadata.csv.")
+    paint.add_argument("--count", type=int, default=720, help="How many pictures (default: 720).")
+    train = commands.add_parser("pretrain", help="Train the toy network on natural pictures.")
+    train.add_argument(
+        "--pictures",
+        type=int,
+        default=12000,
+        help="How many pictures to train on (default: 12000).",
+    )
+    train.add_argument(
+        "--steps", type=int, default=5000, help="Steps of training, of 32 pictures (default: 5000)."
+    )
+    sheet = commands.add_parser("sheet", help="Draw a contact sheet of the collection.")
     for command in (paint, train, sheet):
-        command.add_argument("out", help="the folder or file to write")
-        command.add_argument("--seed", type=int, default=0, help="of everything drawn (default 0)")
+        command.add_argument("out", help="The folder or file to write.")
+        command.add_argument(
+            "--seed", type=int, default=0, help="The seed of everything drawn (default: 0)."
+        )
     return parser
 
 
 @exit_code
 def main(argv=None):
     """Run `python -m toy paint|pretrain|sheet OUT [--seed N] ...`; see --help."""
-    options = _parser().parse_args(argv)
+    options = flags().parse_args(argv)
     if options.command == "paint":
         _paint(options.out, options.count, options.seed)
     elif options.command == "pretrain":

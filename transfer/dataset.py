@@ -101,6 +101,8 @@ class Data:
             raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
         if self.by_folders:
             folders.check(self.jpg_images_path, self.pictures_glob)
+        elif self.pictures_glob is not None:
+            find_pictures(self.jpg_images_path, self.pictures_glob)
         self._check_numbers()
 
     def _check_numbers(self):

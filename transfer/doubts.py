@@ -97,7 +97,7 @@ def flags():
     parser.add_argument(
         "--ANN",
         required=True,
-        help="The network whose features are compared, e.g. ResNet50 (with ImageNet's weights), "
+        help="The network whose features are used, e.g. ResNet50 (with ImageNet's weights), "
         "'MobileNet(alpha=0.25):FILE' or FILE.keras; it must not have been trained on these "
         "pictures.",
     )
@@ -116,8 +116,8 @@ def _add_search_flags(parser):
         "--folds",
         type=int,
         default=FOLDS,
-        help="Parts of the collection that are predicted in turn, each by a classifier of the "
-        "others (default: %(default)s).",
+        help="How many parts the collection is divided into; each is predicted by a classifier "
+        "trained on the others (default: %(default)s).",
     )
     parser.add_argument(
         "--seed",
@@ -235,7 +235,7 @@ def make_folds(rows, search):
         names = ", ".join(f"{name}: {count}" for name, count in folds.few.items())
         print(
             f"classes with fewer groups than the {search.folds} folds: {names}; their pictures are "
-            "predicted from few others, those of a class with one group not at all"
+            "predicted from few others, and those of a class with one group not at all"
         )
     return folds.fold
 
@@ -313,17 +313,15 @@ def draw(rows, neighbours, doubts, store):
 def tell(rows, doubts):
     """Print what was found, beside what chance would find; the same for the manifest, a dict."""
     suspected, judged = int(doubts.suspected.sum()), int(doubts.judged.sum())
-    print(
-        f"{suspected} of {judged} labels are suspected ({suspected / judged:.1%}); "
-        f"{len(rows) - judged} pictures could not be judged"
-    )
+    unjudged = f"; {len(rows) - judged} pictures could not be judged" if judged < len(rows) else ""
+    print(f"{suspected} of {judged} labels are suspected ({suspected / judged:.1%}){unjudged}")
     about = {"pictures": len(rows), "judged": judged, "suspected": suspected}
     if "swapped" in rows:
         swapped = rows["swapped"].to_numpy()
         about |= score_swaps(swapped, doubts)
         print(
             "of the {n} most doubtful labels {found} had been swapped: precision {precision:.1%} "
-            "(95 % interval {low:.1%} to {high:.1%}), by chance {chance:.1%}; of {suspected} "
+            "(95% interval {low:.1%} to {high:.1%}), by chance {chance:.1%}; of {suspected} "
             "suspected ones {found_suspected}".format(**about)
         )
     return about

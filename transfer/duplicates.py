@@ -118,9 +118,13 @@ def findings(near, rows):
     kept = np.isin(near.links[:, :2], rows.index).all(axis=1)
     one, other = (rows.loc[near.links[kept, i]] for i in (0, 1))
     details = [
-        f"like {path} ({bits} of {BITS} bits differ), "
-        + (f"both {label}, " if label == own else f"which is {label}, this {own}, ")
-        + (f"both in {split}" if split == where else f"which is in {split}, this in {where}")
+        f"like {path} ({bits} of {BITS} bits differ); "
+        + (f"both are {label}" if label == own else f"that one is {label}, this one {own}")
+        + (
+            f", both in {split}"
+            if split == where
+            else f", that one in {split}, this one in {where}"
+        )
         for path, label, split, own, where, bits in zip(
             one["path"],
             one["label"],

@@ -31,8 +31,8 @@ def flags():
     network = parser.add_argument_group("the network")
     network.add_argument(
         "--weights",
-        help="What the network starts from: imagenet (default), none, or a file; random, which "
-        "starts from scratch, takes none.",
+        help="What the network starts from: imagenet (default), none, or a file; not for the mode "
+        "random, which starts from scratch.",
     )
     network.add_argument(
         "--input_size",
@@ -64,14 +64,14 @@ def _add_needed_flags(needed):
         action="extend",
         choices=list(RECIPES),
         help="One or several ways to train: off_the_shelf trains a classifier on the network's "
-        "features, fine_tuning every layer, random every layer from scratch.",
+        "features, fine_tuning trains every layer, random every layer from scratch.",
     )
     needed.add_argument(
         "--results_path",
         required=True,
         type=Path,
-        help="The folder of all results; each run has one of its own in it, named after what is "
-        "run: a run that is there is not computed again.",
+        help="The folder of all results; each run has a folder of its own in it, named after what "
+        "is run, and a finished run is not computed again.",
     )
 
 
@@ -82,18 +82,17 @@ RECIPE_HELP = {
     "momentum": "The momentum of sgd (default: {}).",
     "nesterov": "Whether sgd has Nesterov's momentum (default: {}).",
     "rho": "How much of the mean of squared gradients rmsprop keeps in a step (default: {}).",
-    "epsilon": "What rmsprop and adam add to a divisor (default: {}).",
-    "batch_size": "The pictures in a step of training (default: {}).",
-    "epochs": "The most epochs, if validation does not stop training before (default: {}).",
-    "patience": "The epochs without a lower validation loss that end training (default: {}).",
+    "epsilon": "What rmsprop and adam add to their divisor (default: {}).",
+    "batch_size": "How many pictures a step of training takes (default: {}).",
+    "epochs": "The largest number of epochs; validation may end training earlier (default: {}).",
+    "patience": "Training ends after so many epochs without a lower validation loss (default: {}).",
     "pixels": "How pixels are scaled: own is as the network was trained, unit to [0, 1] as in "
     "the paper, the others are for a .keras file of yours that scales nothing (default: {}).",
     "batch_norm": "Whether batch normalisation is trained or keeps its averages (default: frozen; "
     "train from scratch).",
-    "classifier": "What is put on the features; svm and random_forest are for off_the_shelf "
+    "classifier": "The classifier on the features; svm and random_forest are for off_the_shelf "
     "(default: {}).",
-    "class_weights": "Whether rare classes weigh more in the loss: balanced, or none "
-    "(default: {}).",
+    "class_weights": "Whether rare classes weigh more in the loss: balanced or none (default: {}).",
     "seed": "The seed of initial weights and of the order of pictures (default: {}).",
 }
 
@@ -147,13 +146,13 @@ def runs_from(arguments, data):
         InputError: a network, weights or a pair of choices that cannot be.
     """
     if arguments.seeds and arguments.seed is not None:
-        raise InputError(f"seed is {arguments.seed} and seeds are {arguments.seeds}; one of them")
+        raise InputError(f"seed is {arguments.seed} and seeds are {arguments.seeds}; give one")
     seeds = dict.fromkeys(arguments.seeds or [arguments.seed])
     runs = []
     for ann in dict.fromkeys(arguments.ANN):
         network, named = zoo.parse(ann), zoo.names_weights(ann)
         if named and arguments.weights:
-            raise InputError(f"ANN is {ann!r} and weights are {arguments.weights}; one of them")
+            raise InputError(f"ANN is {ann!r} and weights are {arguments.weights}; give one")
         for mode in dict.fromkeys(arguments.tl_mode):
             weights = network.weights or NONE if named else arguments.weights or IMAGENET
             for seed in seeds:

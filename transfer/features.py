@@ -52,7 +52,7 @@ def cached(network, store, batch_size, folder, name, spare=None):
     Raises:
         InputError: a file of features is damaged.
     """
-    path = Path(folder) / f"{safe_name(name)}-{fingerprint(network)[:16]}"
+    path = Path(folder) / f"{safe_name(name)}-{fingerprint(network, trained=False)[:16]}"
     path = path if spare is None else _kept_or_writable(path, Path(spare))
     with result_folder(path, worth="*.npy", scratch=COUNTED) as result:
         if result.finished:

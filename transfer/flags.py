@@ -14,25 +14,25 @@ def add_data_flags(parser):
     """Add the flags of a collection that is stored to a parser, one for each field of Data."""
     group = parser.add_argument_group("the collection")
     group.add_argument(
-        "--dataset_name", required=True, help="The collection's name, for the result folders."
+        "--dataset_name", required=True, help="The collection's name; result folders have it."
     )
     group.add_argument(
         "--challenge",
         required=True,
-        help="What is to be told: material, type, artist, or a column of the CSV; with layout "
-        "folders a word for what the folders are, as genre.",
+        help="What to predict: material, type, artist, or any column of the CSV; with layout "
+        "folders a word for what the folders are, e.g. genre.",
     )
     group.add_argument(
         "--datasets_path",
         required=True,
         type=Path,
-        help="The folder where splits and pictures are stored once for all runs (HDF5 files).",
+        help="The folder where splits and pictures are stored, once for all runs (HDF5 files).",
     )
     group.add_argument(
         "--metadata_path",
         type=Path,
-        help="The collection's CSV; without it the folders of jpg_images_path are the labels, and "
-        "without both the released six HDF5 files are expected in "
+        help="The collection's CSV; without it, the folders in jpg_images_path are the labels; "
+        "without either, the six HDF5 files that the authors released are expected in "
         "DATASETS_PATH/DATASET_NAME/CHALLENGE.",
     )
     group.add_argument(
@@ -68,7 +68,7 @@ def add_picture_flags(parser):
         metavar="COLUMN",
         required=True,
         help="What the classes are: a column of the CSV, or material, type, artist; with layout "
-        "folders a word for what the folders are, as genre.",
+        "folders a word for what the folders are, e.g. genre.",
     )
     group.add_argument(
         "--dataset_name", help="The collection's name (default: that of the folder of pictures)."
@@ -80,7 +80,7 @@ def add_picture_flags(parser):
 def _add_other_flags(parser, group):
     _add_source_flags(group)
     _add_choice_flags(parser.add_argument_group("which of its pictures"))
-    _add_split_flags(parser.add_argument_group("who trains and who tests"))
+    _add_split_flags(parser.add_argument_group("training, validation and test pictures"))
 
 
 def read_data(arguments):
@@ -100,7 +100,7 @@ def read_data(arguments):
 def _condition(text):
     column, equals, value = text.partition("=")
     if not equals or not column.strip():
-        raise InputError(f"where is {text!r}; accepted: column=value, as collection=A")
+        raise InputError(f"where is {text!r}; accepted: column=value, e.g. collection=A")
     return column.strip(), value
 
 
@@ -108,13 +108,13 @@ def _add_source_flags(group):
     group.add_argument(
         "--layout",
         choices=LAYOUTS,
-        help="Where labels stand: csv, or folders (CLASS/picture.jpg; train/CLASS/picture.jpg and "
-        "test/CLASS/picture.jpg where a split is given) (default: csv where there is one).",
+        help="Where the labels are: csv, or folders (CLASS/picture.jpg; train/CLASS/picture.jpg "
+        "and test/CLASS/picture.jpg if you have a split) (default: csv if there is one).",
     )
     group.add_argument(
         "--id_column",
         default=_DEFAULT["id_column"],
-        help="The CSV's column of the pictures' names, with or without extension and folders "
+        help="The CSV's column with the pictures' names, with or without extension and folders "
         "(default: %(default)s).",
     )
 
@@ -126,26 +126,28 @@ def _add_choice_flags(group):
         action="extend",
         default=[],
         metavar="COLUMN=VALUE",
-        help="Only rows of the CSV where these hold, as collection=A; of several values of one "
-        "column any (default: all rows).",
+        help="Use only rows of the CSV with these values, e.g. collection=A; several values of one "
+        "column are alternatives (default: all rows).",
     )
     group.add_argument(
         "--pictures_glob",
         metavar="PATTERN",
-        help="Only pictures whose path in the folder is like this, as 'masters/*' or '*.tif' "
-        "(default: all).",
+        help="Use only pictures whose path in the folder fits this pattern, e.g. 'masters/*' or "
+        "'*.tif' (default: all).",
     )
     group.add_argument(
         "--drop_labels",
         nargs="*",
         default=list(_DEFAULT["drop_labels"]),
-        help="Labels that name no class (default: " + ", ".join(_DEFAULT["drop_labels"]) + ").",
+        help="Labels that are not a class; their rows are left out (default: "
+        + ", ".join(_DEFAULT["drop_labels"])
+        + ").",
     )
     group.add_argument(
         "--min_pictures",
         type=int,
         default=_DEFAULT["min_pictures"],
-        help="The fewest pictures of a class; smaller ones are left out (default: %(default)s).",
+        help="How many pictures a class needs; smaller ones are left out (default: %(default)s).",
     )
 
 
@@ -153,8 +155,8 @@ def _add_split_flags(group):
     drawn = " or ".join(name for name in splits.PROTOCOLS if name != "column")
     group.add_argument(
         "--split",
-        help=f"Who trains and who tests: drawn as in {drawn}, or column=NAME for a split that the "
-        f"CSV gives (default: the folders' own with layout folders, else {DEFAULT_SPLIT}).",
+        help=f"Which pictures train and which test: drawn as in {drawn}, or column=NAME for the "
+        f"CSV's own split (default: the folders' own if they have one, else {DEFAULT_SPLIT}).",
     )
     group.add_argument(
         "--split_seed",
@@ -165,22 +167,21 @@ def _add_split_flags(group):
     group.add_argument(
         "--group_column",
         metavar="COLUMN",
-        help="The CSV's column that names what belongs together, as title or artist: its pictures "
-        "stay in one part of a drawn split (default: none).",
+        help="The CSV's column that says which pictures belong together, e.g. title or artist; "
+        "these stay in one part of a drawn split (default: none).",
     )
     group.add_argument(
         "--near_duplicates",
         choices=NEAR_DUPLICATES,
         default=_DEFAULT["near_duplicates"],
-        help="What is done about pictures that look alike: name them in report.csv, keep them "
-        "together in one part of a drawn split too, or do not look for them (default: "
-        "%(default)s).",
+        help="What to do about pictures that look alike: name them in report.csv, also keep them "
+        "together in one part of a drawn split, or not look for them (default: %(default)s).",
     )
     for part in ("val", "test"):
         group.add_argument(
             f"--{part}_percent",
             type=int,
             default=_DEFAULT[f"{part}_percent"],
-            help=f"How much of the train part becomes the {part} part, where a split of your own "
+            help=f"How many percent of the train part become the {part} part, if your own split "
             "has none (default: %(default)s).",
         )

@@ -42,7 +42,7 @@ def check(folder, pictures_glob=None):
     if not _folders_in(folder):
         raise InputError(
             f"{folder} holds no folders; layout folders takes a picture's folder for its class"
-            " (CLASS/picture.jpg), a CSV of labels is given as metadata_path"
+            " (CLASS/picture.jpg); a CSV of labels is given as metadata_path"
         )
     _check_depth(folder, pictures.search(folder, pictures_glob).names, find_parts(folder))
 

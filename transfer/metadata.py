@@ -93,8 +93,8 @@ KINDS = {
         "Remove them from the CSV.",
     ),
     "labels that look alike": Kind(
-        "They differ in capitals, in forms of one letter or in invisible characters alone, and are "
-        "different classes.",
+        "They differ only in capitals, accents, forms of one letter or invisible characters, and "
+        "are different classes.",
         "If they are one class, write them alike.",
     ),
     "empty class folder": Kind(
@@ -144,6 +144,7 @@ _DECLARED = re.compile(r'"?sep=(.)"?[ \t]*(?=[\r\n])', re.IGNORECASE)  # Excel's
 _HEADER_BYTES = 1 << 20  # more than any header has
 _EXAMPLES = 5  # how many faults a message names: enough to see the pattern, short enough to read
 _NAMED = 10  # findings of a kind, or values of a column, that the terminal names
+_ACCENTS = re.compile("[\u0300-\u036f]")  # Unicode's block of marks on Latin and Greek letters
 # UTF-8 sequences of two to four bytes written out as \xNN (RFC 3629, section 4).
 _ESCAPED = re.compile(
     r"\\x[cd][0-9a-f](?:\\x[89ab][0-9a-f])"
@@ -447,7 +448,7 @@ def _columns(challenge, id_column, split_column, where, group_column):
 def _text(path, size=-1):
     """The text of a CSV file, of its first `size` bytes; InputError when missing or not UTF-8."""
     if not Path(path).is_file():
-        raise InputError(f"file {path} does not exist or is no file")
+        raise InputError(f"file {path} does not exist or is not a file")
     with open(path, "rb") as file:
         data = file.read(size)
     # Excel's "Unicode text" is UTF-16
@@ -523,7 +524,7 @@ def _parsed(path, text, delimiter):
             line = reader.line_num + 1
     except csv.Error as error:
         raise InputError(
-            f"{path}, the row at line {line} is no CSV: {error} (a double quote within a quoted"
+            f"{path}, the row at line {line} is not CSV: {error} (a double quote within a quoted"
             " field is written twice)"
         ) from error
 
@@ -648,9 +649,13 @@ def _group_columns(table, rows, others, unwanted):
 
 
 def _folded_label(label):
-    """A label without what a reader does not see or mind."""
+    """A label without what a reader does not see or mind, nor the accents that typists leave out.
+
+    The marks of other scripts are letters to their readers and stay.
+    """
     seen = "".join(c for c in label if unicodedata.category(c) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
+    parted = _ACCENTS.sub("", unicodedata.normalize("NFKD", seen))
+    return " ".join(unicodedata.normalize("NFKC", parted).casefold().split())
 
 
 def _visible(label):

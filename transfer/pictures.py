@@ -110,8 +110,8 @@ def search(folder, glob=None):
         )
     if not chosen:
         raise InputError(
-            f"pictures_glob is {glob!r}, and none of the {len(names)} pictures in {folder} is like"
-            f" that; one is {names[0]!r}"
+            f"pictures_glob is {glob!r}, which fits none of the {len(names)} pictures in {folder};"
+            f" one of them is {names[0]!r}"
         )
     passed_over = sorted(set(names).difference(chosen))
     return Found(chosen, passed_over, dict(sorted(unusable.items())))

@@ -60,12 +60,12 @@ def flags():
         "--out",
         type=Path,
         required=True,
-        help="The CSV to write: a row for each picture with its five likeliest classes.",
+        help="The CSV to write: a row for each picture with its five most probable classes.",
     )
     parser.add_argument(
         "--sheet",
         type=Path,
-        help="A contact sheet of the first pictures to write, .png or .jpg (default: none).",
+        help="A contact sheet of the first pictures to write, a .png or .jpg file (default: none).",
     )
     parser.add_argument(
         "--classes",
@@ -76,7 +76,7 @@ def flags():
     parser.add_argument(
         "--input_size",
         type=int,
-        help="Side of the pictures in pixels, where the network leaves it open (default: its own).",
+        help="Side of the pictures in pixels, if the network leaves it open (default: its own).",
     )
     parser.add_argument(
         "--batch_size",

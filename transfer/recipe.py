@@ -22,14 +22,14 @@ FIXED = ("name", "title", "initial_weights", "layers")
 class Recipe:
     """How a classifier is made from a network; values out of range raise InputError.
 
-    The defaults are the fine tuning of Sabatelli et al. 2018, section 2.3 (the paper, where the
+    The defaults are the fine-tuning of Sabatelli et al. 2018, section 2.3 (the paper, where the
     released code differs).
 
         quick = RECIPES["fine_tuning"].adapted(pretrained=True, epochs=3, seed=1)
     """
 
     name: str = "fine_tuning"  # of the mode; result folders have it
-    title: str = "fine tuning"  # in tables
+    title: str = "fine tuning"  # in tables, as the paper writes it
     initial_weights: str = "given"  # those that the run's network has, or drawn anew
     layers: str = "all"  # those that are trained; with `head`, features are computed once
     optimizer: str = "sgd"

@@ -270,9 +270,10 @@ def unfinished(path):
 def _locked(path, before_waiting=None):
     """Hold the lock of a result folder; without before_waiting, another holder is a Timeout.
 
-    The lock's file is removed before the lock is freed, so that none is left for git to show. A
-    process that has opened it by then is given a lock on a file without a name: filelock (3.24 and
-    later) sees that and tries again.
+    The lock's file is removed before the lock is freed, so that none is left; a process that has
+    opened it by then is given a lock on a file without a name: filelock (3.24 and later) sees that
+    and tries again. One that `kill -9` leaves stays until the same folder is made again; it does no
+    harm, since the kernel has freed its lock, and git shows none (.gitignore).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path.parent / f".{path.name}.lock")

@@ -285,7 +285,12 @@ def named_network(text):
                 "another classifier, which has a model.keras"
             )
         raise InputError(f"{folder} holds no model.keras; accepted: the folder of a finished run")
-    zoo.parse(text).check()
+    try:
+        zoo.parse(text).check()
+    except InputError as error:
+        if folder.name == text or ":" in text or text.endswith(tuple(weights.ENDINGS)):
+            raise
+        raise InputError(f"no folder {folder}; {error}") from error
     return text
 
 

@@ -268,11 +268,12 @@ def group_lines(seen):
     """
     for row in seen[seen["seen_pictures"] > 0].itertuples():
         count = row.seen_pictures + row.other_pictures
-        share = f"have a {row.column} that a training or validation picture has too"
+        have, them = ("has", "it") if row.seen_pictures == 1 else ("have", "them")
+        share = f"a {row.column} that a training or validation picture has too"
         if row.column == "near_duplicates":
-            share = "have a near-duplicate among the training or validation pictures"
-        line = f"{row.seen_pictures} of {count} test pictures {share}: top-1 "
-        line += f"{row.seen_accuracy:.1%} of them"
+            share = "a near-duplicate among the training or validation pictures"
+        line = f"{row.seen_pictures} of {count} test pictures {have} {share}: top-1 "
+        line += f"{row.seen_accuracy:.1%} of {them}"
         yield line + (f", {row.other_accuracy:.1%} of the others" if row.other_pictures else "")
 
 
@@ -297,7 +298,7 @@ def chance_line(values):
     """
     low, high = values["top1_interval"]
     return (
-        f"top-1 is {low:.1%} to {high:.1%} with 95 % confidence; the commonest class of the "
+        f"top-1 is {low:.1%} to {high:.1%} with 95% confidence; the commonest class of the "
         f"training pictures alone would give {values['chance_top1']:.1%}"
     )
 

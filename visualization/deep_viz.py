@@ -20,7 +20,7 @@ from visualization.page import check_tile
 from visualization.saliency.methods import DEFAULT, METHODS, Settings, choose
 
 ROOT = Path(__file__).resolve().parents[1]
-# of a command without arguments: the example pictures, the toy network before and after fine tuning
+# of a command without arguments: the example pictures, the toy network before and after fine-tuning
 PICTURES = "figures/*.jpg"
 TOY = (
     f"MobileNet(alpha=0.25):{ROOT}/toy/mobilenet_0.25_64_nature.weights.h5",
@@ -69,7 +69,7 @@ def flags():
         "--models",
         nargs="+",
         help="Networks as models.load takes them, e.g. VGG19:imagenet RijksVGG19Net:artist "
-        "FILE.keras (default: the toy network before and after fine tuning).",
+        "FILE.keras (default: the toy network before and after fine-tuning).",
     )
     _add_output_flags(parser)
     _add_mask_flags(parser)
@@ -99,9 +99,9 @@ def _add_output_flags(parser):
         nargs="?",
         type=int,
         const=CHECKED,
-        help="Test on the first N pictures whether masks mean anything (randomisation, deletion "
-        f"and insertion), in a second figure, OUT with _check in its name ({CHECKED} pictures "
-        "where no N is given; default: no test).",
+        help="Test on the first N pictures whether the masks mean anything (randomisation, "
+        "deletion and insertion); the second figure is OUT with _check in its name "
+        f"({CHECKED} pictures if no N is given; default: no test).",
     )
 
 
@@ -126,14 +126,14 @@ def _add_mask_flags(parser):
     parser.add_argument(
         "--input_size",
         type=int,
-        help="The side of the pictures in pixels, where a network leaves it open (default: that "
+        help="The side of the pictures in pixels, if a network leaves it open (default: that "
         "of its ImageNet weights).",
     )
     parser.add_argument(
         "--batch_size",
         type=int,
         default=16,
-        help="Pictures computed at once, noisy copies and points among them; bounds the memory "
+        help="Pictures computed at once, including noisy copies and points; bounds the memory "
         "(default: %(default)s).",
     )
 
@@ -141,18 +141,18 @@ def _add_mask_flags(parser):
 def _add_label_flags(parser):
     parser.add_argument(
         "--classes",
-        help="Class names for networks whose own are not known: a text file, one a line, or the "
-        "word imagenet.",
+        help="Class names for networks whose own are not known: a text file, one name a line, or "
+        "the word imagenet.",
     )
     parser.add_argument(
         "--labels",
         type=Path,
-        help="CSV of true labels, which are then shown, right and wrong predictions told apart "
+        help="CSV of true labels, which are then shown, with right and wrong predictions marked "
         "(default: none).",
     )
     parser.add_argument(
         "--challenge",
-        help="What LABELS says of the pictures: material, type, artist, or one of its columns.",
+        help="Which column of LABELS is shown: material, type, artist, or any of its columns.",
     )
     parser.add_argument(
         "--id_column",
@@ -166,8 +166,8 @@ def _add_option(parser, name):
     """Add the flag of an option, which one method or several have."""
     rows = [(m.name, o) for m in METHODS.values() for o in m.options if o.name == name]
     meanings = [
-        f"{option.meaning}, of {method}"
-        + (f" (default: {option.default})" if option.default is not None else "")
+        f"{option.meaning} ({method}"
+        + (f"; default: {option.default})" if option.default is not None else ")")
         for method, option in rows
     ]
     accepted = rows[0][1].accepted

@@ -46,7 +46,7 @@ def _add_ascent_flags(parser):
         "--size", type=int, default=224, help="Side of an image in pixels (default: %(default)s)."
     )
     parser.add_argument(
-        "--batch", type=int, help="Images optimized at a time (default: what memory holds)."
+        "--batch", type=int, help="Images optimized at a time (default: as many as memory holds)."
     )
     parser.add_argument(
         "--dtype",
@@ -73,14 +73,14 @@ def _add_picture_flags(parser):
         "--pictures",
         nargs="*",
         default=[],
-        help="Picture files and folders of them to compare scores with (default: none).",
+        help="Picture files, and folders of them, whose scores are compared (default: none).",
     )
     parser.add_argument(
         "--spectrum",
         nargs="*",
         default=[],
-        help="Picture files and folders of them whose mean spectrum the images of --param maco "
-        "have (default: one that falls as 1 / frequency).",
+        help="Picture files, and folders of them, whose mean spectrum the images of --param maco "
+        "have (default: a spectrum that falls as 1 / frequency).",
     )
 
 

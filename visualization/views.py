@@ -101,7 +101,7 @@ def open_networks(specs, size=None, class_names=None, say=print):
             )
     if len({network.size for network in networks}) > 1:
         sizes = ", ".join(f"{network.spec} at {network.size}" for network in networks)
-        say(f"networks are fed at sizes of their own, which masks show: {sizes} pixels")
+        say(f"the networks take pictures of different sizes, which masks show: {sizes} pixels")
     return networks
 
 
@@ -378,6 +378,7 @@ def summary(check):
     for name, randomised in check.randomisations.items():
         last = randomised.correlations[-1]
         left = np.nanmean(last) if np.isfinite(last).any() else np.nan
+        left = round(left, 2) + 0.0  # no -0.00
         text = f"{title}, {name}: rank correlation {left:.2f} when all layers are random"
         if name in check.deletions:
             text += (

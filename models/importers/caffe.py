@@ -147,7 +147,7 @@ def mean(path):
 def load(path, model):
     """Fill a network with a `.caffemodel`, all of it or none.
 
-    A last inner product that was renamed for fine tuning (fc8_flickr) is taken when the network
+    A last inner product that was renamed for fine-tuning (fc8_flickr) is taken when the network
     lacks one dense layer only, the file has one such inner product only, and the shape is right.
 
     Args:

@@ -22,6 +22,7 @@ MOST_TEXT = 100_000_000
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # Keras stores, other programs deflate
 # what zipfile raises on damaged archives; an encrypted member is a RuntimeError
 DAMAGE = (OSError, EOFError, LookupError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error)
+NAME = "name"  # the attribute of a group of arrays that says whose they are
 # start of the arrays of an optimizer, and what is in the name of a dropout's random state
 OPTIMIZER, RANDOM_STATE = "optimizer", "seed_generator"
 
@@ -34,6 +35,20 @@ def arrays(path):
     """
     with hdf5.opened(path) as file:
         return len(weight_paths(file))
+
+
+def layer_names(path):
+    """Read the names of the layers in a file of `save_weights`, a set.
+
+    Empty where it holds none, as those of the first versions of Keras 3.
+
+    Raises:
+        models.errors.InputError: as arrays().
+    """
+    with hdf5.opened(path) as file:
+        groups = {posixpath.dirname(path) for path in weight_paths(file)}
+        told = [file.text(file.find(file.root, group), NAME) for group in groups if group]
+        return {name.decode("utf-8", "replace") for name in told if name is not None}
 
 
 def weight_paths(file):

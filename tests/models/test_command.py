@@ -94,7 +94,7 @@ def test_keras_starts_without_foreign_lines(backend):
     assert done.returncode == 0 and done.stderr == ""
     device, *warning = done.stdout.splitlines()
     assert device.startswith("device: ") and device.endswith(f"({backend})")
-    assert all(line.startswith("WARNING: this TensorFlow can use a GPU") for line in warning)
+    assert all(line.startswith("WARNING: this machine has an NVIDIA GPU") for line in warning)
 
 
 def test_lines_held_back_are_shown_where_the_start_fails():

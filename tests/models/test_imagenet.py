@@ -1,5 +1,6 @@
 """ImageNet's classes by name, and which networks give them."""
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -63,10 +64,20 @@ def test_a_file_of_keras_is_told_by_its_last_layer(top, outputs, known, tmp_path
     assert bool(imagenet.source_of_names(spec, outputs)) == known
 
 
-def test_1000_outputs_alone_tell_nothing(tmp_path):
-    """Files of Keras 3's weights name no layers; they may be of 1000 painters."""
-    keras.applications.MobileNet(alpha=0.25, weights=None).save_weights(tmp_path / "a.weights.h5")
-    assert models.load(f"{SMALL}:{tmp_path}/a.weights.h5").classes is None
+@pytest.mark.parametrize(
+    ("name", "known"), [("conv_preds", True), ("painters", False), (None, False)]
+)
+def test_keras_3_s_weights_are_told_by_a_layers_name(name, known, tmp_path):
+    """1000 outputs alone tell nothing; the first versions of Keras 3 named no layers."""
+    path = tmp_path / "a.weights.h5"
+    keras.applications.MobileNet(alpha=0.25, weights=None).save_weights(path)
+    with h5py.File(path, "r+") as file:
+        (top,) = (g for g in file["layers"].values() if g["vars"].attrs["name"] == "conv_preds")
+        del top["vars"].attrs["name"]
+        if name:
+            top["vars"].attrs["name"] = name
+    network = models.load(f"{SMALL}:{path}")
+    assert (network.classes == imagenet.names()) is known and (network.classes is None) is not known
 
 
 def test_real_files_have_their_names(shared):
@@ -79,3 +90,5 @@ def test_real_files_have_their_names(shared):
     )
     assert "loss3/classifier" in network.classes_from
     assert "..., toilet tissue (ImageNet's, as" in models.describe(network.spec)
+    small = models.load(f"{SMALL}:{folder}/mobilenet_v1_0.25_128.weights.h5", 128)
+    assert small.classes[281] == "tabby" and "conv_preds" in small.classes_from

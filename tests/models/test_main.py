@@ -36,7 +36,7 @@ def test_command_describes_and_converts(tmp_path, capsys):
         (["VGG19:no.h5"], "no weights file no.h5"),
         (["no.keras"], "no weights file no.keras"),
         (["no.keras:none"], "no weights file no.keras"),
-        (["MobileNets"], "no network 'MobileNets'; did you mean MobileNet"),
+        (["MobileNets"], "no network 'MobileNets' (did you mean MobileNet"),
         (["RijksVGG19Net:material"], "no weights of VGG19 for 'material' were released"),
         (["RijksXception:creators"], "no weights of Xception for 'creators' were released"),
         ([SMALL, "--input_size", "0"], "input_size is 0"),

@@ -96,11 +96,12 @@ def test_parse_reads_weights_of_every_form(text, name, arguments, weights):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("VGG91", "no network 'VGG91'; did you mean VGG19"),
+        ("VGG91", "no network 'VGG91' (did you mean VGG19"),
         ("vgg19:imagenet", "did you mean VGG19 or VGG16?"),
         ("Resnet50(x=1)", "did you mean ResNet50"),
         ("RijksVGG19", "did you mean RijksVGG19Net"),
         ("nothing like it", "no network 'nothing like it'; accepted: NAME"),
+        ("own.h5", "own.h5 may be weights of any network; accepted: NAME:own.h5, or a .keras file"),
         ("RijksVGG19Net", "needs a challenge: RijksVGG19Net:artist or RijksVGG19Net:type"),
         ("RijksVGG19Net:material", "no weights of VGG19 for 'material' were released"),
         ("RijksXception:artists", "for 'artists' were released; accepted: artist, creator, mat"),

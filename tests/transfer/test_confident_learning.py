@@ -1,8 +1,12 @@
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
+from transfer import confident_learning, splits
 from transfer.confident_learning import (
     find_doubts,
     nearest,
@@ -68,6 +72,28 @@ def test_no_picture_has_a_part_in_its_own_prediction(seed, count):
     assert np.array_equal(before[folds == fold], after[folds == fold])
 
 
+@settings(max_examples=6)
+@given(
+    st.lists(st.integers(0, 9), min_size=24, max_size=24).filter(lambda g: len(set(g)) > 3),
+    st.integers(2, 4),
+    st.integers(0, 99),
+)
+def test_no_picture_of_a_group_has_a_part_in_its_predictions(groups, count, seed):
+    """Whatever a group's pictures look like and are called, its other pictures' results stay."""
+    random = np.random.default_rng(seed)
+    features, labels = clusters(each=8, spread=0.5, seed=seed)
+    names = [f"g{number}" for number in groups]
+    folds = splits.folds(labels, names, count, seed).fold
+    before = predict_out_of_fold(features, labels, folds, 3)
+    group = np.array(names) == random.choice(names)
+    changed, others = features.copy(), labels.copy()
+    first = np.flatnonzero(group)[0]
+    rest = group & (np.arange(len(labels)) != first)
+    changed[rest], others[group] = 9.0, random.integers(0, 3, group.sum())
+    after = predict_out_of_fold(changed, others, folds, 3)
+    assert np.array_equal(before[first], after[first])
+
+
 def test_probabilities_add_up_also_where_a_class_lies_in_one_fold():
     features, labels = clusters()
     folds = np.where(labels == 2, 0, np.arange(len(labels)) % 2)
@@ -101,6 +127,23 @@ def test_the_choice_of_strength_leaves_a_warning_to_nobody(recwarn):
     features, labels = clusters(spread=3.0)
     predict_out_of_fold(features, labels, np.arange(len(labels)) % 3, 3)
     assert not recwarn.list
+
+
+def test_fits_take_one_thread_and_leave_the_others_to_the_rest():
+    """More wait for each other where other programs compute; and rounding is the same anywhere."""
+    features, labels = clusters()
+    before = threads()
+    inside = []
+    fit = confident_learning._fit
+    with mock.patch.object(
+        confident_learning, "_fit", lambda *a: inside.append(threads()) or fit(*a)
+    ):
+        predict_out_of_fold(features, labels, np.arange(len(labels)) % 3, 3)
+    assert set().union(*inside) == {1} and threads() == before
+
+
+def threads():
+    return {pool["num_threads"] for pool in threadpool_info()}
 
 
 @pytest.mark.parametrize("count", [2, 3])

@@ -161,6 +161,32 @@ def test_one_csv_serves_several_data_sets(data, capsys):
     assert manifest["where"] == [["fold", "train"], ["fold", "val"]]
 
 
+def test_near_duplicates_are_reported_and_kept_together_on_request(data, capsys):
+    """Thirty pictures saved again at half the size, under names and labels of the first ones."""
+    lines = data.metadata_path.read_text()
+    for number in range(60):
+        drawn = np.random.default_rng(number).integers(0, 256, (6, 6, 3), np.uint8)
+        picture = Image.fromarray(drawn).resize((96, 96), Image.Resampling.BICUBIC)
+        picture.save(data.jpg_images_path / f"{number:03}.png")
+        if number < 30:
+            picture.resize((48, 48)).save(data.jpg_images_path / f"again{number:03}.png")
+            lines += f"again{number:03},{'NA' if number % 2 else '007'},train\n"
+    data.metadata_path.write_text(lines)
+
+    def torn(**settings):
+        store = replace(data, **settings).open()
+        split = {id: part for part in store.labels for id in store.ids(part)}
+        report = (store.folder / "report.csv").read_text("utf-8-sig")
+        told = report.count("near-duplicate pictures")
+        return told, sum(split[f"{n:03}"] != split[f"again{n:03}"] for n in range(30))
+
+    told, apart = torn()
+    assert told == 30 and apart > 0
+    assert "near_duplicates together keeps them in one part" in capsys.readouterr().out
+    assert torn(near_duplicates="together") == (30, 0)
+    assert torn(near_duplicates="ignore")[0] == 0
+
+
 def test_only_chosen_pictures_count(data):
     (data.jpg_images_path / "small").mkdir()
     for path in sorted(data.jpg_images_path.glob("*.png"))[:30]:

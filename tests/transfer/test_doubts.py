@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from models import network
-from transfer import doubts, seen_pictures
+from transfer import doubts, experiment, seen_pictures
 from transfer.confident_learning import find_doubts, predict_out_of_fold
 from transfer.result_folder import read_csv
 
@@ -40,7 +40,8 @@ def save_network(path, trained_on=None, name=None):
     """A network whose features are the mean colour."""
     inputs = keras.Input((8, 8, 3))
     scaled = keras.layers.Rescaling(1 / 255)(inputs)
-    features = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(3, 1)(scaled))
+    maps = keras.layers.BatchNormalization()(keras.layers.Conv2D(3, 1)(scaled))
+    features = keras.layers.GlobalAveragePooling2D()(maps)
     model = keras.Model(inputs, keras.layers.Dense(2, "softmax")(features))
     model.layers[2].set_weights([np.eye(3)[None, None], np.zeros(3)])
     model.layers[-1].set_weights([np.eye(3, 2), np.zeros(2)])
@@ -52,7 +53,7 @@ def save_network(path, trained_on=None, name=None):
     return path
 
 
-def run(collection, *words, out="doubts", ann=None):
+def collection_flags(collection):
     given = {
         "--dataset_name": "colours",
         "--challenge": "colour",
@@ -61,11 +62,14 @@ def run(collection, *words, out="doubts", ann=None):
         "--datasets_path": collection / "datasets",
         "--split": "cetinic2018",
         "--group_column": "set",
-        "--ANN": ann or save_network(collection / "mean.keras"),
-        "--out": collection / out,
     }
-    pairs = [str(word) for pair in given.items() for word in pair]
-    return doubts.main([*pairs, *map(str, words)])
+    return [str(word) for pair in given.items() for word in pair]
+
+
+def run(collection, *words, out="doubts", ann=None):
+    network = ann or save_network(collection / "mean.keras")
+    given = ("--ANN", network, "--out", collection / out, *words)
+    return doubts.main([*collection_flags(collection), *map(str, given)])
 
 
 def test_the_wrong_label_comes_first_with_its_right_class(collection, capsys):
@@ -89,6 +93,35 @@ def test_no_group_lies_in_two_folds(collection):
     folds = table.groupby(table["id"].str[1:].astype(int) // 2)["fold"].nunique()
     assert (folds == 1).all() and table["fold"].nunique() == 4
     assert not (collection / "doubts" / "doubts.png").exists()
+
+
+def test_no_near_duplicates_lie_in_two_folds(collection):
+    """Five pictures saved again, smaller: of other groups, and not kept together in the split."""
+    near = {}
+    with (collection / "metadata.csv").open("a", encoding="utf-8") as lines:
+        for number in range(5):
+            drawn = np.random.default_rng(number).integers(0, 256, (6, 6, 3), np.uint8)
+            picture = Image.fromarray(drawn).resize((96, 96), Image.Resampling.BICUBIC)
+            for name, side in ((f"q{number}", 96), (f"r{number}", 64)):
+                picture.resize((side, side)).save(collection / "jpg" / f"{name}.png")
+                lines.write(f"{name},green,set of {name}\n")
+            near[f"q{number}"] = f"r{number}"
+    assert run(collection, "--folds", 5, "--shown", 0) == 0
+    (report,) = (collection / "datasets").rglob("report.csv")
+    found = read_csv(report)
+    assert (found["kind"] == "near-duplicate pictures").sum() == len(near)
+    fold = read_csv(collection / "doubts" / "doubts.csv").set_index("id")["fold"]
+    assert [fold[a] for a in near] == [fold[b] for b in near.values()]
+
+
+def test_features_that_an_experiment_computed_are_found(collection, capsys):
+    words = ("--tl_mode", "off_the_shelf", "--results_path", collection / "results")
+    network = save_network(collection / "mean.keras")
+    assert run(collection, "--folds", 3, "--shown", 0, ann=network) == 0
+    capsys.readouterr()
+    given = [str(word) for word in (*words, "--epochs", 1)]
+    assert experiment.main([*collection_flags(collection), "--ANN", str(network), *given]) == 0
+    assert "features found in" in capsys.readouterr().out
 
 
 def test_swapped_labels_are_found_and_told_beside_chance(collection, capsys):

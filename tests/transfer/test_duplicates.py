@@ -114,7 +114,7 @@ def test_findings_name_both_pictures_their_labels_and_parts():
     found = duplicates.findings(near, rows)
     assert found["id"].tolist() == ["y", "z"]  # picture 2 is not in the data set
     assert found["detail"].tolist() == [
-        "like x.jpg (4 of 256 bits differ), both oil, both in train",
-        "like x.jpg (6 of 256 bits differ), which is oil, this ink, "
-        "which is in train, this in test",
+        "like x.jpg (4 of 256 bits differ); both are oil, both in train",
+        "like x.jpg (6 of 256 bits differ); that one is oil, this one ink, that one in train, "
+        "this one in test",
     ]

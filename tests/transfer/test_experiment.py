@@ -275,7 +275,7 @@ def test_a_runs_own_file_is_trained_on(collection, tmp_path, own_network):
     ("flags", "says"),
     [
         ({"input_size": 64}, "input_size is 64; .*own.keras takes pictures of 32 pixels"),
-        ({"weights": "imagenet"}, "one of them"),
+        ({"weights": "imagenet"}, "give one"),
         ({"ANN": "gone.keras"}, "no weights file gone.keras"),
     ],
 )
@@ -303,7 +303,7 @@ def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):
         assert run(collection, tmp_path / "c", mode, weights=None, ANN=named) == 0
         assert metrics(result(tmp_path / "c", mode))["weights"] == started
     assert run(collection, tmp_path / "d", weights=weights, ANN=named) == 2
-    assert "one of them" in capsys.readouterr().err
+    assert "give one" in capsys.readouterr().err
 
 
 def test_saved_model_gives_the_predictions_of_the_table(collection, tmp_path):
@@ -512,6 +512,21 @@ def test_from_one_collection_to_another(collection, tmp_path):
     weights = result(tmp_path) / "model.keras"
     assert run(collection, tmp_path / "b", "off_the_shelf", weights=weights) == 0
     assert metrics(result(tmp_path / "b", "off_the_shelf"))["weights"] == str(weights)
+
+
+def test_one_csv_serves_two_collections_and_from_one_to_the_other(collection, tmp_path):
+    path = collection / "metadata.csv"
+    header, *rows = path.read_text().splitlines()
+    rows = [f"{row},{'AB'[i // 2 % 2]}" for i, row in enumerate(rows)]
+    path.write_text("\n".join([f"{header},collection", *rows]))
+    given = {"where": "collection=A", "split": "cetinic2018"}
+    assert run(collection, tmp_path, **given) == 0
+    weights = result(tmp_path) / "model.keras"
+    given |= {"where": "collection=B", "dataset_name": "other", "weights": weights}
+    assert run(collection, tmp_path, **given) == 0
+    runs = {run.dataset: run for run in read_runs(tmp_path / "results")}
+    assert {name: run.metrics["n_train"] for name, run in runs.items()} == {"tiny": 12, "other": 10}
+    assert runs["other"].weights == str(weights)
 
 
 def test_weights_that_an_earlier_version_saved(collection, tmp_path):

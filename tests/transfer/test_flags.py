@@ -42,6 +42,7 @@ def test_every_help_is_a_sentence():
 
 def test_a_collection_is_read(tmp_path):
     (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.jpg").touch()
     table = tmp_path / "table.csv"
     table.write_text("ImageId,b,collection,era\n1,x,A,=1\n")
     data = read(
@@ -80,11 +81,16 @@ def test_a_condition_that_is_none_is_refused(text):
         (["--split", "column=fold"], "no column 'fold'"),
         (["--min_pictures", "-1"], "min_pictures is -1"),
         (["--jpg_images_path", "nowhere"], "picture folder nowhere"),
+        (
+            ["--pictures_glob", "*.tif"],
+            "which fits none of the 1 pictures",
+        ),
     ],
 )
 def test_a_mistake_answers_before_anything_large_is_imported(tmp_path, given, message):
     """In a process of its own."""
     (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.jpg").touch()
     (tmp_path / "table.csv").write_text("ImageId,artist,collection\n1,x,A\n")
     here = ["--metadata_path", tmp_path / "table.csv", "--jpg_images_path", tmp_path / "pictures"]
     script = (

@@ -199,7 +199,7 @@ def test_doubled_rows_are_kept_once_and_contradicting_ones_refused(table):
         ("ImageId,artist,artist\n1,2,3\n", "2 columns named 'artist'"),
         ("ImageId,artist\n1,a\n2,b,c\n", "line 3: 3 fields, but the header has 2"),
         ('ImageId,artist\n1,"a\nb"\n2\n', "line 4: 1 fields"),
-        ('ImageId,artist\n1,a\n2,"b\n3,c\n', "row at line 3 is no CSV"),
+        ('ImageId,artist\n1,a\n2,"b\n3,c\n', "row at line 3 is not CSV"),
         ("ImageId,artist\n1,anoniem\n2,\n", "no row .*'artist' .label dropped: 2"),
         ("ImageId,artist\n", "no row with an id and a label"),
     ],
@@ -348,6 +348,21 @@ def test_labels_that_look_alike_are_named_with_their_counts(table):
         "Ink (1) | Ｉnk (1)",
         "Oil (1) | Oil\\u200b (1) | oil (2)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "alike"),
+    [
+        (["Boëtius", "Boetius", "boétius"], ["Boetius (1) | Boëtius (1) | boétius (1)"]),
+        (["Εύα", "Ευα"], ["Ευα (1) | Εύα (1)"]),
+        (["かき", "かぎ"], []),  # the voicing mark makes another letter: oyster, key
+        (["किला", "कला"], []),  # a vowel
+    ],
+)
+def test_labels_that_differ_in_accents_are_named(table, labels, alike):
+    path = table("ImageId,a\n" + "".join(f"{i},{text}\n" for i, text in enumerate(labels)))
+    _, findings = read(path, "a")
+    assert [f.detail for f in findings] == alike
 
 
 # ---- files that are unusual
@@ -538,7 +553,7 @@ def test_pictures_glob_chooses_among_pictures_of_one_stem(folder):
             {"*.JPG": "a00.JPG", "thumbs/*": "thumbs/a00.jpg"}.get(glob, glob)
         ]
         assert [f.kind for f in findings] == ["picture not chosen"] * 2
-    with pytest.raises(InputError, match="pictures_glob is '.*tif', and none of the 3 pictures"):
+    with pytest.raises(InputError, match="'.*tif', which fits none of the 3"):
         join(rows("a00"), where, pictures_glob="*.tif")
 
 

@@ -88,7 +88,7 @@ def test_a_pattern_chooses_and_what_cannot_be_read_is_told(write_file, tmp_path)
     found = pictures.search(tmp_path, "deep/*")
     assert found.names == ["deep/er/b.TIF"] and found.passed_over == ["a00.jpg", "thumbs/a00.jpg"]
     assert pictures.find_pictures(tmp_path, "*.TIF") == ["deep/er/b.TIF"]
-    with pytest.raises(InputError, match="pictures_glob is 'x', and none of the 3 .* 'a00.jpg'"):
+    with pytest.raises(InputError, match="'x', which fits none of the 3 .* 'a00.jpg'"):
         pictures.find_pictures(tmp_path, "x")
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from models import network
+from models import network, released
 from transfer import inference, pictures, predict
 
 ROOT = Path(__file__).parents[2]
@@ -175,6 +175,15 @@ def test_a_run_is_its_folder(folder, tmp_path, capsys):
     assert class_of(rows_of(tmp_path / "out.csv")[2]["class_1"]) == "=blue"
 
 
+def test_a_released_network_names_pictures_by_numbers(folder, tmp_path, monkeypatch, capsys):
+    """The authors' files cannot be had here: a small network stands for what they open as."""
+    monkeypatch.setattr(released, "load", lambda name, challenge: tiny())
+    out = tmp_path / "out.csv"
+    assert run("RijksVGG19Net:artist", folder, "--out", out) == 0
+    assert [row["class_1"] for row in rows_of(out)] == ["class 0", "class 1", "class 2"] * 4
+    assert "they are numbers, from 0" in capsys.readouterr().out
+
+
 def test_a_network_of_any_size_is_told_its_size(folder, tmp_path, capsys):
     open_size = save(tmp_path / "open.keras", size=None)
     words = (open_size, folder, "--out", tmp_path / "out.csv")
@@ -191,7 +200,8 @@ def test_a_network_of_any_size_is_told_its_size(folder, tmp_path, capsys):
         ({"--sheet": "sheet.gif"}, "ends in .png or .jpg"),
         ({"--batch_size": "0"}, "batch_size is 0"),
         ({"--classes": "absent.txt"}, "absent.txt cannot be read"),
-        ({"model": "VGG91"}, "VGG91"),
+        ({"model": "VGG91"}, "error: no network 'VGG91'"),
+        ({"model": "results/VGG19/ran"}, "error: no folder results/VGG19/ran; no network"),
         ({"model": "VGG19:absent.h5"}, "no weights file absent.h5"),
         ({"pictures": "absent"}, "no picture or folder absent"),
         ({"--out": "mine.csv"}, "mine.csv exists and was not made by this command"),

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -348,6 +349,22 @@ def test_no_lock_is_left_and_no_two_processes_hold_one(tmp_path):
     jobs = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in "123"]
     assert [job.communicate(timeout=100)[0] for job in jobs] == ["done\n"] * 3
     assert not names(tmp_path)
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_git_shows_nothing_that_kill_9_leaves(tmp_path):
+    """In a clone, with a result folder of any name; and the lock is in nobody's way."""
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    killed = start(tmp_path / "mine", 30)
+    assert killed.stdout.readline() + killed.stdout.readline() == "begun with 1\nwriting\n"
+    killed.kill()
+    killed.wait()
+    assert {".mine.lock", ".mine.partial"} <= names(tmp_path)
+    status = ["git", "-C", tmp_path, "status", "--porcelain", "--untracked-files=all"]
+    assert subprocess.run(status, capture_output=True, check=True).stdout == b"?? .gitignore\n"
+    assert start(tmp_path / "mine", 0).communicate(timeout=100)[0] == "begun with 2\nwriting\n"
+    assert names(tmp_path) == {".git", ".gitignore", "mine"}
 
 
 def test_a_refused_folder_has_no_lock(tmp_path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from transfer import features, progress, train
+from transfer import evaluate, features, progress, train
 from transfer.recipe import Recipe
 
 RNG = np.random.default_rng(0)
@@ -213,3 +213,21 @@ def test_kill_9_at_any_moment_loses_at_most_the_current_epoch(tmp_path):
     assert history[: len(done)] == done
     for ours, theirs in zip(history, expected, strict=True):
         assert ours["val_loss"] == pytest.approx(theirs["val_loss"], rel=1e-4)
+
+
+def test_how_much_rests_on_groups_that_were_seen_is_told():
+    correct = np.array([True, True, False, True, False])
+    shared = {
+        "title": np.array([True, True, True, False, False]),
+        "near_duplicates": np.array([True, False, False, False, False]),
+        "artist": np.zeros(5, bool),
+        "series": np.ones(5, bool),
+    }
+    assert list(train.group_lines(evaluate.by_group(correct, shared))) == [
+        "3 of 5 test pictures have a title that a training or validation picture has too: "
+        "top-1 66.7% of them, 50.0% of the others",
+        "1 of 5 test pictures has a near-duplicate among the training or validation pictures: "
+        "top-1 100.0% of it, 50.0% of the others",
+        "5 of 5 test pictures have a series that a training or validation picture has too: "
+        "top-1 60.0% of them",
+    ]

@@ -72,6 +72,9 @@ def test_summary_of_a_check():
         "net file, saliency: rank correlation 0.25 when all layers are random; deletion 0.375 "
         "(random 0.375), insertion 0.375 (random 0.375)"
     )
+    slight = Randomisation(("",), np.array([[-0.001]]))
+    (line,) = views.summary(views.Check("net", None, {"saliency": slight}, {}, {}))
+    assert line == "net, saliency: rank correlation 0.00 when all layers are random"
 
 
 def test_a_view_is_the_methods_mask_of_the_target(network_files, picture_folder):

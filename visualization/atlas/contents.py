@@ -119,7 +119,7 @@ def check_channel(channel, layer, atlas):
         count, shape = len(side.pictures), np.shape(side.boxes)
         if len(side.scores) != count:
             raise InputError(f"{name}, {when}: {len(side.scores)} scores of {count} pictures")
-        if side.boxes is not None and (shape != (count, 4) or len(side.whole) != count):
+        if side.boxes is not None and (shape != (count, 4) or np.shape(side.whole) != (count,)):
             raise InputError(f"{name}, {when}: boxes {shape} of {count} pictures")
         for what, numbers, most in (
             ("picture", side.pictures, len(atlas.pictures)),

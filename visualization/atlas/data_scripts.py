@@ -115,8 +115,8 @@ class Overview:
         for name, value in row.items():
             self.columns[name].append(value)
 
-    def text(self, atlas):
-        """The overview's script."""
+    def text(self, atlas, lost):
+        """The overview's script; `lost` are numbers of pictures that cannot be read."""
         about = {
             "title": atlas.title,
             "before": atlas.before,
@@ -126,5 +126,6 @@ class Overview:
             "chance": dict(atlas.chance),
             "notes": list(atlas.notes),
             "layers": self.layers,
+            "lost": lost,
         }
         return script("overview", about, self.columns)

@@ -60,8 +60,9 @@ def write_atlas(atlas, out, progress=None, say=print):
             raise InputError("an atlas of no layers; accepted: at least one")
         unreadable.tell()
         shown = [atlas.pictures[number] for number in numbering.numbers]
-        _write_pictures(shown, _file_names(atlas.pictures, shown), folder, pool, progress, say)
-    write_text(folder / "overview.js", overview.text(atlas))
+        names = _file_names(atlas.pictures, shown)
+        lost = _write_pictures(shown, names, folder, pool, progress, say)
+    write_text(folder / "overview.js", overview.text(atlas, lost))
     page.write_index(atlas.title, folder.parent)
 
 
@@ -145,7 +146,7 @@ def _small(source, side):
 
 
 def _write_pictures(shown, names, folder, pool, progress, say):
-    """Write thumbnails, and the script that says which is which."""
+    """Write thumbnails, and which is which; numbers of those that cannot be read."""
     columns = {name: [] for name in ("file", "label", "title", "width", "height", "problem")}
     unreadable = _Unreadable("pictures", say)
     report = progress(len(shown), "pictures in the atlas") if progress and shown else None
@@ -172,6 +173,7 @@ def _write_pictures(shown, names, folder, pool, progress, say):
                 report.advance()
     unreadable.tell()
     write_text(folder / "pictures.js", script("pictures", columns))
+    return [number for number, problem in enumerate(columns["problem"]) if problem]
 
 
 def _file_names(all_pictures, shown):

@@ -22,4 +22,8 @@ Names, order and defaults of arguments are Lucid's; docs/optimized_images.md has
 line by line. optvis.ascent holds the loop, optvis.redirected_relu its first steps' gradients.
 """
 
+from models.command import import_keras
+
 __all__ = ["maco", "objectives", "param", "render", "transform"]
+
+import_keras()

@@ -130,7 +130,7 @@ class Settings:
     pass, noisy copies and points among them.
 
     Raises:
-        InputError: a target or softmax for methods that are about no class.
+        InputError: a target or softmax for methods that need no class.
     """
 
     methods: tuple = (METHODS[DEFAULT],)
@@ -142,7 +142,7 @@ class Settings:
         about_class = any(method.about_class for method in self.methods)
         if not about_class and (self.target is not None or not self.logits):
             names = " and ".join(method.name for method in self.methods)
-            raise InputError(f"{names} is about no class: it takes no target and no softmax")
+            raise InputError(f"{names} needs no class: it takes neither target nor softmax")
 
     def build(self, method, network, say=None):
         """Build one of the methods for a network: callable (pictures, targets=None) -> masks."""

@@ -21,6 +21,9 @@ CLASSES = ("Baroque", "Pop_Art", MARKUP, HEBREW)
 TITLES = ("Still life", MARKUP, LONG, HEBREW, SEPARATORS, "Harbour", "Harbour at night", "Portrait")
 LOST = 7  # this picture's file is not there
 K = 4
+# the address that the page has shown last, told after its own listener
+FOLLOWED = """window.followed = location.hash;
+addEventListener("hashchange", () => setTimeout(() => { window.followed = location.hash; }));"""
 
 
 def colours(number, size=(40, 30)):
@@ -70,7 +73,7 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     pictures = []
     for number, title in enumerate(TITLES):
-        path = folder / f"<b>{number}</b>.png"
+        path = folder / f"<b>{number}.png"
         if number != LOST:
             path.write_bytes(colours(number))
         pictures.append(Picture(path, CLASSES[number % 4], title))
@@ -125,7 +128,7 @@ def many(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # of which a process may have one at a time
 def browser():
     """Chromium without a window; skip where there is none."""
     try:
@@ -148,6 +151,7 @@ def open_page(browser):
     def open_page(folder, address="", **how):
         contexts.append(browser.new_context(**{"viewport": chromium.SIZE} | how))
         page = contexts[-1].new_page()
+        page.add_init_script(FOLLOWED)
         page.on("console", lambda message: heard.lines.append(message.text))
         page.on("pageerror", lambda error: heard.lines.append(str(error)))
         page.on("requestfailed", lambda request: heard.lines.append(f"{request.url} failed"))

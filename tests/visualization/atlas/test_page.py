@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from benchmarks.chromium import wait_until
 from visualization.atlas import page as pages
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
@@ -26,9 +27,14 @@ def address(page):
     return page.evaluate("location.hash")
 
 
+def arrive(page, text="", without="\0"):
+    """Wait until the page has followed an address with a text, or without one."""
+    wait_until(page, f"followed.includes({text!r}) && !followed.includes({without!r})")
+
+
 def sort(page, name):
     page.select_option("#sort", name)
-    page.wait_for_function("name => location.hash.includes(name) || name === 'overlap'", arg=name)
+    arrive(page, f"sort={name}")
 
 
 # ---- the page's files
@@ -82,7 +88,7 @@ def test_orders_and_back_with_unknown_ones_last(open_page, written, name):
     sort(page, name)
     assert names(page) == ORDERS[name]
     page.click("#direction")
-    page.wait_for_function("location.hash.includes('down')")
+    arrive(page, "down")
     known = len(ORDERS[name]) - UNKNOWN.get(name, 0)
     turned = ORDERS[name][:known][::-1]
     assert (
@@ -105,16 +111,16 @@ def test_the_order_is_that_of_numpy(open_page, many):
 def test_layers_classes_and_texts_filter(open_page, written):
     page = open_page(written)
     page.select_option("#layer", "conv1")
-    page.wait_for_function("location.hash.includes('layer')")
+    arrive(page, "layer")
     assert names(page) == ["1:0", "1:1", "1:2"]
     assert page.locator("#told").inner_text() == "3 of 5 channels"
     shown = page.locator("#layer-numbers").inner_text()
     assert re.sub(r"\s+", " ", shown) == "CKA 0.625 by chance 0.11 l2 cannot be told"
     page.select_option("#class", "Pop_Art")
-    page.wait_for_function("location.hash.includes('class')")
+    arrive(page, "class")
     assert names(page) == ["1:0", "1:1", "1:2"]
     page.select_option("#layer", "")
-    page.wait_for_function("!location.hash.includes('layer')")
+    arrive(page, without="layer")
     assert names(page) == ["4c:53", "4c:7", "1:0", "1:1", "1:2"]
 
 
@@ -127,15 +133,15 @@ def test_layers_classes_and_texts_filter(open_page, written):
         ("pop art", ["4c:53", "4c:7", "1:0", "1:1", "1:2"]),  # before or after
         ("\u05e0\u05d5\u05e3", ["4c:53", "4c:7", "1:0", "1:1"]),  # a class, and a picture
         ("harbour at night", ["4c:53", "4c:7", "1:2"]),
-        ("<b>7</b>.png", ["4c:7", "1:2"]),  # a file
+        ("<b>7.png", ["4c:7", "1:2"]),  # a file
         ("nowhere", []),
     ],
 )
 def test_a_text_is_looked_for_in_names_classes_and_pictures(open_page, written, text, found):
     page = open_page(written)
     page.fill("#text", text)
-    page.wait_for_function("atlas.files && location.hash.includes('text=')")
-    page.wait_for_function("n => grid.channels.length === n", arg=len(found))
+    wait_until(page, "atlas.files && followed.includes('text=')")
+    wait_until(page, f"grid.channels.length === {len(found)}")
     assert names(page) == found
     assert page.locator("#empty").is_visible() == (not found)
 
@@ -164,7 +170,7 @@ def test_a_channels_page(open_page, written):
     page = open_page(written)
     page.click(".tile >> nth=1")
     page.wait_for_selector(".picture")
-    assert page.locator("h2").first.inner_text() == f"{FOUR_C} channel 7"
+    assert page.locator("#page h2").first.inner_text() == f"{FOUR_C} channel 7"
     text = re.sub(r"\s+", " ", page.locator("#page").inner_text())
     for expected in (
         "Overlap 50 % by chance 2.8 % (0 to 6)",
@@ -194,8 +200,9 @@ def test_a_channels_page(open_page, written):
 def test_both_optimized_images_are_shown(open_page, written):
     page = open_page(written, "#channel=conv1%3A0")
     page.wait_for_selector(".optimized img")
-    page.wait_for_function(
-        "[...document.querySelectorAll('.optimized img')].every((one) => one.naturalWidth === 40)"
+    wait_until(
+        page,
+        "[...document.querySelectorAll('.optimized img')].every((one) => one.naturalWidth === 40)",
     )
     assert page.locator(".optimized img").count() == 2
     assert page.evaluate("[...document.querySelectorAll('.half img')].length") >= 0
@@ -237,7 +244,7 @@ def test_every_picture_tells_its_file_label_and_title(open_page, written):
     page.hover(".set.after .picture >> nth=0")
     card = page.locator("#card")
     text = card.inner_text()
-    assert "Harbour" in text and "Pop_Art" in text and "<b>5</b>.png" in text
+    assert "Harbour" in text and "Pop_Art" in text and "<b>5.png" in text
     assert "number 1, score 10, in both sets" in text
     page.mouse.move(1, 1)
     assert card.is_hidden()
@@ -250,7 +257,7 @@ def test_every_picture_tells_its_file_label_and_title(open_page, written):
     page.mouse.move(1, 1)
     assert card.is_visible()  # it stays, so that its link can be reached
     page.click("text=all channels that it excites")
-    page.wait_for_function("grid.channels.length === 3")
+    wait_until(page, "grid.channels.length === 3")
     assert names(page) == ["4c:53", "4c:7", "1:2"]
 
 
@@ -274,7 +281,7 @@ def test_two_channels_side_by_side(open_page, written):
     boxes = [article.bounding_box() for article in page.locator("article").all()]
     assert boxes[0]["y"] == boxes[1]["y"] and boxes[0]["x"] < boxes[1]["x"]
     page.keyboard.press("Escape")
-    page.wait_for_function("document.querySelectorAll('article').length === 1")
+    wait_until(page, "document.querySelectorAll('article').length === 1")
 
 
 # ---- addresses and keys
@@ -284,15 +291,15 @@ def test_a_shared_link_shows_the_same_and_back_goes_back(open_page, written):
     page = open_page(written)
     sort(page, "entropyBefore")
     page.select_option("#layer", FOUR_C)
-    page.wait_for_function("location.hash.includes('layer')")
+    arrive(page, "layer")
     page.click(".tile >> nth=1")
     page.wait_for_selector(".picture")
     link = address(page)
     other = open_page(written, link)
     other.wait_for_selector(".picture")
-    assert other.locator("h2").first.inner_text() == f"{FOUR_C} channel 53"
+    assert other.locator("#page h2").first.inner_text() == f"{FOUR_C} channel 53"
     assert "2 of 2, by entropy before" in other.locator(".bar").inner_text()
-    other.click("text=All channels")
+    other.click(".back")
     other.wait_for_selector(".tile")
     assert names(other) == ["4c:7", "4c:53"]
     assert other.input_value("#sort") == "entropyBefore" and other.input_value("#layer") == FOUR_C
@@ -300,7 +307,7 @@ def test_a_shared_link_shows_the_same_and_back_goes_back(open_page, written):
     page.wait_for_selector("#overview:not([hidden])")
     assert names(page) == ["4c:7", "4c:53"]
     page.go_back()
-    page.wait_for_function("!location.hash.includes('layer')")
+    arrive(page, without="layer")
     assert names(page) == ORDERS["entropyBefore"]
 
 
@@ -308,12 +315,12 @@ def test_neighbours_are_those_of_the_grid(open_page, written):
     page = open_page(written, CHANNEL)
     page.wait_for_selector(".picture")
     page.click("text=Next →")
-    page.wait_for_function("location.hash.includes('conv1')")
+    arrive(page, "conv1")
     page.wait_for_selector(".picture")
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("location.hash.includes('mixed4c')")
+    arrive(page, "mixed4c")
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("location.hash.endsWith('53')")
+    wait_until(page, "followed.endsWith('53')")
     page.wait_for_selector(".picture")
     assert page.locator("a[rel=prev]").count() == 0  # the first
     page.keyboard.press("ArrowLeft")
@@ -349,15 +356,15 @@ def test_keyboard(open_page, many):
     page.wait_for_selector(".tile")
     assert page.evaluate(focused) == there  # where one came from
     page.keyboard.press("/")
-    page.wait_for_function("document.activeElement.id === 'text'")
-    page.keyboard.type("layer3:7")
-    page.wait_for_function("grid.channels.length === 1")
+    wait_until(page, "document.activeElement.id === 'text'")
+    page.keyboard.type("layer42:7")
+    wait_until(page, "grid.channels.length === 1")
     page.keyboard.press("Enter")
     assert page.evaluate(focused) == 0
     page.keyboard.press("/")
-    page.wait_for_function("document.activeElement.id === 'text'")
+    wait_until(page, "document.activeElement.id === 'text'")
     page.keyboard.press("Escape")
-    page.wait_for_function("grid.channels.length === 6000")
+    wait_until(page, "grid.channels.length === 6000")
     page.keyboard.press("?")
     assert page.locator("#about").is_visible()
     page.keyboard.press("Escape")
@@ -368,7 +375,7 @@ def test_slash_on_a_channels_page_goes_to_the_search(open_page, written):
     page = open_page(written, CHANNEL)
     page.wait_for_selector(".picture")
     page.keyboard.press("/")
-    page.wait_for_function("document.activeElement.id === 'text'")
+    wait_until(page, "document.activeElement.id === 'text'")
     assert page.locator("#overview").is_visible() and address(page) == ""
 
 
@@ -379,9 +386,9 @@ def test_the_focus_is_seen_and_every_button_has_a_name(open_page, written):
     outline = "getComputedStyle(document.activeElement).outlineStyle"
     assert page.evaluate(outline) == "solid"
     nameless = page.evaluate(
-        "[...document.querySelectorAll('button, a, select, input')].filter((one) => "
-        "!(one.textContent.trim() || one.getAttribute('aria-label') || one.title || one.labels?.length)"
-        ").map((one) => one.outerHTML)"
+        "[...document.querySelectorAll('button, a, select, input')].filter((one) => !("
+        "one.textContent.trim() || one.ariaLabel || one.title || one.labels?.length"
+        ")).map((one) => one.outerHTML)"
     )
     assert nameless == []
 
@@ -480,15 +487,15 @@ def test_lost_pictures_are_empty_frames_with_their_file(open_page, written, tmp_
     page = open_page(folder, CHANNEL)
     page.wait_for_selector(".picture .lost")
     lost = "all => [...new Set(all.map((one) => one.textContent))]"
-    assert page.locator(".lost").evaluate_all(lost) == ["<b>7</b>.png"]
+    assert page.locator("#page .lost").evaluate_all(lost) == ["<b>7.png"]
     page.hover(".picture:has(.lost) >> nth=0")
     assert "cannot be read: No such file" in page.locator("#card").inner_text()
     page.heard.expected = True
-    number = page.evaluate("atlas.files.file.indexOf('<b>5</b>.png')")
+    number = page.evaluate("atlas.files.file.indexOf('<b>5.png')")
     (folder / "atlas" / "thumbs" / "0" / f"{number}.jpg").unlink()
     page.reload()
-    page.wait_for_function("document.querySelectorAll('.picture .lost').length === 4")
-    assert page.locator(".lost").evaluate_all(lost) == ["<b>5</b>.png", "<b>7</b>.png"]
+    wait_until(page, "document.querySelectorAll('.picture .lost').length === 4")
+    assert page.locator("#page .lost").evaluate_all(lost) == ["<b>5.png", "<b>7.png"]
 
 
 def test_a_folder_that_was_not_copied_whole_says_so(open_page, written, tmp_path):
@@ -521,7 +528,7 @@ def test_links_to_what_is_not_there(open_page, written, where, told):
     page.wait_for_selector(".empty:visible")
     assert told in page.locator(".empty:visible").inner_text()
     page.click(".empty:visible a")
-    page.wait_for_function("grid.channels.length === 5")
+    wait_until(page, "grid.channels.length === 5")
 
 
 def test_an_unknown_order_is_that_of_overlap(open_page, written):

@@ -117,7 +117,7 @@ def test_options_that_no_chosen_method_has():
 
 def test_settings_of_a_method_about_no_class():
     for wrong in ({"target": 0}, {"logits": False}):
-        with pytest.raises(InputError, match="visual_backprop is about no class"):
+        with pytest.raises(InputError, match="visual_backprop needs no class"):
             Settings(**wrong)
         Settings((METHODS[DEFAULT], METHODS["saliency"]), **wrong)
 

@@ -188,14 +188,20 @@ function keydown(event) {
     byId("about").showModal();
   } else if (event.key === "/") {
     event.preventDefault();
-    if (state.channel) address.go({ channel: "", with: "" });
-    // the address has changed before the next task
-    setTimeout(() => { tools.text.focus(); tools.text.select(); });
+    if (state.channel) {
+      addEventListener("hashchange", toSearch, { once: true });
+      location.hash = address.ofGrid();
+    } else toSearch();
   } else if (state.channel) {
     pageKey(event, state);
   } else if (!event.target.matches("button")) {
     grid.keydown(event);
   }
+}
+
+function toSearch() {
+  tools.text.focus();
+  tools.text.select();
 }
 
 function pageKey(event, state) {

@@ -171,6 +171,7 @@ function half(channel, when) {
 }
 
 function mosaicPicture(picture) {
+  if (atlas.about.lost.includes(picture)) return el("span", { class: "lost" });
   const image = el("img", { src: atlas.thumbnail(picture), alt: "", decoding: "async", draggable: "false" });
   image.addEventListener("pointerenter", () => { if (atlas.files) image.title = caption(picture); });
   return image;
