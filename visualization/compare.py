@@ -41,8 +41,12 @@ def flags():
         help="Folder of the results; the same command finds it again, or goes on.",
     )
     add_picture_flags(parser)
-    _add_measure_flags(parser.add_argument_group("what is compared"))
-    _add_image_flags(parser.add_argument_group("optimized images"))
+    measures = parser.add_argument_group("what is compared")
+    _add_measure_flags(measures)
+    _add_size_flags(measures)
+    images = parser.add_argument_group("optimized images")
+    _add_image_flags(images)
+    _add_judging_flags(images)
     return parser
 
 
@@ -88,6 +92,9 @@ def _add_measure_flags(group):
         help="Two columns with a header: layers of NET_A, and of NET_B that they are compared "
         "with (default: layers of the same name).",
     )
+
+
+def _add_size_flags(group):
     group.add_argument(
         "--input_size",
         type=int,
@@ -137,6 +144,9 @@ def _add_image_flags(group):
         default=IMAGES.dtype,
         help="Precision of the network in the ascent (default: %(default)s).",
     )
+
+
+def _add_judging_flags(group):
     for key, name in (("a", "NET_A"), ("b", "NET_B")):
         group.add_argument(
             f"--optimized_{key}",

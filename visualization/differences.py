@@ -393,7 +393,6 @@ def score(compared, everything, folder, say=print):
     """
     from transfer import inference
     from visualization import activations
-    from visualization.change_numbers import Views
     from visualization.similarity import FEWEST_PICTURES
 
     asked = compared.comparison
@@ -417,9 +416,19 @@ def score(compared, everything, folder, say=print):
         scores = activations.score_pictures(
             compared.networks, names, batches, folder, compared.size, asked.statistic, progress
         )
-    numbers = np.asarray(next(iter(scores.values())).numbers)
+    views = _views(compared, scores, pictures, top, cka, ks)
+    if not views.tells_classes:
+        say(f"all pictures are of one class, {pictures.classes[0]}: entropy cannot be told")
+    return pictures, views
+
+
+def _views(compared, scores, pictures, top, cka, ks):
+    """change_numbers.Views of scores; top, cka: which pictures count for these, bool."""
+    from visualization.change_numbers import Views
+
+    numbers = np.asarray(next(iter(scores.values())).numbers)  # of those that could be read
     rows = np.flatnonzero(top[numbers])
-    views = Views(
+    return Views(
         scores,
         compared.matches,
         compared.layers,
@@ -428,11 +437,8 @@ def score(compared, everything, folder, say=print):
         pictures.labels[numbers[rows]],
         pictures.classes,
         ks,
-        asked.seed,
+        compared.comparison.seed,
     )
-    if not views.tells_classes:
-        say(f"all pictures are of one class, {pictures.classes[0]}: entropy cannot be told")
-    return pictures, views
 
 
 def top_sizes(asked, count, say=print):
