@@ -184,7 +184,6 @@ def test_a_channels_page(open_page, written):
         "l2 cannot be told",
         "Baroque 75 %",
         "66.7 %",
-        "no optimized image",
         "3 of 5",
     ):
         assert expected.replace("3 of 5", "2 of 5") in text, expected
@@ -206,7 +205,16 @@ def test_both_optimized_images_are_shown(open_page, written):
         "[...document.querySelectorAll('.optimized img')].every((one) => one.naturalWidth === 40)",
     )
     assert page.locator(".optimized img").count() == 2
-    assert page.evaluate("[...document.querySelectorAll('.half img')].length") >= 0
+
+
+def test_an_image_of_one_network_and_images_of_none(open_page, written):
+    page = open_page(written, "#channel=mixed4c%2F3x3+b%3A53")
+    page.wait_for_selector(".optimized img")
+    assert page.locator(".looks.before .optimized").inner_text() == "no optimized image"
+    assert page.locator(".looks.after .optimized img").count() == 1
+    page = open_page(written, CHANNEL)
+    page.wait_for_selector(".looks")
+    assert page.locator(".optimized").count() == 0
 
 
 def test_dead_channels_are_marked(open_page, written):
