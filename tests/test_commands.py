@@ -197,6 +197,50 @@ def test_saliency_of_the_docs(shared, tmp_path):
         assert (tmp_path / name).exists(), name
 
 
+CHANGED = ROOT / "docs" / "what_changed.md"
+
+
+def test_what_changed_of_the_docs(tmp_path):
+    """As written, but of the toy's networks and collection, few layers and few steps."""
+    first, second = blocks(CHANGED)[:2]
+    paint_collection(tmp_path / "toy", count=90)
+    (tmp_path / "mymuseum").mkdir()
+    (tmp_path / "toy" / "jpg").rename(tmp_path / "mymuseum" / "jpg")
+    (tmp_path / "toy" / "metadata.csv").rename(tmp_path / "mymuseum.csv")
+    run = tmp_path / "results" / "mymuseum" / "material" / "ResNet50" / "fine_tuning"
+    run.mkdir(parents=True)
+    shutil.copy(ROOT / "toy/mobilenet_0.25_64_toy_artist.keras", run / "model.keras")
+    network = f"'{SMALL}:{ROOT}/toy/mobilenet_0.25_64_nature.weights.h5'"
+    more = "--input_size 64 --k 10 --layers conv1 conv_pw_1 conv_pw_2"
+    for command in (first, second):
+        command = command.replace("ResNet50:imagenet", network)
+        command = command.replace(":20", ":2").replace("--steps 512", "--steps 2")
+        shell(f"{command.replace('_images 128', '_images 32')} {more}", tmp_path)
+    told = CHANGED.read_text(encoding="utf-8")
+    out = tmp_path / "results" / "changed"
+    for cell in re.findall(r"^\| (`[^|]*`) \|", told, flags=re.M):
+        for name in re.findall(r"`([\w./]+)`", cell.replace("/LAYER", "")):
+            assert (out / name).exists(), name
+    assert "images of different channels" in (out / "summary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_real_comparison_of_the_docs(shared, tmp_path):
+    """The page's training and comparison, as written but for a small part and one epoch."""
+    train, compare = blocks(CHANGED)[2:]
+    few = " --pictures_glob 'a*'"
+    train = train.replace("--epochs 4", "--epochs 1 --input_size 64")
+    shell(f"export SHARED={shared}\n{train}{few}", tmp_path)
+    runs = tmp_path / "results" / "wikiart224" / "style" / "GoogLeNet"
+    for seed in (1, 2):
+        begin = f"fine_tuning,seed={seed},"
+        (run,) = [path for path in runs.iterdir() if path.name.startswith(begin)]
+        compare = compare.replace(f"{begin}epochs=4", run.name)
+    more = " --input_size 64 --k 10 --layers conv2d0_pre_relu mixed3a"
+    shell(f"export SHARED={shared}\n{compare}{few}{more}", tmp_path)
+    assert (tmp_path / "results" / "changed" / "index.html").exists()
+
+
 @pytest.mark.slow
 def test_shipped_network_of_the_toys_page(tmp_path):
     """How the fine-tuned network was made: as written, but for one epoch."""
@@ -245,9 +289,9 @@ def test_job_sh_keeps_the_released_variables_and_slurm_lines():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_named_in_the_pages_exist(page):
     from transfer import doubts, experiment, predict
-    from visualization import deep_viz, render, sheet
+    from visualization import compare, deep_viz, render, sheet
 
-    commands = (experiment, predict, doubts, render, deep_viz, sheet)
+    commands = (experiment, predict, doubts, render, deep_viz, sheet, compare)
     actions = [action for command in commands for action in command.flags()._actions]
     known = {option for action in actions for option in action.option_strings}
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
@@ -259,9 +303,10 @@ def test_every_flag_has_a_sentence_of_help():
     from models import __main__ as network
     from toy import __main__ as toys
     from transfer import doubts, experiment, predict, tables
-    from visualization import deep_viz, render, sheet
+    from visualization import compare, deep_viz, render, sheet
 
-    commands = (experiment, predict, doubts, tables, render, deep_viz, sheet, toys, network)
+    commands = (experiment, predict, doubts, tables, render, deep_viz, sheet, compare, toys)
+    commands = (*commands, network)
     parsers = [command.flags() for command in commands] + [network.flags(converting=True)]
     parsers += toys.flags()._subparsers._group_actions[0].choices.values()
     for parser in parsers:
@@ -339,6 +384,8 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m transfer.doubts",  # the walks of docs/museum.md and docs/folders.md
         "python -m transfer.predict",  # the same
         "python -m transfer.experiment --dataset_name paintings",  # the same
+        "python -m visualization.compare",  # test_what_changed_of_the_docs, and its slow sister
+        "python -m transfer.experiment --dataset_name wikiart224",  # the latter
         "python -m toy pretrain",  # tests/toy/test_main.py, smaller
     )
     for page in PAGES:

@@ -223,7 +223,7 @@ def read_channels(path):
         pandas.DataFrame.
     """
     table = read_csv(path)
-    texts = {"layer", "network", *(name for name in table if "_class_" in name)}
+    texts = {"layer", "network", *(name for name in table if re.search(r"class_\d", name))}
     for name in table.columns.difference(texts):
         table[name] = pandas.to_numeric(table[name])
     return table

@@ -27,13 +27,8 @@ OF_LAYERS = {
     "kernel distance": "kernel_distance",
     "kernel distance, relative": "kernel_relative",
 }
-OF_SIDES = {
-    "firing pictures": "firing",
-    "best picture's score": "best",
-    "image's score": "image_score",
-    PERCENT: "image_percentile",
-    PATH: "path_similarity",
-}
+OF_SIDES = {"firing pictures": "firing"}
+OF_IMAGES = {"image's score": "image_score", PERCENT: "image_percentile", PATH: "path_similarity"}
 SHOWN = 30  # channels in the figure of channels: six pages
 MOST_GRID = 10  # top pictures of a channel there: 10 x 10, as in the paper
 FIGURES = "figures"
@@ -69,10 +64,12 @@ def figures(made, say=print):
         return
     stages = change_report.stages(made, [match.name for match in made.compared.matches.layers])
     ckas = {
-        " and ".join(names[key] for key in pair): change_report.stages(made, made.numbers.cka[pair])
+        " and ".join(pair).upper(): change_report.stages(made, made.numbers.cka[pair])
         for pair in made.views.pairs
     }
-    yield "cka_over_depth", plots.png(paper_figures.cka_over_depth(stages, ckas, say=say))
+    title = "; ".join(names.values())
+    figure = paper_figures.cka_over_depth(stages, ckas, title=title, say=say)
+    yield "cka_over_depth", plots.png(figure)
     k = made.views.ks[0]
     if channelled := _channelled(made):
         if k in made.numbers.entropy_chance:
@@ -228,7 +225,9 @@ def atlas(made):
 def _chances(made):
     """What chance gives, as text, by the names that the atlas shows."""
     k, numbers = made.views.ks[0], made.numbers
-    chance = {"overlap": change_report.chance_text(numbers.overlap_chance[k])}
+    by_chance = numbers.overlap_chance[k]
+    percents = (f"{100 * share:.2g}" for share in (by_chance.mean, by_chance.low, by_chance.high))
+    chance = {"overlap": "{} % ({} to {} %)".format(*percents)}
     if k in numbers.entropy_chance:
         chance["entropy"] = change_report.chance_text(numbers.entropy_chance[k])
     chance[DEBIASED] = "0"
@@ -315,8 +314,9 @@ class _View:
         top = self.tops[:, channel]
         there = top >= 0
         pairs = zip(self.classes[channel], self.shares[channel], strict=True)
-        numbers = {title: row.get(f"{key}_{column}") for title, column in OF_SIDES.items()}
         image = self.made.judged and self.made.judged.files.get((key, self.layer, channel))
+        columns = OF_SIDES | (OF_IMAGES if image else {})
+        numbers = {title: row.get(f"{key}_{column}") for title, column in columns.items()}
         return Side(
             self.made.views.numbers[top[there]],
             self.scores[top[there], channel],

@@ -13,7 +13,14 @@ import numpy as np
 
 from models import backend, zoo
 from transfer.metadata import KINDS
-from transfer.result_folder import command_line, versions, write_csv, write_text
+from transfer.result_folder import (
+    MANIFEST,
+    command_line,
+    read_json,
+    versions,
+    write_csv,
+    write_text,
+)
 from visualization import change_numbers, similarity
 from visualization.change_images import judge_of
 from visualization.change_numbers import PAIR, suffix
@@ -108,7 +115,7 @@ def write_summary(made, folder):
     lines += [*_about(made), "", *_measures(made), "", *_order(made), ""]
     if made.judged is not None:
         lines += [*_images(made), ""]
-    lines += [*_left_out(made), "", *_how(made)]
+    lines += [*_left_out(made), "", *_how(made, folder)]
     write_text(folder / "summary.md", "\n".join(lines) + "\n")
 
 
@@ -143,7 +150,7 @@ def _seen(made, key):
     told = []
     for what, name in (("top sets", "top"), ("CKA", "cka")):
         of = made.pictures.of(parts[name])
-        told.append(f"{int(seen[of].sum())} of {int(of.sum())} of the {what}")
+        told.append(f"{int(seen[of].sum())} of {int(of.sum())} of the pictures of {what}")
     return ", ".join(told)
 
 
@@ -392,16 +399,22 @@ def _left_out(made):
     yield from found or ["Nothing."]
 
 
-def _how(made):
+def _how(made, folder):
     """Command, versions and times, as lines."""
     yield "## How it was made"
     yield ""
+    first = read_json(folder / MANIFEST)["command"] if (folder / MANIFEST).exists() else []
+    if first:  # a result that was opened again
+        yield f"    {shlex.join(first)}"
+        yield ""
+        yield "and then"
+        yield ""
     yield f"    {shlex.join(command_line())}"
     yield ""
     of = ", ".join(f"{name} {version}" for name, version in versions().items())
     yield f"{of}; {platform.machine()}, {os.cpu_count()} cores, {backend.device_name()}."
     took = ", ".join(f"{what} {seconds} s" for what, seconds in made.seconds.items())
-    yield f"Times of the last start: {took}."
+    yield f"Times, without what was interrupted: {took}."
 
 
 def _row(*cells):

@@ -337,17 +337,18 @@ class Made:
 
 
 class Clock:
-    """Notes how long things take, in whole seconds."""
+    """Notes how long things take, in whole seconds; `seconds`: what they took before."""
 
-    def __init__(self):
-        self.seconds = {}
+    def __init__(self, seconds=None):
+        self.seconds = dict(seconds or {})
 
     @contextlib.contextmanager
     def of(self, what):
         """Time a block."""
         started = time.monotonic()
         yield
-        self.seconds[what] = round(time.monotonic() - started)
+        before = self.seconds.get(what, 0)
+        self.seconds[what] = before + round(time.monotonic() - started)
 
 
 def _fill(compared, result, refused, say):
@@ -355,7 +356,7 @@ def _fill(compared, result, refused, say):
     from visualization import change_images, change_numbers, change_pages, change_report
     from visualization.picture_list import open_pictures
 
-    folder, clock = result.path, Clock()
+    folder, clock = result.path, Clock(result.about.get("seconds"))
     everything = open_pictures(compared.comparison.data, folder, refused, say)
     refused.unlink(missing_ok=True)
     with clock.of("pass of the pictures"):

@@ -627,26 +627,6 @@ def kernel_distance(kernel_a, kernel_b):
     return float(distance), float(distance / norm) if norm else np.nan
 
 
-def mean_kernel_distance(kernels_a, kernels_b):
-    """The "mean l2 norm" of table 2: the mean over layers of the distances of their kernels.
-
-    Args:
-        kernels_a, kernels_b: lists of arrays, a layer each in the same order.
-
-    Returns:
-        float.
-
-    Raises:
-        InputError: no kernels, other numbers of them; as kernel_distance.
-    """
-    if not len(kernels_a) or len(kernels_a) != len(kernels_b):
-        raise InputError(
-            f"{len(kernels_a)} and {len(kernels_b)} kernels; accepted: as many, from 1"
-        )
-    pairs = zip(kernels_a, kernels_b, strict=True)
-    return float(np.mean([kernel_distance(a, b)[0] for a, b in pairs]))
-
-
 # ---- trends and changes
 
 
