@@ -48,9 +48,11 @@ _JPEG_SCALE = 8  # the smallest scale libjpeg decodes at; all of the file is rea
 _WORD_STEP = 257  # 65535 / 255
 _MAX_THREADS = 16  # each may hold a decoded picture of Pillow's limit, half a gigabyte
 
-# Scans of one to two times Pillow's limit are ordinary; above, Pillow raises. A filter for the
-# process, because warnings.catch_warnings is not safe in threads.
+# Scans of one to two times Pillow's limit are ordinary; above, Pillow raises. It warns of damaged
+# EXIF, which costs no picture. Filters for the process, because warnings.catch_warnings is not safe
+# in threads.
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 class Inspection(NamedTuple):

@@ -19,7 +19,8 @@ visualization.sheet (one sheet of several such folders).
 help(visualization.saliency), help(visualization.optvis), docs/saliency.md,
 docs/optimized_images.md. What stands behind the commands: visualization.views (masks of picture
 files), visualization.channel_images (images of channels in a folder), visualization.activations
-(pictures that excite a channel).
+(pictures that excite a channel), visualization.atlas (a page to browse all channels in, before and
+after).
 """
 
 __all__ = ["save", "show"]

@@ -72,8 +72,8 @@ def path_similarity(image, tops, others):
 def path_correlations(image, tops, others):
     """Correlate the channels of an optimized image, its top pictures and other pictures by rank.
 
-    Values of equal size share the mean of their ranks. The time goes into ranking: 0.35 s for 201
-    rows of 57 layers with 8,700 channels in all.
+    Values of equal size share the mean of their ranks. The time goes into ranking: 0.1 s for 201
+    rows of GoogLeNet's 57 convolutions, 7,280 channels in all (2 cores).
 
     Args:
         image: dict of layer -> (channels,), spatial means of the optimized image.

@@ -158,3 +158,17 @@ class ResourceExhaustedError(Exception):
 )
 def test_out_of_memory(error, expected):
     assert backend.is_out_of_memory(error) is expected
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own GPUs")
+def test_a_gpu_that_nothing_shows_brings_no_warning(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.test, "is_built_with_cuda", lambda: True)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    for is_there in (False, True):
+        monkeypatch.setattr(backend, "_has_nvidia_gpu", lambda found=is_there: found)
+        warning = backend.device_warning()
+        assert (warning or "").startswith("WARNING: this machine has an NVIDIA GPU") is is_there
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
+    assert backend.device_warning() is None

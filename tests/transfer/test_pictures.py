@@ -383,6 +383,10 @@ def test_damaged_exif_does_not_cost_the_picture(write_file):
     path = write_file(data)
     assert pictures.inspect(path).problem is None
     assert pictures.encoded(path) == data
+    # nor does it bring a line of Pillow's to the terminal
+    script = "import sys; from transfer import pictures; pictures.encoded(sys.argv[1])"
+    command = [sys.executable, "-c", script, str(path)]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stderr == b""
 
 
 def test_a_turn_is_made_though_the_exif_is_damaged_behind_it(write_file):

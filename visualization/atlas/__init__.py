@@ -5,7 +5,7 @@
     write_atlas(Atlas("RASTA", "ImageNet", "fine-tuned", classes, pictures, layers, k=100), folder)
 
 writes `index.html`, which opens by double click without a server or network, and the folder
-`atlas` beside it. The page itself is in `page/`.
+`atlas` beside it. The page itself is in `web/`.
 """
 
 from visualization.atlas.contents import Atlas, Channel, Layer, Picture, Side

@@ -1,6 +1,6 @@
 """Data as classic scripts, which pages opened from a file may load: compact, and never markup.
 
-A script is one call, as `atlas.layer(3, [...]);`. What the page does with it is in page/store.js.
+A script is one call, as `atlas.layer(3, [...]);`. What the page does with it is in web/store.js.
 """
 
 import json

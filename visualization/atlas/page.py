@@ -24,4 +24,4 @@ def write_index(title, folder):
 
 
 def _parts():
-    return resources.files("visualization.atlas") / "page"
+    return resources.files("visualization.atlas") / "web"

@@ -13,7 +13,7 @@ from visualization.atlas import page
 from visualization.atlas.contents import check_channel
 from visualization.atlas.data_scripts import Numbering, Overview, script, side_values
 
-FOLDER = "atlas"  # beside index.html; page/store.js knows the names below
+FOLDER = "atlas"  # beside index.html; web/store.js knows the names below
 PICTURE_SIDE, IMAGE_SIDE = 160, 128  # pixels at most: of pictures, of optimized images
 PICTURE_QUALITY = 80  # of JPEG: about 6 kB a picture
 # optimized images are fine texture in strong colours, where JPEG shows first

@@ -61,7 +61,7 @@ def channels_of_two_layers():
         Channel(7, side([3, 4, 5, 7], **{"path similarity": 0.25, "score of the image": np.nan}),
                 side([5, 6, 7], shares=((3, 2 / 3), (0, 1 / 3)), whole=True, firing=3),
                 overlap=0.5, change=0.3, entropy_before=0.2, entropy_after=0.1),
-        Channel(53, side([6, 5, 4, 3]), side([0, 1, 2, 4]),
+        Channel(53, side([6, 5, 4, 3]), side([0, 1, 2, 4], image=colours(3)),
                 overlap=0.25, change=np.nan, entropy_before=0.3, entropy_after=0.4),
     ]  # fmt: skip
     return {"conv1": first, "mixed4c/3x3 b": second}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.chromium import wait_until
+from visualization.atlas import Atlas, Channel, Layer, Picture, Side, write_atlas
 from visualization.atlas import page as pages
 
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
@@ -183,7 +184,6 @@ def test_a_channels_page(open_page, written):
         "l2 cannot be told",
         "Baroque 75 %",
         "66.7 %",
-        "no optimized image",
         "3 of 5",
     ):
         assert expected.replace("3 of 5", "2 of 5") in text, expected
@@ -205,7 +205,16 @@ def test_both_optimized_images_are_shown(open_page, written):
         "[...document.querySelectorAll('.optimized img')].every((one) => one.naturalWidth === 40)",
     )
     assert page.locator(".optimized img").count() == 2
-    assert page.evaluate("[...document.querySelectorAll('.half img')].length") >= 0
+
+
+def test_an_image_of_one_network_and_images_of_none(open_page, written):
+    page = open_page(written, "#channel=mixed4c%2F3x3+b%3A53")
+    page.wait_for_selector(".optimized img")
+    assert page.locator(".looks.before .optimized").inner_text() == "no optimized image"
+    assert page.locator(".looks.after .optimized img").count() == 1
+    page = open_page(written, CHANNEL)
+    page.wait_for_selector(".looks")
+    assert page.locator(".optimized").count() == 0
 
 
 def test_dead_channels_are_marked(open_page, written):
@@ -244,7 +253,7 @@ def test_every_picture_tells_its_file_label_and_title(open_page, written):
     page.hover(".set.after .picture >> nth=0")
     card = page.locator("#card")
     text = card.inner_text()
-    assert "Harbour" in text and "Pop_Art" in text and "<b>5.png" in text
+    assert "Harbour" in text and "Pop Art" in text and "<b>5.png" in text
     assert "number 1, score 10, in both sets" in text
     page.mouse.move(1, 1)
     assert card.is_hidden()
@@ -265,6 +274,21 @@ def test_tap_tells_too(open_page, written):
     page = open_page(written, CHANNEL, **PHONE)
     page.tap(".set.after .picture >> nth=1")
     assert "Harbour at night" in page.locator("#card").inner_text()
+
+
+def test_a_large_set_is_shown_by_hundreds(open_page, tmp_path):
+    picture = Picture(tmp_path / "gone.jpg", "Baroque", "Study")
+    large = Side(np.arange(250), np.linspace(9, 1, 250))
+    layer = Layer("conv1", {}, [Channel(0, large, large, 1.0)])
+    atlas = Atlas("Large sets", "a", "b", ("Baroque",), (picture,) * 250, [layer], 1000)
+    write_atlas(atlas, tmp_path, say=lambda line: None)
+    page = open_page(tmp_path, "#channel=conv1%3A0")
+    page.wait_for_selector(".set.before .picture")
+    shown = page.locator(".set.before .picture")
+    for count, more in ((100, "Show 100 more"), (200, "Show 50 more")):
+        assert shown.count() == count
+        page.click(f".set.before >> text={more}")
+    assert shown.count() == 250 and page.locator(".set.before > .button").is_hidden()
 
 
 def test_two_channels_side_by_side(open_page, written):

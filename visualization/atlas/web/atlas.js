@@ -15,7 +15,7 @@ function start() {
   byId("k").textContent = k;
   const option = (value, text) => el("option", { value }, short(text, 60));
   tools.layer.append(option("", `all ${layers.length}`), ...layers.map(({ name }) => option(name, name)));
-  tools.class.append(option("", "all"), ...classes.map((name) => option(name, name.replaceAll("_", " "))));
+  tools.class.append(option("", "all"), ...classes.map((name) => option(name, spaced(name))));
   tools.sort.append(...Object.entries(SORTS).map(([name, { words: text }]) => option(name, text)));
   if (notes.length) {
     byId("notes").append(el("h3", {}, "How it was made"), ...notes.map((note) => el("p", {}, words(note))));

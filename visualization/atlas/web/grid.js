@@ -2,7 +2,7 @@
 "use strict";
 
 const GAP = 16, LEAST = 190, TEXT = 98; // pixels: between tiles, of a tile's width, below its images
-const BEYOND = 2; // rows drawn above and below the window
+const BEYOND = 1; // row drawn above and below the window
 
 const grid = {
   list: document.getElementById("grid"),

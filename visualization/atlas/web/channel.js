@@ -109,6 +109,7 @@ function figures(channel) {
 // One network's optimized image and classes.
 function looks(channel, side, when) {
   const source = atlas.image(channel, when);
+  const none = !atlas.channels.images[channel]; // in neither network
   const image = source
     ? el("img", { src: source, alt: `Optimized image, ${when}`, width: "128", height: "128" })
     : el("span", { class: "nothing" }, el("span", {}, "no optimized image"));
@@ -117,7 +118,8 @@ function looks(channel, side, when) {
   });
   return el("section", { class: `looks ${when}`, "aria-label": when },
     el("h3", {}, words(short(atlas.about[when]), "network"), el("span", { class: "soft" }, ` ${when}`)),
-    el("div", { class: "looks-both" }, el("div", { class: "optimized" }, image),
+    el("div", { class: none ? "" : "looks-both" },
+      none ? null : el("div", { class: "optimized" }, image),
       el("div", { class: "looks-classes" }, el("h4", {}, "Classes of the top pictures"),
         classShares(side.shares))));
 }

@@ -2,6 +2,7 @@
 "use strict";
 
 const UNKNOWN = "cannot be told";
+const OFTEN = 400; // milliseconds between two looks at what a search has found so far
 
 const column = (name) => (channel) => atlas.channels[name][channel];
 // about three digits; a count as it is
@@ -116,11 +117,13 @@ const order = {
     await atlas.loadPictures();
     if (stale() || !order.picturesWith(words)) return step(0, 0);
     const all = atlas.about.layers.length;
+    let told = performance.now();
     for (let number = 0; number < all; number++) {
-      const isNew = !atlas.rows[number];
       await atlas.loadLayer(number);
       if (stale()) return;
-      if (isNew || number === all - 1) step(number + 1, all);
+      if (number < all - 1 && performance.now() - told < OFTEN) continue;
+      step(number + 1, all);
+      told = performance.now();
     }
   },
 };

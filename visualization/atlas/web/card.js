@@ -39,7 +39,7 @@ const card = {
     card.box.replaceChildren(
       frame,
       el("p", { class: "card-title" }, words(title[picture] || "without title")),
-      el("p", {}, words(label[picture] || "without label")),
+      el("p", {}, words(spaced(label[picture]) || "without label")),
       el("p", { class: "soft file" }, words(file[picture])),
       problem[picture] ? el("p", { class: "warning" }, "cannot be read: ", words(problem[picture])) : "",
       el("p", { class: "soft" }, `number ${rank + 1}, score ${score}`, shared ? ", in both sets" : ""),

@@ -20,8 +20,9 @@ function short(text, letters = 80) {
   return text.length <= letters ? text : `${[...text.slice(0, 2 * letters)].slice(0, letters - 1).join("")}…`;
 }
 
-// Class names as people write them.
-const className = (number) => atlas.about.classes[number].replaceAll("_", " ");
+// Names of classes as people write them.
+const spaced = (name) => name.replaceAll("_", " ");
+const className = (number) => spaced(atlas.about.classes[number]);
 
 // A colour for each class: hues far apart for neighbours in the list (the golden angle).
 const classColour = (number) => `hsl(${Math.round(number * 137.508 + 200) % 360} 46% 56%)`;
@@ -66,7 +67,7 @@ function chance(measure, before = "by chance ") {
 // A picture's caption in one line.
 function caption(picture) {
   const { file, label, title } = atlas.files;
-  return [title[picture], label[picture], file[picture]].filter(Boolean).map((one) => short(one)).join(" · ");
+  return [title[picture], spaced(label[picture]), file[picture]].filter(Boolean).map((one) => short(one)).join(" · ");
 }
 
 // The empty frame of a picture that cannot be read, with its file's name.
