@@ -29,6 +29,7 @@ OF_LAYERS = {
 }
 OF_SIDES = {"firing pictures": "firing"}
 OF_IMAGES = {"image's score": "image_score", PERCENT: "image_percentile", PATH: "path_similarity"}
+CLASSES = 6  # of a top set that the atlas's page shows; beyond, "other classes"
 SHOWN = 30  # channels in the figure of channels: six pages
 MOST_GRID = 10  # top pictures of a channel there: 10 x 10, as in the paper
 FIGURES = "figures"
@@ -210,7 +211,7 @@ def atlas(made):
     pictures = zip(made.pictures.files, table["label"], table["title"], strict=True)
     collection = compared.comparison.data.dataset_name
     return Atlas(
-        title=f"{collection}: {compared.names['a']} and {compared.names['b']}",
+        title=f"{collection}: what changed",
         before=compared.names["a"],
         after=compared.names["b"],
         classes=made.pictures.classes,
@@ -293,7 +294,7 @@ class _View:
         self.tops = views.tops(key, name)
         self.scores = views.seen(key, name)
         shares = similarity.class_shares(self.tops, views.labels, len(views.classes))
-        self.classes, self.shares = change_numbers.commonest(shares)
+        self.classes, self.shares = change_numbers.commonest(shares, CLASSES)
         self.boxes, self.whole = self._boxes(name)
 
     def _boxes(self, name):

@@ -43,6 +43,7 @@ def flags():
     add_picture_flags(parser)
     measures = parser.add_argument_group("what is compared")
     _add_measure_flags(measures)
+    _add_layer_flags(measures)
     _add_size_flags(measures)
     images = parser.add_argument_group("optimized images")
     _add_image_flags(images)
@@ -78,6 +79,9 @@ def _add_measure_flags(group):
         + " and ".join(map(str, differences.DEFAULT_K))
         + ", where there are more pictures than that).",
     )
+
+
+def _add_layer_flags(group):
     group.add_argument(
         "--layers",
         nargs="+",

@@ -351,3 +351,20 @@ def test_the_key_changes_with_data_and_settings_and_with_nothing_else(write_file
         change()
         keys.append(key(seed=42, protocol="column"))
     assert len(set(keys)) == 6
+
+
+def test_pictures_are_chosen_as_a_data_set_has_them(data, tmp_path):
+    chosen = data.choose(tmp_path / "refused.csv")
+    store = data.open()
+    assert store.folder.name == data.key and not (tmp_path / "refused.csv").exists()
+    for split in ("train", "val", "test"):
+        of = chosen.rows[chosen.rows["split"] == split]
+        assert list(of["id"]) == store.ids(split)
+
+
+def test_one_class_can_be_chosen_where_it_will_do(data, tmp_path):
+    one = replace(data, drop_labels=("NA",))
+    with pytest.raises(InputError, match="a classifier needs two classes"):
+        one.choose(tmp_path / "refused.csv")
+    chosen = one.choose(tmp_path / "refused.csv", least_classes=1)
+    assert set(chosen.rows["label"]) == {"007"}

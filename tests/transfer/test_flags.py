@@ -10,7 +10,7 @@ import pytest
 
 from models.errors import InputError
 from transfer.dataset import Data
-from transfer.flags import add_data_flags, read_data
+from transfer.flags import add_data_flags, add_picture_flags, read_data
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ["--dataset_name", "a", "--challenge", "b", "--datasets_path", "d"]
@@ -107,3 +107,20 @@ def test_a_mistake_answers_before_anything_large_is_imported(tmp_path, given, me
     assert done.stdout == "2 []\n"
     assert done.stderr.startswith("error: ") and message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("--images", "--labels", "--column"), ("--jpg_images_path", "--metadata_path", "--challenge")],
+)
+def test_a_collection_that_is_read_where_it_lies(tmp_path, names):
+    (tmp_path / "museum").mkdir()
+    table = tmp_path / "table.csv"
+    table.write_text("ImageId,style\n1,x\n")
+    made = argparse.ArgumentParser()
+    add_picture_flags(made)
+    values = (tmp_path / "museum", table, "style")
+    words = [str(word) for pair in zip(names, values, strict=True) for word in pair]
+    data = read_data(made.parse_args(words))
+    assert data == Data("museum", "style", Path(), table, tmp_path / "museum")
+    assert read_data(made.parse_args([*words, "--dataset_name", "a"])).dataset_name == "a"
