@@ -40,6 +40,14 @@ def flags():
         type=Path,
         help="Folder of the results; the same command finds it again, or goes on.",
     )
+    parser.add_argument(
+        "--names",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="What the networks are called in tables, figures and the atlas, one name each "
+        "(default: the ends of their paths).",
+    )
     add_picture_flags(parser)
     measures = parser.add_argument_group("what is compared")
     _add_measure_flags(measures)
@@ -200,6 +208,7 @@ def main(argv=None):
         given.batch_size,
         given.seed,
         images,
+        tuple(given.names),
     )
     differences.check(comparison, given.out)
     start_keras()

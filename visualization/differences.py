@@ -89,7 +89,8 @@ class Comparison:
     those of DEFAULT_K that are smaller than the number of pictures. layers: names in the first
     network, () for all. layer_map: path of a CSV, see layer_pairs.read_map; None to match names.
     input_size: side of the pictures in pixels, None for the networks' own. batch_size: pictures at
-    once. seed: of draws and images. images: Images.
+    once. seed: of draws and images. images: Images. names: what the networks are called in tables
+    and figures, in the order of the networks; () for the ends of their paths.
 
     Raises:
         InputError: a value that cannot be.
@@ -108,8 +109,14 @@ class Comparison:
     batch_size: int = 32
     seed: int = 0
     images: Images = Images()
+    names: tuple = ()
 
     def __post_init__(self):
+        if self.names and len(self.names) != len(self.networks):
+            raise InputError(
+                f"names are {', '.join(self.names)}; accepted: one for each of the "
+                f"{len(self.networks)} networks"
+            )
         for name, accepted in (("statistic", STATISTICS), ("part", (None, *PARTS))):
             if getattr(self, name) not in accepted:
                 names = ", ".join(filter(None, accepted))
@@ -165,8 +172,9 @@ class Opened:
     @property
     def names(self):
         """Key -> what the network is called where people read it."""
-        titles = {key: network.title for key, network in self.networks.items()}
-        return {key: f"{key.upper()}: {' '.join(titles[key].split())}" for key in titles}
+        given = self.comparison.names or [network.title for network in self.networks.values()]
+        titles = zip(self.networks, given, strict=True)
+        return {key: f"{key.upper()}: {' '.join(title.split())}" for key, title in titles}
 
     @property
     def told(self):

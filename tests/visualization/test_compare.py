@@ -407,9 +407,11 @@ def test_the_toy_networks(tmp_path):
     words += ["--column", "material", "--k", "10", "--out", f"{tmp_path}/out"]
     words += ["--layers", "conv1", "conv_pw_3", "conv_dw_8", "conv_pw_13"]
     words += ["--optimize", "conv_pw_3:0", "--steps", "2", "--size_of_images", "32"]
+    words += ["--names", "nature", "the toy's painters"]
     assert compare.main(words) == 0
     summary = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8")
     assert "the toy collection: nothing in it is real art" in summary
+    assert summary.startswith("# What changed from A: nature to B: the toy's painters\n")
     layers = numbers(tmp_path / "out" / "layers.csv")
     assert len(layers) == 4 and layers["cka_debiased"].iloc[0] > layers["cka_debiased"].iloc[-1]
     # the map of a convolution is that after its batch normalisation: that is what images are of

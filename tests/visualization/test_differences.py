@@ -46,6 +46,7 @@ def test_parts_are_the_papers_unless_one_is_asked_for(tmp_path):
         ({"seed": -1}, "seed is -1"),
         ({"layer_map": Path("/no/such")}, "layer_map is /no/such"),
         ({"before": "VGG91"}, "no network 'VGG91'"),
+        ({"names": ("before",)}, "names are before; accepted: one for each of the 2 networks"),
     ],
 )
 def test_what_cannot_be(tmp_path, changes, says):
