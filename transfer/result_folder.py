@@ -308,9 +308,9 @@ def find_result(path, identity):
         names = os.listdir(path.parent)
     except OSError:
         names = []
-    unfinished = [found[1] for found in map(PARTIAL.fullmatch, names) if found]
+    begun = [found[1] for found in map(PARTIAL.fullmatch, names) if found]
     finished = [name for name in names if name[0] != "."]
-    for name in (path.name, *sorted({*finished, *unfinished})):
+    for name in (path.name, *sorted({*finished, *begun})):
         for file, inner in ((MANIFEST, _identity_in), (UNFINISHED, dict)):
             folder = path.with_name(name)
             with contextlib.suppress(InputError):
