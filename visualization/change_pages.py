@@ -65,7 +65,7 @@ def figures(made, say=print):
         return
     stages = change_report.stages(made, [match.name for match in made.compared.matches.layers])
     ckas = {
-        " and ".join(pair).upper(): change_report.stages(made, made.numbers.cka[pair])
+        " and ".join(map(str.upper, pair)): change_report.stages(made, made.numbers.cka[pair])
         for pair in made.views.pairs
     }
     title = "; ".join(names.values())
@@ -84,7 +84,7 @@ def figures(made, say=print):
             )
             yield "entropy_before_after", plots.png(figure)
         if made.judged is not None:
-            yield "overlap_and_change", plots.png(_change(made, channelled, say))
+            yield from _change(made, channelled, say)
         for number, page in enumerate(_channel_pages(made, say), 1):
             yield f"channels_{number}", page
 
@@ -134,17 +134,23 @@ def _entropies(made, key, k):
 
 
 def _change(made, layers, say):
-    """Overlap against image change, layer by layer."""
+    """Overlap against image change, of the layers that have images."""
     table, ranks = change_report.with_images(made), change_report.image_ranks(made)
     overlap = change_numbers.overlaps(table, PAIR, made.views.ks[0])
-    return paper_figures.overlap_and_change(
-        layers,
-        change_report.split_by_layer(made, overlap),
-        change_report.split_by_layer(made, table["image_change"].to_numpy(float)),
-        ranks=[ranks[layer] for layer in layers],
+    overlaps = change_report.split_by_layer(made, overlap)
+    changes = change_report.split_by_layer(made, table["image_change"].to_numpy(float))
+    seen = [number for number, change in enumerate(changes) if np.isfinite(change).any()]
+    if not seen:
+        return
+    figure = paper_figures.overlap_and_change(
+        [layers[number] for number in seen],
+        [overlaps[number] for number in seen],
+        [changes[number] for number in seen],
+        ranks=[ranks[layers[number]] for number in seen],
         chance=made.numbers.overlap_chance[made.views.ks[0]],
         say=say,
     )
+    yield "overlap_and_change", plots.png(figure)
 
 
 def _channel_pages(made, say):
