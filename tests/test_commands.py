@@ -353,7 +353,7 @@ def test_every_command_answers_a_slip_without_keras(command, mistyped, says, tmp
 
 def test_the_readme_begins_with_what_it_is_for_and_a_picture_of_real_results():
     text = PAGES[0].read_text(encoding="utf-8")
-    order = ["# art-transfer", "for people who study art", "![Optimized", "./job.sh", "-m pytest"]
+    order = ["# art-transfer", "for people who study art", "![The atlas", "./job.sh", "-m pytest"]
     places = [text.index(part) for part in (*order, "## Your own collection", "## Words")]
     assert places == sorted(places)
     for word in ("Off the shelf", "Fine-tuning", "Head", "Macro F1"):
