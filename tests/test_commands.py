@@ -228,7 +228,7 @@ def test_what_changed_of_the_docs(tmp_path):
 def test_real_comparison_of_the_docs(shared, tmp_path):
     """The page's training and comparison, as written but for a small part and one epoch."""
     train, compare = blocks(CHANGED)[2:4]  # the last one is that of the images: 25 minutes
-    few = " --pictures_glob 'a*'"
+    few = " --pictures_glob 'images/a*'"
     train = train.replace("--epochs 4", "--epochs 1 --input_size 64")
     shell(f"export SHARED={shared}\n{train}{few}", tmp_path)
     runs = tmp_path / "results" / "wikiart224" / "style" / "GoogLeNet"

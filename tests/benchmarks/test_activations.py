@@ -51,4 +51,4 @@ def test_memory_is_what_many_pictures_take_above_few(monkeypatch, tmp_path):
 @pytest.mark.slow  # GoogLeNet, traced for every layer
 def test_a_smoke_run_prints_every_claim(capsys):
     assert activations.main(["--quick"]) == 0
-    assert capsys.readouterr().out.count("\nquick: ") == 4
+    assert capsys.readouterr().out.count("\nquick: ") == 5
