@@ -25,7 +25,7 @@ from benchmarks.compare import Compared, option
 from models import zoo
 from models.command import exit_code
 from models.errors import InputError
-from transfer import train
+from transfer import optimizers, train
 from transfer.dataset import Data
 from transfer.recipes import RECIPES
 from transfer.run import Run
@@ -68,7 +68,7 @@ def compiled(run, store):
     """The network of a run, ready to train as transfer.train.fit does."""
     model = train.build(run, store)
     loss = "sparse_categorical_crossentropy"
-    model.compile(train.optimizer(run.recipe), loss, metrics=["accuracy"])
+    model.compile(optimizers.optimizer(run.recipe), loss, metrics=["accuracy"])
     return model
 
 

@@ -204,6 +204,34 @@ def _auxiliary_head(x, number, classes, activation):
     return caffe_layers.classifier(x, classes, activation, dense, output)
 
 
+def auxiliary_heads(model, classes, activation):
+    """Put the two auxiliary classifiers on the modules of a network, for deep supervision.
+
+    Args:
+        model: keras.Model with layers `mixed4a` and `mixed4d`.
+        classes: outputs of each.
+        activation: `softmax`, `sigmoid` or `linear`.
+
+    Returns:
+        list of two Keras tensors (N, classes).
+
+    Raises:
+        InputError: another network, or pictures that are too small.
+
+    Source: Szegedy et al. 2015, section 5.
+    """
+    names = {layer.name for layer in model.layers}
+    if not set(AUXILIARY_ON) <= names:
+        raise InputError(
+            f"auxiliary heads go on {' and '.join(AUXILIARY_ON)}, which {model.name} lacks; "
+            "accepted: GoogLeNet or InceptionV1"
+        )
+    return [
+        _auxiliary_head(model.get_layer(module).output, number, classes, activation)
+        for module, number in AUXILIARY_ON.items()
+    ]
+
+
 def _convolution(x, name, filters, size, strides=1, padding="same"):
     """Convolution `<name>_pre_relu` and ReLU `<name>`; returns what both give."""
     linear = keras.layers.Conv2D(

@@ -13,9 +13,35 @@ def draw_he_uniform(model, seed):
     The limit is sqrt(6 / fan-in). A depthwise kernel sees one channel, so its fan-in is its
     window; Keras's own count would take all channels. A seed gives the same on every backend.
     """
-    generator = np.random.default_rng(seed)
+    _draw(_inner_layers(model), seed)
+
+
+def redraw(layers, seed):
+    """Give layers the weights of a network that was never trained, in place.
+
+    Args:
+        layers: Keras layers. Kernels are He-uniform as in draw_he_uniform, biases 0, batch
+            normalisation 1, 0 and averages of 0 and 1.
+        seed: of the kernels.
+    """
     # ConvNeXt keeps some of its convolutions in models of their own
-    for layer in _inner_layers(model):
+    layers = [
+        inner
+        for layer in layers
+        for inner in (_inner_layers(layer) if hasattr(layer, "layers") else [layer])
+    ]
+    ones = ("gamma", "moving_variance")
+    for layer in layers:
+        for variable in layer.variables:
+            if "seed" not in variable.path.rpartition("/")[2]:
+                variable.assign(np.full(variable.shape, variable.name in ones, variable.dtype))
+    _draw(layers, seed)
+
+
+def _draw(layers, seed):
+    """Draw the kernels of layers from He-uniform."""
+    generator = np.random.default_rng(seed)
+    for layer in layers:
         if isinstance(layer, keras.layers.EinsumDense):  # its equation says what enters a number
             continue
         for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):

@@ -312,7 +312,9 @@ def preprocess(pixels, scaling):
     return keras.layers.Rescaling(how["scale"], how["offset"], name="preprocessing")(ordered)
 
 
-def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0, say=None):
+def build(
+    spec, classes, size=None, pixels="own", activation="softmax", seed=0, dropout=0.0, say=None
+):
     """Build a classifier: a network without its top, average-pooled features, a new head.
 
     Args:
@@ -327,6 +329,7 @@ def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0, 
             origin has what it has inside: `own` gives it pixels in [0, 255] as they are.
         activation: of the head, `softmax`, `sigmoid` or `linear`.
         seed: of the head and, without weights, of every kernel.
+        dropout: share of the features left out before the head, while training.
         say: called with one line on what was found in a `.keras` file.
 
     Returns:
@@ -350,9 +353,12 @@ def build(spec, classes, size=None, pixels="own", activation="softmax", seed=0, 
     pools = {4: keras.layers.GlobalAveragePooling2D, 3: keras.layers.GlobalAveragePooling1D}
     pool = pools.get(len(body.output.shape), keras.layers.Identity)
     features = pool(name="features")(body.output)
+    if dropout:
+        features = keras.layers.Dropout(dropout, name="features_dropout")(features)
     initializer = keras.initializers.GlorotUniform(seed)
+    # in float32 whatever the rest computes in: a softmax of bfloat16 tells few probabilities apart
     outputs = keras.layers.Dense(
-        classes, activation=activation, kernel_initializer=initializer, name="head"
+        classes, activation, kernel_initializer=initializer, dtype="float32", name="head"
     )(features)
     model = keras.Model(body.inputs[0], outputs, name=spec.name or None)
     if spec.weights is None:

@@ -109,16 +109,21 @@ def imported_commands(root):
 def flags_below_commands(root):
     """Parsers, sys.argv and names of flags in modules without a main, but for SHARED_FLAGS.
 
-    Not of benchmarks, where benchmarks.compare is the command of all scripts.
+    Not of benchmarks, where benchmarks.compare is the command of all scripts. A recipe states its
+    command in its docstring.
     """
     for path in sources(root, [package for package in PACKAGES if package != "benchmarks"]):
         if is_command(path) or named(root, path) == SHARED_FLAGS:
             continue
         if any(name.split(".")[0] == "argparse" for name in imported(root, path)):
             yield f"{named(root, path)} imports argparse"
-        for node in ast.walk(parsed(path)):
+        tree = parsed(path)
+        stated = tree.body[0].value if path.parent.name == "recipes" else None
+        for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.argv":
                 yield f"{named(root, path)}:{node.lineno} reads sys.argv"
+            elif node is stated:
+                continue
             elif isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for flag in re.findall(r"(?<![\w-])--[a-zA-Z]\w*", node.value):
                     yield f"{named(root, path)}:{node.lineno} names {flag}"

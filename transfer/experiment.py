@@ -16,7 +16,7 @@ from models.weights import IMAGENET, NONE
 from transfer import recipe
 from transfer.flags import add_data_flags, read_data
 from transfer.recipe import Recipe
-from transfer.recipes import RECIPES
+from transfer.recipes import RECIPES, find_recipe
 from transfer.result_folder import check_place
 from transfer.run import Run, check_paths
 
@@ -59,12 +59,17 @@ def _add_needed_flags(needed):
     )
     needed.add_argument(
         "--tl_mode",
+        "--recipe",
         required=True,
         nargs="+",
         action="extend",
-        choices=list(RECIPES),
+        type=_recipe_name,
+        metavar="RECIPE",
         help="One or several ways to train: off_the_shelf trains a classifier on the network's "
-        "features, fine_tuning trains every layer, random every layer from scratch.",
+        "features, fine_tuning trains every layer, random every layer from scratch (Sabatelli et "
+        "al. 2018); those of the other papers: "
+        + ", ".join(name for name in RECIPES if "." in name)
+        + ".",
     )
     needed.add_argument(
         "--results_path",
@@ -77,15 +82,42 @@ def _add_needed_flags(needed):
 
 # field of Recipe -> help of its flag
 RECIPE_HELP = {
+    "layers": "Which layers are trained: all, head, skip_first:N (all but the first N "
+    "convolutions), last:N, from:LAYER, or a scenario of Cetinic et al. 2018 (default: {}).",
+    "redrawn": "Which layers forget what they learnt and start anew: none, last:N or from:LAYER "
+    "(default: {}).",
     "optimizer": "The optimizer (default: rmsprop off the shelf, else sgd).",
-    "learning_rate": "The optimizer's learning rate (default: {}).",
+    "learning_rate": "The learning rate of the head (default: {}).",
+    "trunk_rate": "The learning rate of the layers below the head, as a multiple of the head's "
+    "(default: {}).",
+    "bias_rate": "The learning rate of biases, as a multiple of their layer's (default: {}).",
+    "weight_decay": "How much of a weight is added to its gradient in every step (default: {}).",
+    "decayed": "What weight decay is for: kernels, or all variables (default: {}).",
+    "decay": "After s steps the learning rate is divided by 1 + decay * s (default: {}).",
+    "schedule": "How the learning rate falls: constant, once (by schedule_factor after "
+    "schedule_epochs) or every (by it each time so many epochs have begun) (default: {}).",
+    "schedule_epochs": "The epochs of the schedule (default: {}).",
+    "schedule_factor": "The factor of the schedule (default: {}).",
+    "selection": "Which epoch is tested: best is that of the least validation loss, or last "
+    "(default: {}).",
+    "augmentation": "How training pictures change from epoch to epoch: none, flip_shift, crop or "
+    "mirror_crop (default: {}).",
+    "head_activation": "The activation of the head: own is softmax for one label a picture and "
+    "sigmoid for several (default: {}).",
+    "dropout": "The share of features that is left out before the head, while training "
+    "(default: {}).",
+    "auxiliary": "The weight of the losses of GoogLeNet's two auxiliary heads, 0 for none "
+    "(default: {}).",
+    "precision": "In what layers compute while training: float32, mixed_bfloat16 or mixed_float16 "
+    "(default: {}).",
     "momentum": "The momentum of sgd (default: {}).",
     "nesterov": "Whether sgd has Nesterov's momentum (default: {}).",
     "rho": "How much of the mean of squared gradients rmsprop keeps in a step (default: {}).",
     "epsilon": "What rmsprop and adam add to their divisor (default: {}).",
     "batch_size": "How many pictures a step of training takes (default: {}).",
     "epochs": "The largest number of epochs; validation may end training earlier (default: {}).",
-    "patience": "Training ends after so many epochs without a lower validation loss (default: {}).",
+    "patience": "Training ends after so many epochs without a lower validation loss; 0 for never "
+    "(default: {}).",
     "pixels": "How pixels are scaled: own is as the network was trained, unit to [0, 1] as in "
     "the paper, the others are for a .keras file of yours that scales nothing (default: {}).",
     "batch_norm": "Whether batch normalisation is trained or keeps its averages (default: frozen; "
@@ -114,6 +146,13 @@ def _add_recipe_flags(group):
         help="One or several seeds: each is a run of its own, and tables show their mean and "
         "range (default: the one of --seed).",
     )
+
+
+def _recipe_name(text):
+    try:
+        return find_recipe(text).name
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _boolean(text):

@@ -27,6 +27,11 @@ from transfer.result_folder import (
 NAME_BYTES = 200
 NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
 SHORT_KEY = 8  # digits of a data set's or a file's digest that a name shows
+# of a Recipe, that the first version had
+FIRST_SETTINGS = {"optimizer", "learning_rate", "momentum", "nesterov", "rho", "epsilon", "pixels"}
+FIRST_SETTINGS |= {"batch_size", "epochs", "patience", "batch_norm", "classifier", "class_weights"}
+FIRST_SETTINGS |= {"seed"}
+NEVER_CHOSEN = asdict(Recipe())
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
 # what is needed of metrics.json, and what each value must be
 REQUIRED = {
@@ -144,7 +149,11 @@ class Run:
     def settings(self):
         """Everything else that decides its numbers, but the data and what repeats may change."""
         chosen = asdict(self.recipe)
-        told = ("classifier", "seed")
+        own = asdict(RECIPES.get(self.recipe.name, self.recipe))
+        # what earlier versions could not choose is told where it is chosen: their runs are found
+        told = {"classifier", "seed"}
+        told |= {n for n in SETTINGS if n not in FIRST_SETTINGS and chosen[n] == NEVER_CHOSEN[n]}
+        told |= {"layers"} if chosen["layers"] == own["layers"] else set()
         source = weights.check_source(self.network.weights)
         return {
             "weights_sha256": sha256(source) if isinstance(source, Path) else None,

@@ -3,6 +3,7 @@
 Training (`fit`, the one loop, early-stopped) continues after `kill -9` from its last epoch.
 """
 
+import contextlib
 import math
 import shutil
 import time
@@ -13,9 +14,20 @@ import keras
 import numpy as np
 import pandas as pd
 
-from models import backend, network, zoo
+from models import backend, inception_v1, initializers, network, zoo
 from models.errors import InputError
-from transfer import classifiers, evaluate, features, inference, mistakes, plots, seen_pictures
+from transfer import (
+    classifiers,
+    evaluate,
+    features,
+    inference,
+    losses,
+    mistakes,
+    optimizers,
+    plots,
+    seen_pictures,
+    trained_layers,
+)
 from transfer.progress import Progress
 from transfer.result_folder import (
     find_result,
@@ -40,6 +52,7 @@ class Trained:
     history: list  # of dicts, one per epoch; empty for a classifier without epochs
     seconds: float  # of computing features, training and validating
     pictures: int  # forward passes through the network in these seconds
+    model: keras.Model  # the classifier, in float32
 
 
 def train_and_test(run, results_path, tensorboard=None):
@@ -80,8 +93,8 @@ def train_and_test(run, results_path, tensorboard=None):
         epochs, spare = result.path / "epochs", folder.with_name("features")
         with inference.explained(run.recipe.batch_size, run.size, store):
             trained = train(model, run, store, epochs, callbacks, None, spare)
-        values = metrics(model, run, store, trained)
-        write_results(model, run, store, trained, values, result.path)
+        values = metrics(trained.model, run, store, trained)
+        write_results(trained.model, run, store, trained, values, result.path)
         result.about = {"device": values["device"], "split_sha256": store.split_sha256}
     print(f"results in {folder}")
     return folder
@@ -103,20 +116,52 @@ def _beside(run, store, folder):
 
 
 def build(run, store):
-    """The network of a run, its weights loaded, its layers frozen as the recipe says."""
+    """The network of a run, its weights loaded, its layers frozen or redrawn as the recipe says."""
     recipe = run.recipe
     keras.utils.set_random_seed(recipe.seed)
-    model = zoo.build(
-        run.network,
-        len(store.classes),
-        run.size,
-        recipe.pixels,
-        recipe.head,
-        recipe.seed,
-        say=print,
-    )
+    with _precision(recipe.precision):
+        model = zoo.build(
+            run.network,
+            len(store.classes),
+            run.size,
+            recipe.pixels,
+            recipe.head,
+            recipe.seed,
+            dropout=recipe.dropout,
+            say=print,
+        )
+    if not recipe.on_features:
+        name = run.network.architecture
+        if recipe.redrawn != "none":
+            redrawn = trained_layers.select(model, recipe.redrawn, name)
+            initializers.redraw(redrawn, recipe.seed)
+        trained = {id(layer) for layer in trained_layers.select(model, recipe.layers, name)}
+        for layer in model.layers:
+            layer.trainable = id(layer) in trained
     set_batch_norm(model, recipe.batch_norm, steps(store, recipe))
     return model
+
+
+@contextlib.contextmanager
+def _precision(name):
+    """While open, layers are made to compute in this precision (a Keras dtype policy)."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def in_float32(model, run, store):
+    """The same classifier, computing in float32 whatever it was trained in."""
+    if run.recipe.precision == "float32":
+        return model
+    network = replace(run.network, weights=None)
+    recipe = replace(run.recipe, precision="float32")
+    plain = build(replace(run, network=network, recipe=recipe), store)
+    plain.set_weights(model.get_weights())
+    return plain
 
 
 def train(model, run, store, folder, callbacks=(), cache=None, spare=None):
@@ -134,8 +179,8 @@ def train(model, run, store, folder, callbacks=(), cache=None, spare=None):
     Returns:
         Trained; the model holds the trained weights, except those of a random forest.
     """
-    if run.recipe.layers == "all":
-        return _train_all(model, store, run.recipe, folder, callbacks)
+    if not run.recipe.on_features:
+        return _train_layers(model, run, store, folder, callbacks)
     name = features.cache_name(run.network, run.size, run.recipe.pixels, store)
     extractor = features.extractor(model)
     cache = cache or store.folder / "features"
@@ -146,9 +191,9 @@ def train(model, run, store, folder, callbacks=(), cache=None, spare=None):
     return replace(trained, seconds=seconds + trained.seconds, pictures=pictures)
 
 
-def _train_all(model, store, recipe, folder, callbacks):
+def _train_layers(model, run, store, folder, callbacks):
     """Train every layer that is not frozen, from the weights that the model has."""
-    size, labels = model.input_shape[1], store.labels
+    recipe, size, labels = run.recipe, model.input_shape[1], store.labels
 
     def shuffled(first_epoch):
         return store.dataset("train", size, recipe.batch_size, recipe.seed, first_epoch)
@@ -156,12 +201,29 @@ def _train_all(model, store, recipe, folder, callbacks):
     validation = store.dataset("val", size, recipe.batch_size)
     weights = _class_weights(recipe, labels["train"])
     epoch = steps(store, recipe)
-    history = fit(model, recipe, shuffled, validation, epoch, folder, weights, callbacks)
+    trained = with_auxiliary(model, recipe)
+    history = fit(trained, recipe, shuffled, validation, epoch, folder, weights, callbacks)
+    model = in_float32(model, run, store)
     test = inference.stored(store, "test", size, recipe.batch_size)
     progress = Progress(len(labels["test"]), "pictures tested")
     scores = inference.collect(model.predict_on_batch, test, progress=progress)
     pictures = len(history) * (len(labels["train"]) + len(labels["val"]))
-    return Trained(scores, history, sum(row["seconds"] for row in history), pictures)
+    return Trained(scores, history, sum(row["seconds"] for row in history), pictures, model)
+
+
+def with_auxiliary(model, recipe):
+    """The classifier with its auxiliary heads, (pictures, heads, classes), if the recipe has them.
+
+    Source: Szegedy et al. 2015, section 5. Their layers are the model's own beside theirs.
+    """
+    if not recipe.auxiliary:
+        return model
+    before = {id(layer) for layer in model.layers}
+    outputs = inception_v1.auxiliary_heads(model, model.output_shape[-1], recipe.head)
+    stacked = keras.layers.Lambda(lambda all_of: keras.ops.stack(all_of, axis=1), dtype="float32")
+    whole = keras.Model(model.inputs, stacked([model.output, *outputs]))
+    initializers.redraw([la for la in whole.layers if id(la) not in before], recipe.seed)
+    return whole
 
 
 def _fit_dense(model, pooled, store, recipe, folder, callbacks):
@@ -178,7 +240,7 @@ def _fit_dense(model, pooled, store, recipe, folder, callbacks):
     epoch = steps(store, recipe)
     history = fit(head, recipe, shuffled, validation, epoch, folder, weights, callbacks)
     scores = head.predict(pooled["test"], size, verbose=0)
-    return Trained(scores, history, sum(row["seconds"] for row in history), 0)
+    return Trained(scores, history, sum(row["seconds"] for row in history), 0, model)
 
 
 def _fit_shallow(model, pooled, store, recipe, folder, callbacks):
@@ -189,7 +251,7 @@ def _fit_shallow(model, pooled, store, recipe, folder, callbacks):
     scores = classifiers.scores(fitted, pooled["test"], len(store.classes))
     if recipe.classifier == "svm":
         model.get_layer("head").set_weights(classifiers.as_dense(fitted, len(store.classes)))
-    return Trained(scores, [], time.monotonic() - started, 0)
+    return Trained(scores, [], time.monotonic() - started, 0, model)
 
 
 def steps(store, recipe):
@@ -327,11 +389,11 @@ def fit(model, recipe, train, validation, steps, folder, class_weight=None, call
     Raises:
         InputError: the validation loss was never a number (the learning rate is too high).
     """
-    model.compile(optimizer(recipe), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    heads = 1 if len(model.output_shape) == 2 else model.output_shape[1]
+    loss, accuracy = losses.loss_and_accuracy(recipe.head, recipe.auxiliary, heads)
+    model.compile(optimizers.optimizer(recipe, model, steps), loss, metrics=[accuracy])
     model.optimizer.build(model.trainable_variables)
-    epochs = KeptEpochs(
-        folder, recipe.patience, Progress(recipe.epochs, steps=steps, unit="epochs")
-    )
+    epochs = KeptEpochs(folder, recipe, Progress(recipe.epochs, steps=steps, unit="epochs"))
     done = epochs.resume(model)
     if done < recipe.epochs and not epochs.stopped():
         model.fit(
@@ -349,19 +411,15 @@ def fit(model, recipe, train, validation, steps, folder, class_weight=None, call
         shutil.rmtree(folder)  # kept, it would refuse the lower learning rate that may help
         raise InputError(
             f"training diverged: no validation loss in {len(epochs.history)} epoch(s) was a "
-            f"number; a learning_rate below {recipe.learning_rate} may help"
+            f"number; {_remedy(recipe)} may help"
         )
-    _restore(model, epochs.weights(epochs.best()))
+    _restore(model, epochs.weights(epochs.selected()))
     return epochs.history
 
 
-def optimizer(recipe):
-    """The Keras optimizer that a Recipe names."""
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(recipe.learning_rate, recipe.momentum, recipe.nesterov)
-    if recipe.optimizer == "rmsprop":
-        return keras.optimizers.RMSprop(recipe.learning_rate, recipe.rho, epsilon=recipe.epsilon)
-    return keras.optimizers.Adam(recipe.learning_rate, epsilon=recipe.epsilon)
+def _remedy(recipe):
+    lower = f"a learning_rate below {recipe.learning_rate}"
+    return lower if recipe.precision == "float32" else f"precision float32, or {lower},"
 
 
 def set_batch_norm(model, how, steps):
@@ -376,7 +434,7 @@ def set_batch_norm(model, how, steps):
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = how == "train"
+            layer.trainable = layer.trainable and how == "train"
             # what is left of the old averages after an epoch is then at most 1%: m^steps <= 0.01
             layer.momentum = min(layer.momentum, 0.01 ** (1 / steps))
 
@@ -413,11 +471,11 @@ class KeptEpochs(keras.callbacks.Callback):
     Everything else follows from the history.
     """
 
-    def __init__(self, folder, patience, progress):
+    def __init__(self, folder, recipe, progress):
         super().__init__()
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.patience = patience
+        self.recipe = recipe
         self.progress = progress
         self.history = read_history(self.folder / "history.csv")
 
@@ -431,9 +489,21 @@ class KeptEpochs(keras.callbacks.Callback):
         numbers = [pair for pair in losses if math.isfinite(pair[0])]
         return min(numbers)[1] if numbers else None
 
+    def selected(self):
+        """The epoch whose weights are tested; None when no validation loss is a number."""
+        best = self.best()
+        if best is None or self.recipe.selection == "best":
+            return best
+        return len(self.history) - self.diverged()
+
+    def diverged(self):
+        """Whether the loss of the last epoch is no number: no later one can be better."""
+        return bool(self.history) and not math.isfinite(self.history[-1]["loss"])
+
     def stopped(self):
-        """Whether `patience` epochs have passed since the best one."""
-        return len(self.history) - (self.best() or 0) >= self.patience
+        """Whether `patience` epochs have passed since the best one, or training diverged."""
+        waited = len(self.history) - (self.best() or 0)
+        return self.diverged() or 0 < self.recipe.patience <= waited
 
     def resume(self, model):
         """Load the last finished epoch, if any, into the model; returns how many are done."""
@@ -458,12 +528,17 @@ class KeptEpochs(keras.callbacks.Callback):
         self._save(self.weights(epoch + 1))
         self.history.append({key: row[key] for key in HISTORY})
         write_history(self.history, self.folder / "history.csv")
-        kept = {self.weights(epoch + 1), self.weights(self.best() or epoch + 1)}
+        kept = {self.weights(epoch + 1), self.weights(self.selected() or epoch + 1)}
         for path in self.folder.glob("epoch-*.npz"):
             if path not in kept:
                 path.unlink()
         self.progress.finished = epoch + 1
         self.progress.say(self._line(row))
+        if self.diverged() and self.best():
+            self.progress.say(
+                f"training stops: the loss of epoch {epoch + 1} is no number; the weights of epoch "
+                f"{self.selected()} are kept, and {_remedy(self.recipe)} may help"
+            )
         if self.stopped():
             self.model.stop_training = True
 

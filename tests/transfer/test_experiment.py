@@ -268,7 +268,7 @@ def test_a_file_of_ones_own_is_trained_on_in_every_mode(collection, tmp_path, ow
     assert metrics(folder / f"random,{changed}")["weights"] == "none"
     kernels = {
         mode: network.load(str(folder / f"{mode},{changed}" / "model.keras")).model.layers[2].kernel
-        for mode in RECIPES
+        for mode in ("off_the_shelf", "fine_tuning", "random")
     }
     original = keras.models.load_model(own_network).layers[1].kernel
     np.testing.assert_array_equal(kernels["off_the_shelf"], original)
@@ -310,6 +310,29 @@ def test_what_does_not_fit_a_file_is_one_line(
     assert run(collection, tmp_path, "fine_tuning", **given) == 2
     error = capsys.readouterr().err
     assert re.match(f"error: .*{says}", error) and error.count("\n") == 1
+
+
+def test_a_recipe_of_another_paper_and_any_field_over_it(collection, tmp_path):
+    """Mode B of Gonthier et al. 2020, but in bfloat16 and with its first layer left as it was."""
+    changed = {"layers": "skip_first:1", "redrawn": "last:2", "precision": "mixed_bfloat16"}
+    assert run(collection, tmp_path, "gonthier2020.mode_b", dropout=0.2, **changed) == 0
+    parent = result(tmp_path).parent
+    (folder,) = [path for path in parent.iterdir() if path.name.startswith("gonthier2020.mode_b,")]
+    measured = metrics(folder)
+    assert measured["tl_mode"] == "gonthier2020.mode_b" and measured["epochs_run"] == 2
+    assert measured["settings"]["trunk_rate"] == 0.1 and measured["settings"]["dropout"] == 0.2
+    opened = network.load(str(folder / "model.keras"))
+    assert {layer.dtype_policy.name for layer in opened.model.layers} == {"float32"}
+    for row in csv.DictReader((folder / "predictions.csv").open(encoding="utf-8-sig")):
+        picture = Image.open(collection / "jpg" / f"{row['id']}.jpg").resize((32, 32))
+        scores = opened.model.predict(np.asarray(picture, np.float32)[None], verbose=0)[0]
+        assert scores.max() == pytest.approx(float(row["score"]), abs=0.1)
+
+
+def test_a_recipe_that_there_is_not_is_one_line_with_near_names(collection, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run(collection, tmp_path, "gonthier2020.mod_a")
+    assert "there is gonthier2020.mode_a" in capsys.readouterr().err
 
 
 def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):

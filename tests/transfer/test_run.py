@@ -13,7 +13,7 @@ from models import zoo
 from models.errors import InputError
 from transfer import run, tables
 from transfer.dataset import Data
-from transfer.recipes import RECIPES
+from transfer.recipes import RECIPES, sabatelli2018
 from transfer.result_folder import result_folder
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def test_a_run_reads_back_as_it_was_written(tmp_path, write_run):
     assert first.history["epoch"].tolist() == [1, 2, 3]
 
 
-@pytest.mark.parametrize("mode", list(RECIPES))
+@pytest.mark.parametrize("mode", [recipe.name for recipe in sabatelli2018.RECIPES])
 def test_results_of_an_earlier_version_are_found(mode, tmp_path):
     """As 9785ee5 wrote them: manifest.json and metrics.json of the toy collection's runs."""
     folder = Path(__file__).parent / "made_before/toy/artist/MobileNet(alpha=0.25)" / mode

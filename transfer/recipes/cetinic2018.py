@@ -1,0 +1,56 @@
+"""Cetinic et al. 2018, Fine-tuning Convolutional Neural Networks for fine art classification.
+
+Section 4.4: stochastic gradient descent, momentum 0.9, weight decay 0.0005, batches of 256, random
+crops of 227 x 227 of pictures of 256 x 256, mirrored at random. Caffe's own recipe for fine-tuning
+says the rest: biases learn at twice the rate and do not decay. Sections 5.1 and 5.2: 100 epochs at
+a learning rate of 0.0001; the last weights are tested.
+
+    python -m transfer.experiment --recipe cetinic2018.skip_first --ANN CaffeNet:FILE.caffemodel ...
+"""
+
+from dataclasses import replace
+
+from transfer.recipe import Recipe
+
+PAPER = "cetinic2018"
+ALL = Recipe(
+    f"{PAPER}.all",
+    "all layers",
+    learning_rate=0.0001,
+    momentum=0.9,
+    nesterov=False,
+    weight_decay=0.0005,
+    bias_rate=2.0,
+    batch_size=256,
+    epochs=100,
+    patience=0,
+    selection="last",
+    augmentation="mirror_crop",
+)
+
+
+# section 4.2: layers that are trained -> title
+SCENARIOS = {
+    "skip_first": "all layers but the first",
+    "skip_first2": "all layers but the first two",
+    "only_last3": "only the last three layers",
+    "only_last": "only the last layer",
+}
+RECIPES = (
+    ALL,
+    *(
+        replace(ALL, name=f"{PAPER}.{layers}", title=title, layers=layers)
+        for layers, title in SCENARIOS.items()
+    ),
+    # section 5.3: a tenth of the learning rate, once, after 5 epochs
+    replace(
+        ALL,
+        name=f"{PAPER}.twenty_epochs",
+        title="20 epochs",
+        learning_rate=0.001,
+        epochs=20,
+        schedule="once",
+        schedule_epochs=5,
+        schedule_factor=0.1,
+    ),
+)
