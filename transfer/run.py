@@ -27,6 +27,8 @@ from transfer.result_folder import (
 NAME_BYTES = 200
 NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
 SHORT_KEY = 8  # digits of a data set's or a file's digest that a name shows
+AT_START = "@start"  # behind a run's folder: the network before its first step
+START = "start.keras"  # that network, kept where it was drawn
 # of a Recipe, that the first version had
 FIRST_SETTINGS = {"optimizer", "learning_rate", "momentum", "nesterov", "rho", "epsilon", "pixels"}
 FIRST_SETTINGS |= {"batch_size", "epochs", "patience", "batch_norm", "classifier", "class_weights"}
@@ -280,9 +282,15 @@ def find_runs(results_dir):
 def named_network(text):
     """What models.load takes, of that or the folder of a finished run: the network in it.
 
+    Args:
+        text: as models.load takes it, or the folder RUN of a finished run, or `RUN@start`, the
+            network before the run's first step.
+
     Raises:
         InputError: a folder without a model.keras, or no such network or file.
     """
+    if text.endswith(AT_START):
+        return _start(Path(text.removesuffix(AT_START)))
     folder = Path(text)
     if folder.is_dir():
         if (folder / "model.keras").is_file():
@@ -301,6 +309,23 @@ def named_network(text):
             raise
         raise InputError(f"no folder {folder}; {error}") from error
     return text
+
+
+def _start(folder):
+    """What a finished run started from, as models.load takes it; its head apart."""
+    if (folder / START).is_file():
+        return str(folder / START)
+    told = _read_metrics(folder / "metrics.json") if (folder / "metrics.json").exists() else None
+    if told is None:
+        raise InputError(f"{folder} is not the folder of a finished run, so it has no start")
+    if told["weights"] == weights.NONE:
+        raise InputError(
+            f"{folder} started from weights that were drawn, and was made by a version that did "
+            f"not keep them; accepted: a run that has a {START}"
+        )
+    if zoo.is_keras(told["weights"]):
+        return named_network(told["weights"])
+    return named_network(f"{told['ANN']}:{told['weights']}")
 
 
 def _read_metrics(path):

@@ -39,7 +39,7 @@ from transfer.result_folder import (
     write_csv,
     write_json,
 )
-from transfer.run import HISTORY_COLUMNS, check_paths, read_run
+from transfer.run import HISTORY_COLUMNS, START, check_paths, read_run
 
 HISTORY = (*HISTORY_COLUMNS, "seconds")
 
@@ -91,6 +91,9 @@ def train_and_test(run, results_path, tensorboard=None):
             callbacks = [keras.callbacks.TensorBoard(logs)]
         model = build(run, store)
         epochs, spare = result.path / "epochs", folder.with_name("features")
+        if not run.recipe.on_features and (run.recipe.redrawn != "none" or not run.network.weights):
+            seen = seen_pictures.of_network(run.network)
+            save(model, run, store, result.path / START, seen)
         with inference.explained(run.recipe.batch_size, run.size, store):
             trained = train(model, run, store, epochs, callbacks, None, spare)
         values = metrics(trained.model, run, store, trained)
@@ -303,10 +306,7 @@ def write_results(model, run, store, trained, values, folder):
     write_csv(folder / "confusion_matrix.csv", confusion)
     mistakes.write(store, trained.scores, run.recipe.head == "softmax", folder)
     if run.recipe.classifier != "random_forest":
-        pixels = zoo.scaling_for(run.network, run.recipe.pixels)
-        seen = seen_pictures.written(seen_pictures.after(run, store))
-        named = network.Network(run.network.architecture, model, classes, pixels, trained_on=seen)
-        network.save(named, folder / "model.keras")
+        save(model, run, store, folder / "model.keras", seen_pictures.after(run, store))
     if trained.history:
         write_history(trained.history, folder / "history.csv")
         finished = read_run(folder)
@@ -320,6 +320,20 @@ def write_results(model, run, store, trained, values, folder):
     write_csv(folder / "groups_seen.csv", seen)
     for line in group_lines(seen):
         print(line)
+
+
+def save(model, run, store, path, seen):
+    """Write a run's classifier with its classes and how it scales pixels, as models.load opens it.
+
+    Args:
+        model, run, store: as for metrics.
+        path: of a .keras file.
+        seen: the pictures it was trained on, see seen_pictures.after.
+    """
+    pixels = zoo.scaling_for(run.network, run.recipe.pixels)
+    architecture, trained_on = run.network.architecture, seen_pictures.written(seen)
+    named = network.Network(architecture, model, store.classes, pixels, trained_on=trained_on)
+    network.save(named, path)
 
 
 def group_lines(seen):

@@ -19,6 +19,7 @@ from PIL import Image
 from models import network
 from models.errors import InputError
 from transfer import evaluate, experiment, results, train
+from transfer import run as finished
 from transfer.flags import read_data
 from transfer.recipes import RECIPES
 from transfer.run import read_runs
@@ -327,6 +328,27 @@ def test_a_recipe_of_another_paper_and_any_field_over_it(collection, tmp_path):
         picture = Image.open(collection / "jpg" / f"{row['id']}.jpg").resize((32, 32))
         scores = opened.model.predict(np.asarray(picture, np.float32)[None], verbose=0)[0]
         assert scores.max() == pytest.approx(float(row["score"]), abs=0.1)
+
+
+def test_a_chain_goes_on_from_a_runs_folder_and_finds_its_stages(collection, tmp_path, capsys):
+    """From a collection to itself with another seed, then its start named."""
+    assert run(collection, tmp_path, "fine_tuning", weights="none") == 0
+    first = result(tmp_path, "fine_tuning", changed="batch_size=8,epochs=2,batch_norm=train")
+    first = first if first.exists() else result(tmp_path, "fine_tuning")
+    more = {"weights": first, "seed": 7, "dataset_name": "second"}
+    assert run(collection, tmp_path, "gonthier2020.mode_a", **more) == 0
+    (second,) = tmp_path.glob("results/second/artist/*/gonthier2020.mode_a,*")
+    assert metrics(second)["weights"] == str(first / "model.keras")
+    capsys.readouterr()
+    assert run(collection, tmp_path, "gonthier2020.mode_a", **more) == 0
+    assert "already finished" in capsys.readouterr().out
+    # what they started from: kept where it was drawn, else what was given
+    drawn = network.load(finished.named_network(f"{first}@start"))
+    kernel = network.load(str(first / "model.keras")).model.get_layer("conv_0").kernel
+    assert np.abs(drawn.model.get_layer("conv_0").kernel - kernel).max() > 0
+    assert finished.named_network(f"{second}@start") == str(first / "model.keras")
+    with pytest.raises(InputError, match="nowhere is not the folder of a finished run"):
+        finished.named_network("nowhere@start")
 
 
 def test_a_recipe_that_there_is_not_is_one_line_with_near_names(collection, tmp_path, capsys):
