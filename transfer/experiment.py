@@ -14,7 +14,7 @@ from models.command import exit_code, start_keras
 from models.errors import InputError
 from models.weights import IMAGENET, NONE
 from transfer import recipe
-from transfer.flags import add_data_flags, read_data
+from transfer.flags import add_data_flags, read_splits
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES, find_recipe
 from transfer.result_folder import check_place
@@ -164,8 +164,7 @@ def _boolean(text):
 def main(argv=None):
     """Run the command; returns its exit code."""
     arguments = flags().parse_args(argv)
-    data = read_data(arguments)
-    runs = runs_from(arguments, data)
+    runs = [run for data in read_splits(arguments) for run in runs_from(arguments, data)]
     check_place(arguments.datasets_path)
     for run in runs:
         check_paths(run, arguments.results_path, arguments.tensorboard)

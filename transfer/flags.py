@@ -87,6 +87,18 @@ def read_data(arguments):
     """The Data that parsed flags name.
 
     Raises:
+        InputError: see Data; a `where` that is no column=value; several split seeds.
+    """
+    found = read_splits(arguments)
+    if len(found) > 1:
+        raise InputError(f"split_seed is {arguments.split_seed}; accepted: one seed here")
+    return found[0]
+
+
+def read_splits(arguments):
+    """The Data that parsed flags name, one for each split seed, as a list.
+
+    Raises:
         InputError: see Data; a `where` that is no column=value.
     """
     values = {field.name: getattr(arguments, field.name) for field in fields(Data)}
@@ -94,7 +106,8 @@ def read_data(arguments):
         values["dataset_name"] = arguments.jpg_images_path.resolve().name
     values["drop_labels"] = tuple(arguments.drop_labels)
     values["where"] = tuple(map(_condition, arguments.where))
-    return Data(**values)
+    del values["split_seed"]
+    return [Data(**values, split_seed=seed) for seed in dict.fromkeys(arguments.split_seed)]
 
 
 def _condition(text):
@@ -161,8 +174,10 @@ def _add_split_flags(group):
     group.add_argument(
         "--split_seed",
         type=int,
-        default=_DEFAULT["split_seed"],
-        help="The seed of a drawn split (default: %(default)s).",
+        nargs="+",
+        default=[_DEFAULT["split_seed"]],
+        help="The seed of a drawn split; transfer.experiment takes several, a split each "
+        f"(default: {_DEFAULT['split_seed']}).",
     )
     group.add_argument(
         "--group_column",

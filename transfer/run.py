@@ -134,7 +134,14 @@ class Run:
         own = RECIPES.get(self.recipe.name, self.recipe).adapted(bool(self.network.weights))
         names = [name for name in ("seed", *SETTINGS) if name != "classifier"]
         values = {name: getattr(self.recipe, name) for name in names}
-        return {name: value for name, value in values.items() if value != getattr(own, name)}
+        changes = {name: value for name, value in values.items() if value != getattr(own, name)}
+        return changes | self._split_seed
+
+    @property
+    def _split_seed(self):
+        """The seed of its split if it is not the usual one, as a dict."""
+        seed = self.data.split_seed
+        return {} if seed == Data.split_seed else {"split_seed": seed}
 
     @property
     def described(self):
@@ -162,6 +169,7 @@ class Run:
             "input_size": self.size,
             "decoding": pictures.DECODING,
             **{name: chosen[name] for name in SETTINGS if name not in told},
+            **self._split_seed,
         }
 
     def identity(self, store):

@@ -472,6 +472,18 @@ def test_several_seeds_are_runs_of_one_cell(collection, tmp_path, capsys):
     assert "top-5" not in capsys.readouterr().out  # of two classes
 
 
+def test_several_split_seeds_are_runs_on_splits_of_their_own(tmp_path):
+    collection = paint(tmp_path / "collection", per_class=40)
+    words = command(collection, tmp_path, "off_the_shelf")
+    assert experiment.main([*words, "--split_seed", "42", "2", "3"]) == 0
+    usual = result(tmp_path)
+    others = [usual.with_name(f"{usual.name},split_seed={seed}") for seed in (2, 3)]
+    splits = {metrics(folder)["split_sha256"] for folder in (usual, *others)}
+    assert len(splits) == 3
+    assert metrics(others[0])["settings"]["split_seed"] == 2
+    assert "split_seed" not in metrics(usual)["settings"]
+
+
 def test_a_run_of_another_version_is_found_under_its_name(collection, tmp_path, capsys):
     """Before, the folder of every run was named after its mode alone."""
     assert run(collection, tmp_path) == 0
