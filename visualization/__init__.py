@@ -23,6 +23,8 @@ files), visualization.channel_images (images of channels in a folder), visualiza
 after).
 """
 
+import models  # noqa: F401 -- first of all: with it, an interrupt of what follows is one line
+
 __all__ = ["save", "show"]
 
 
