@@ -189,12 +189,17 @@ def test_more_folds_than_groups_are_refused(collection, capsys):
     assert "folds is 16" in capsys.readouterr().err
 
 
-def test_the_sheet_never_shows_a_picture_of_the_same_group(collection, monkeypatch):
+def test_the_sheet_shows_both_classes_and_never_a_picture_of_the_same_group(
+    collection, monkeypatch
+):
     shown = []
     original = doubts.find_neighbours
 
-    def watch(rows, *others):
-        result = original(rows, *others)
+    def watch(rows, labels, features, doubts, *others):
+        result = original(rows, labels, features, doubts, *others)
+        for number, of_label, of_suggested in result:
+            assert labels[of_label] == labels[number]
+            assert labels[of_suggested] == doubts.suggested[number] != labels[number]
         shown.extend(
             (rows["group"].iloc[i], rows["group"].iloc[j]) for i, *js in result for j in js
         )

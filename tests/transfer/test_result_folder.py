@@ -124,6 +124,7 @@ def test_an_empty_folder_is_as_good_as_none(tmp_path):
     with pytest.raises(InputError, match="holds files but no finished run"):
         make(tmp_path / "mine")
     assert names(tmp_path / "mine") == {"diary.txt"}
+    assert names(tmp_path) == {"out", "mine"}  # nor is a lock left beside it
 
 
 def test_a_folder_whose_name_says_it_all_needs_no_identity(tmp_path):
