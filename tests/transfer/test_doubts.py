@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import subprocess
 from types import SimpleNamespace
 
 import keras
@@ -138,6 +140,34 @@ def test_the_same_search_is_found_again(collection, capsys):
     assert run(collection, "--folds", 3, "--shown", 0) == 0
     assert "already finished" in capsys.readouterr().out
     assert run(collection, "--folds", 2, "--shown", 0) == 2
+
+
+def test_a_data_set_and_a_finished_search_on_a_read_only_disk_are_used(
+    collection, small_disk, capsys
+):
+    words = ("--folds", 3, "--shown", 0, "--datasets_path", small_disk / "datasets")
+    assert run(collection, *words, out=small_disk / "first") == 0
+    (features,) = (small_disk / "datasets").rglob("features")
+    shutil.rmtree(features)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    capsys.readouterr()
+    assert run(collection, *words, out=small_disk / "first") == 0
+    assert "already finished" in capsys.readouterr().out
+    assert run(collection, *words, out="second") == 0
+    kept = collection / "features"
+    assert f"the features are kept in {kept}" in capsys.readouterr().out
+    first, second = (
+        read_csv(out / "doubts.csv") for out in (small_disk / "first", collection / "second")
+    )
+    assert first.equals(second) and len(list(kept.glob("*/train.npy"))) == 1
+
+
+@pytest.mark.parametrize("flag", ["--out", "--datasets_path"])
+def test_a_place_that_cannot_be_written_is_told_before_keras(flag, collection, capsys, monkeypatch):
+    monkeypatch.setattr(doubts, "start_keras", None)  # reached, it would raise TypeError
+    assert run(collection, flag, collection / "metadata.csv" / "below") == 2
+    error = capsys.readouterr().err
+    assert "cannot be a folder" in error and error.count("\n") == 1
 
 
 def test_a_network_that_saw_these_pictures_is_refused(collection, capsys):
