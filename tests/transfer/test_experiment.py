@@ -161,7 +161,15 @@ def test_each_mode_writes_a_whole_result(collection, tmp_path, mode, capsys):
     assert measured["chance_top1"] == pytest.approx(
         np.mean([row["true"] == commonest for row in rows])
     )
-    check_groups(folder, rows, split, capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    check_groups(folder, rows, split, printed)
+    passed = "features of the train pictures: 8 of 24", "pictures tested: 3 of 3"
+    for first in (
+        "pictures read: 1 of 30",
+        "pictures stored: 1 of 30",
+        passed[mode != "off_the_shelf"],
+    ):
+        assert f"{first}\n" in printed  # every pass tells its first batch
 
 
 def add_titles(path):
