@@ -187,7 +187,7 @@ def check(settings, out):
         weights.check_layer(spec.file, settings.layer)
     for given in (settings.pictures, settings.spectrum):
         if given:
-            find_files(given)
+            find_files(given, lambda line: None)  # told when they are read
     check_writable(out)
     free, batch = memory.free(), settings.batch or 1
     if free is not None and batch * settings.size**2 * LEAST_BYTES > free:
