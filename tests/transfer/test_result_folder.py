@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.errors import InputError
@@ -527,6 +527,7 @@ def test_any_table_of_text_reads_back(rows):
     assert [list(read.columns), *read.values.tolist()] == rows
 
 
+@example("\x00\x1f\x7f\x85\x9b")
 @given(st.text())
 def test_control_characters_never_reach_a_csv(text):
     written = folders.csv_bytes(pd.DataFrame({"a": [text]}, dtype=object)).decode("utf-8-sig")
