@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import random
 import shutil
 import subprocess
 import tempfile
@@ -15,6 +16,11 @@ hypothesis.settings.load_profile("any machine")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(tempfile.gettempdir(), "art-jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+
+
+def pytest_runtest_setup(item):
+    """Draw alike whatever ran before: Keras takes the seeds that it is not given from here."""
+    random.seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,7 @@ def blocks(page):
     return re.findall(r"^    ((?:python|\./|git|for ).*)$", text, flags=re.M)
 
 
+@pytest.mark.slow
 def test_experiment_of_the_readme(tmp_path):
     """As written, but small: no ImageNet weights (no network here), 32 pixels, one epoch."""
     (command,) = (c for c in blocks(PAGES[0]) if "mymuseum" in c)
@@ -145,6 +146,7 @@ def test_real_paintings_of_the_readme(shared, tmp_path):
 OPTIMIZED = ROOT / "docs" / "optimized_images.md"
 
 
+@pytest.mark.slow
 def test_optimized_images_of_the_docs(tmp_path):
     """As written, but of a small network of one's own, at 32 pixels and 3 steps."""
     command = blocks(OPTIMIZED)[0]
@@ -172,12 +174,14 @@ def test_channels_of_the_docs(shared, tmp_path):
     assert (tmp_path / "googlenet_channels.jpg").exists()
 
 
+@pytest.mark.slow
 def test_script_of_the_docs(tmp_path):
     (script,) = re.findall(r"```python\n(.*?)```", OPTIMIZED.read_text(encoding="utf-8"), re.S)
     (tmp_path / "script.py").write_text(script, encoding="utf-8")
     assert "(2, 64, 64, 3)" in shell("python script.py", tmp_path, quiet=True)
 
 
+@pytest.mark.slow
 def test_script_of_the_saliency_page():
     text = (ROOT / "docs" / "saliency.md").read_text(encoding="utf-8")
     (script,) = re.findall(r"```python\n(.*?)```", text, re.S)
@@ -201,6 +205,7 @@ def test_saliency_of_the_docs(shared, tmp_path):
 CHANGED = ROOT / "docs" / "what_changed.md"
 
 
+@pytest.mark.slow
 def test_what_changed_of_the_docs(tmp_path):
     """As written, but of the toy's networks and collection, few layers and few steps."""
     first, second = blocks(CHANGED)[:2]

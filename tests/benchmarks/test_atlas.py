@@ -13,6 +13,7 @@ def test_sizes_of_all_files(tmp_path):
     assert atlas.megabytes(tmp_path) == 0.005
 
 
+@pytest.mark.slow
 def test_a_smoke_run_prints_every_claim(capsys):
     try:
         chromium.program()

@@ -53,6 +53,28 @@ def paint(folder, names=("warm", "cold"), per_class=15):
     return folder
 
 
+def tiny_mobilenet(alpha=1.0, weights=None, input_tensor=None, include_top=True, classes=1000):
+    """Two convolutions in MobileNet's place: what is tested here is the same for any network."""
+    assert weights is None
+    x = input_tensor
+    for number, width in enumerate((16, 32)):
+        name = f"conv_{number}"
+        x = keras.layers.Conv2D(int(width * alpha), 3, 2, "same", use_bias=False, name=name)(x)
+        x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
+        x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    if include_top:
+        x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+        x = keras.layers.Dense(classes, "softmax", name="predictions")(x)
+    return keras.Model(input_tensor, x, name="mobilenet")
+
+
+@pytest.fixture(autouse=True)
+def quick_network(request, monkeypatch):
+    """What runs in this process trains the tiny network, but for tests marked `whole_network`."""
+    if not request.node.get_closest_marker("whole_network"):
+        monkeypatch.setattr(keras.applications, "MobileNet", tiny_mobilenet)
+
+
 @pytest.fixture
 def collection(tmp_path):
     return paint(tmp_path / "collection")
@@ -136,6 +158,7 @@ def test_help_and_mistyped_words_answer_without_keras(tmp_path, given):
     assert done.stdout.splitlines()[-1] == f"{0 if given == ['--help'] else 2} []"
 
 
+@pytest.mark.whole_network
 @pytest.mark.parametrize("mode", ["off_the_shelf", "fine_tuning", "random"])
 def test_each_mode_writes_a_whole_result(collection, tmp_path, mode, capsys):
     add_titles(collection / "metadata.csv")
@@ -193,6 +216,7 @@ def check_groups(folder, rows, split, printed):
     )
 
 
+@pytest.mark.slow  # two networks in two modes, and two processes
 def test_several_networks_and_modes_are_as_in_processes_of_their_own(collection, tmp_path, capsys):
     modes, networks = ["random", "off_the_shelf"], ["MobileNet(alpha=0.25)", "MobileNet(alpha=0.5)"]
     several = command(collection, tmp_path, "off_the_shelf", weights="none")
@@ -560,6 +584,7 @@ def test_one_csv_serves_two_collections_and_from_one_to_the_other(collection, tm
     assert runs["other"].weights == str(weights)
 
 
+@pytest.mark.whole_network
 def test_weights_that_an_earlier_version_saved(collection, tmp_path):
     """The shipped network was tuned and saved by the code of 2026's first versions."""
     weights = next(ROOT.glob("*/**/mobilenet_0.25_64_toy_artist.keras"))
@@ -640,7 +665,7 @@ def spoil(collection, how):
         ("mode and weights", "random"),
         ("classifier", "svm"),
         ("batch", "batch_size"),
-        ("size", "MobileNet"),
+        pytest.param("size", "MobileNet", marks=pytest.mark.whole_network),
         ("min pictures", "100"),
         ("dataset name", ".."),
         ("half given", "jpg_images_path"),
@@ -668,10 +693,12 @@ def test_unreadable_pictures_are_reported_and_the_rest_done(collection, tmp_path
     assert measured["n_train"] + measured["n_val"] + measured["n_test"] == 28
 
 
-def start(arguments):
+def start(arguments, program=(__file__,)):
+    """The command in a process of its own, with the tiny network: see the end of this file."""
     return subprocess.Popen(
-        [sys.executable, "-m", "transfer.experiment", *arguments],
+        [sys.executable, *program, *arguments],
         cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -720,7 +747,8 @@ def test_two_jobs_at_once_share_one_data_set(collection, tmp_path):
 def test_full_disk_is_one_line(collection, tmp_path, small_disk, what, mode, flag, free):
     """In a process of its own, since a failed HDF5 write can end the process."""
     (small_disk / "other").write_bytes(bytes(2 * 1024**2 - free))
-    job = start(command(collection, tmp_path, mode, **{flag: small_disk}))
+    arguments = command(collection, tmp_path, mode, **{flag: small_disk})
+    job = start(arguments, ("-m", "transfer.experiment"))
     printed = job.communicate(timeout=300)[0]
     assert job.returncode == 2, f"{what}: {printed}"
     assert printed.splitlines()[-1].startswith("error: ") and "space left" in printed
@@ -741,3 +769,8 @@ def test_damaged_store_names_the_file(collection, tmp_path):
     job = start(command(collection, tmp_path / "b", datasets_path=tmp_path / "datasets"))
     printed = job.communicate(timeout=300)[0]
     assert job.returncode == 2 and "testing_images.hdf5" in printed.splitlines()[-1], printed
+
+
+if __name__ == "__main__":
+    keras.applications.MobileNet = tiny_mobilenet
+    sys.exit(experiment.main())

@@ -560,6 +560,7 @@ def test_layers_of_other_ranks_and_no_pictures(tmp_path):
 EXACT = ("mixed3a", 82, 175, 133.06890)
 
 
+@pytest.mark.slow  # 450 paintings
 def test_scores_places_and_top_sets_equal_those_of_opencv(shared, tmp_path):
     oracle = np.load(shared / "oracle" / "googlenet_wikiart224_val.npz")
     folder = shared / "data" / "wikiart224"

@@ -343,6 +343,7 @@ compare.main(sys.argv[3:])
 """
 
 
+@pytest.mark.slow  # four processes
 def test_killed_anywhere_it_goes_on(finished, museum, networks, tmp_path, monkeypatch):
     """kill -9 in the pass, between two images, in the atlas; then as if nothing had been."""
     out = tmp_path / "out"
@@ -398,6 +399,7 @@ def test_help_and_slips_need_no_keras(museum, networks, tmp_path, given):
     assert done.stdout.splitlines()[-1] == f"{expected} []", done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_the_toy_networks(tmp_path):
     """The network that learnt natural pictures, and itself fine-tuned on the toy collection."""
     paint_collection(tmp_path / "toy", count=120)

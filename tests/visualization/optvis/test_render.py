@@ -55,6 +55,9 @@ def test_a_class_by_any_name_that_imagenet_gives_it():
     pixels = keras.Input((SIDE, SIDE, 3))
     x = keras.layers.GlobalAveragePooling2D()(pixels)
     network = keras.Model(pixels, keras.layers.Dense(1000, "softmax", name="softmax2")(x))
+    kernel = np.zeros((3, 1000))
+    kernel[0, 281], kernel[1, 282] = 1, 1  # a red one and a green one
+    network.layers[-1].set_weights([kernel, np.zeros(1000)])
     loaded = Network("GoogLeNet", network, imagenet.names())
     arguments = {"transforms": [], "verbose": False, "thresholds": (2,)}
     by_name = render.render_vis(loaded, "softmax2:tabby cat", image(), **arguments)
