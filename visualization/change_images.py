@@ -74,14 +74,13 @@ def make(compared, views, numbers, folder, scratch, say=print):
     for key in compared.networks if channels else ():
         objectives = _objectives(compared, key)
         given = find_held(images.given[key]) if key in images.given else []
-        there = _channels_in(compared, key, folder / key)
-        own = {layer: numbered for layer, numbered in channels.items() if layer in objectives}
-        for place, (layer, numbered) in enumerate(own.items(), 1):
-            if any((layer, channel) not in there for channel in numbered):
-                say(f"images of {key.upper()}: {layer}, layer {place} of {len(own)}")
-            settings = _settings(compared, key, objectives[layer], numbered)
-            out = folder / key / safe_name(settings.layer)
-            fill(settings, compared.models[key], out, given, say)
+        own = [layer for layer in channels if layer in objectives]
+        say(f"images of {key.upper()}: {sum(len(channels[layer]) for layer in own)} channels")
+        layers = []
+        for layer in own:
+            settings = _settings(compared, key, objectives[layer], channels[layer])
+            layers.append((settings, folder / key / safe_name(settings.layer)))
+        fill(layers, compared.models[key], given, say)
     files = image_files(compared, folder)
     return judge(compared, views, files, scratch, say) if files else None
 

@@ -85,8 +85,9 @@ def figures(made, say=print):
                 for key in PAIR
             )
             chance = made.numbers.entropy_chance[k]
+            title = f"entropy of the top {k}: {first}, {second}"
             figure = paper_figures.entropy_before_after(
-                channelled, before, after, chance=chance, say=say
+                channelled, before, after, chance=chance, title=title, say=say
             )
             yield "entropy_before_after", plots.png(figure)
         if made.judged is not None:
@@ -154,6 +155,7 @@ def _change(made, layers, say):
         [changes[number] for number in seen],
         ranks=[ranks[layers[number]] for number in seen],
         chance=made.numbers.overlap_chance[made.views.ks[0]],
+        title="; ".join(made.compared.names[key] for key in PAIR),
         say=say,
     )
     yield "overlap_and_change", plots.png(figure)
