@@ -215,8 +215,9 @@ def _note(row, key):
     """Whether to believe an image, in a line."""
     percent, path = row[f"{key}_image_percentile"], row[f"{key}_path_similarity"]
     told = "above every picture" if percent == 100 else f"above {percent:.0f} % of pictures"
-    low, high = row[f"{key}_path_low"], row[f"{key}_path_high"]
-    beside = "" if np.isnan(path) else f"; path {path:.1f} (top pictures {low:.1f} to {high:.1f})"
+    # 0.0 is added so that -0.04 is not "-0.0"
+    low, high = (round(row[f"{key}_path_{end}"], 1) + 0.0 for end in ("low", "high"))
+    beside = "" if np.isnan(path) else f"; path {path:.1f} (top pictures {low} to {high})"
     return f"score {row[f'{key}_image_score']:.3g}: {told}{beside}"
 
 

@@ -753,7 +753,7 @@ def _draw_ranks(chart, axes, layers, ranks):
     axes.set_ylim(len(layers) - 0.5, -0.5)
     chart.name(axes.yaxis, layers, 60)
     axes.tick_params("x", labelsize=SMALL)
-    axes.set_xlabel("rank correlation, its interval", size=SMALL)
+    axes.set_xlabel("rank correlation of the two, its interval", size=SMALL)
     axes.grid(alpha=0.25)
 
 
