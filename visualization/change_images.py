@@ -75,7 +75,10 @@ def make(compared, views, numbers, folder, scratch, say=print):
         objectives = _objectives(compared, key)
         given = find_held(images.given[key]) if key in images.given else []
         own = [layer for layer in channels if layer in objectives]
-        say(f"images of {key.upper()}: {sum(len(channels[layer]) for layer in own)} channels")
+        there = _channels_in(compared, key, folder / key)
+        left = [(n, channel) for n in own for channel in channels[n] if (n, channel) not in there]
+        if left:
+            say(f"images of {key.upper()}: {len(left)} channels")
         layers = []
         for layer in own:
             settings = _settings(compared, key, objectives[layer], channels[layer])

@@ -32,8 +32,8 @@ OF_IMAGES = {
     "image's score": "image_score",
     PERCENT: "image_percentile",
     PATH: "path_similarity",
-    f"{PATH} of its top pictures, from": "path_low",
-    f"{PATH} of its top pictures, to": "path_high",
+    f"{PATH} of 8 in 10 top pictures, from": "path_low",
+    f"{PATH} of 8 in 10 top pictures, to": "path_high",
 }
 CLASSES = 6  # of a top set that the atlas's page shows; beyond, "other classes"
 SHOWN = 30  # channels in the figure of channels: six pages

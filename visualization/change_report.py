@@ -282,8 +282,8 @@ def _reading():
         "Layers in a row are those that all passes through, and concatenations. The paper's form "
         "of CKA is biased upwards, most where a layer has more channels than there are pictures: "
         "its floor is the same with the pictures of one side shuffled; the debiased form is 0 by "
-        "chance. For kernels nothing is known by chance: the distance of two trainings by the same "
-        "recipe (`--yardstick`) is the measure of it."
+        "chance. For kernels there is no chance level: with a second training of the recipe as "
+        "yardstick, the distance of these two is the measure."
     )
 
 
