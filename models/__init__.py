@@ -29,9 +29,13 @@ preprocessing), models.weights, models.graph (layers found, the graph cut), mode
 
 import importlib
 
+from models.command import shorten_interrupts
+
 __version__ = "0.1.0"  # pyproject.toml reads it here, so that a bare clone has it too
 
 __all__ = ["__version__", "build", "describe", "load", "names", "save"]
+
+shorten_interrupts()
 
 
 def _import(name):

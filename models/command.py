@@ -11,6 +11,8 @@ import threading
 
 from models.errors import InputError
 
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
 
 def exit_code(main=None, *, resumes=False):
     """Decorate a command's `main(argv)` so that a user's mistake is one line and exit code 2.
@@ -40,6 +42,31 @@ def exit_code(main=None, *, resumes=False):
             return 130
 
     return guarded
+
+
+def shorten_interrupts():
+    """Make an interrupt one line while a command of ours is still being imported, before its main.
+
+    Anywhere else, as in a script or a notebook that imports these packages, nothing changes.
+    """
+    former = sys.excepthook
+
+    def told(kind, error, frames):
+        if issubclass(kind, KeyboardInterrupt) and frames and _is_command(frames.tb_frame):
+            print("interrupted", file=sys.stderr)
+        else:
+            former(kind, error, frames)
+
+    sys.excepthook = told
+
+
+def _is_command(frame):
+    """Whether the first frame of a program runs a module of ours, by `-m` or by its file."""
+    path = frame.f_code.co_filename
+    if "runpy" in path:
+        path = os.path.join(ROOT, *str(frame.f_locals.get("mod_name", "")).split("."))
+    inside = os.path.relpath(os.path.abspath(path), ROOT).split(os.sep)
+    return len(inside) > 1 and inside[0] in ("models", "transfer", "visualization", "toy")
 
 
 def start_keras(say=print):

@@ -129,7 +129,7 @@ class Network:
         if name and re.fullmatch(r"\w+(\([^()]*\))?", name):
             return f"{name}\n{Path(source).name}"
         *folders, file = Path(self.spec).parts[-3:]
-        return "/".join(folders) + f"\n{file}"
+        return "\n".join(filter(None, ["/".join(folders), file]))
 
     def class_name(self, index):
         """A class as it is shown: its name, or its number where names are not known."""

@@ -185,6 +185,7 @@ def test_script_of_the_docs(tmp_path):
 def test_script_of_the_saliency_page():
     text = (ROOT / "docs" / "saliency.md").read_text(encoding="utf-8")
     (script,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert 'METHODS["grad_cam"](network)(picture' in script and text.index(script) < 1500
     assert "(1, 64, 64)" in shell(f"python -c {shlex.quote(script)}", ROOT, quiet=True)
 
 

@@ -21,7 +21,13 @@ from transfer import splits
 from transfer.dataset import Data
 from transfer.flags import add_data_flags, read_data
 from transfer.progress import Progress
-from transfer.result_folder import check_writable, result_folder, write_bytes, write_csv
+from transfer.result_folder import (
+    check_place,
+    check_writable,
+    result_folder,
+    write_bytes,
+    write_csv,
+)
 from transfer.splits import SPLITS
 
 FOLDS = 5  # as many as confident learning was published with (Northcutt et al. 2021, section 5)
@@ -149,6 +155,10 @@ def main(argv=None):
     if network.weights is None and not zoo.names_weights(given.ANN):
         network = zoo.parse(f"{given.ANN}:{weights.IMAGENET}")
     search = Search(read_data(given), network, **chosen)
+    check_place(given.datasets_path)
+    check_place(given.out)
+    if not given.out.exists():  # a finished search may lie on a read-only disk
+        check_writable(given.out)
     start_keras()
     search_labels(search, given.out)
 
@@ -157,7 +167,6 @@ def search_labels(search, out):
     """Find doubtful labels and write them into a folder, or find it finished."""
     from transfer import confident_learning, seen_pictures
 
-    check_writable(out)
     store = search.data.open()
     seen_pictures.refuse_seen(search.network, store)
     with result_folder(out, search.identity(store)) as result:
@@ -165,7 +174,7 @@ def search_labels(search, out):
             print(f"already finished: {out}")
             return
         rows = read_rows(store)
-        features = compute_features(search, store)
+        features = compute_features(search, store, out.with_name("features"))
         labels, classes = rows["class"].to_numpy(), len(store.classes)
         folds = make_folds(rows, search)
         if search.swapped:
@@ -213,8 +222,11 @@ def read_rows(store):
     return rows.drop(columns="near_duplicates")
 
 
-def compute_features(search, store):
-    """Pooled features of all pictures, float32 (pictures, feature size), in the store's order."""
+def compute_features(search, store, spare):
+    """Pooled features of all pictures, float32 (pictures, feature size), in the store's order.
+
+    spare: where they are kept if the data set is on a read-only disk.
+    """
     import numpy as np
 
     from transfer import features, inference
@@ -224,7 +236,8 @@ def compute_features(search, store):
     name = features.cache_name(search.network, search.size, pixels, store)
     extractor = features.extractor(model)
     with inference.explained(BATCH, search.size, store):
-        pooled, _ = features.cached(extractor, store, BATCH, store.folder / "features", name)
+        cache = store.folder / "features"
+        pooled, _ = features.cached(extractor, store, BATCH, cache, name, spare)
     return np.concatenate([pooled[split] for split in SPLITS])
 
 

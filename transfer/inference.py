@@ -12,6 +12,8 @@ return any nest of arrays with a row for each picture.
 
 import contextlib
 import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -128,18 +130,21 @@ def stored(store, split, size, batch_size):
 def files(paths, read, batch_size, say=print):
     """Batches of picture files; those that cannot be read are said and left out.
 
+    While the network computes one batch, threads read the next one.
+
     Args:
         paths: list of Path.
-        read: path -> array (size, size, 3), RGB in [0, 255]; InputError where it cannot.
+        read: path -> array (size, size, 3), RGB in [0, 255]; InputError where it cannot. Several
+            threads call it at once.
         batch_size: at most; the last batch is as small as it is.
         say: called with a line for each unreadable picture.
     """
 
     def batches(first):
         numbers, pictures, readable = [], [], first > 0
-        for number in range(first, len(paths)):
+        for number, found in enumerate(_read_ahead(paths[first:], read, batch_size), first):
             try:
-                pictures.append(read(paths[number]))
+                pictures.append(found.result())
                 numbers.append(number)
             except InputError as error:
                 say(f"left out: {error}")
@@ -150,6 +155,21 @@ def files(paths, read, batch_size, say=print):
             raise InputError(f"none of {len(paths)} pictures can be read, the first is {paths[0]}")
 
     return batches
+
+
+def _read_ahead(paths, read, count):
+    """Yield a future of read(path) for each path, in their order; `count` more are begun before."""
+    with ThreadPoolExecutor(backend.cores()) as pool:
+        begun = deque()
+        try:
+            for path in paths:
+                begun.append(pool.submit(read, path))
+                if len(begun) > count:
+                    yield begun.popleft()
+            while begun:
+                yield begun.popleft()
+        finally:  # also where nobody wants the rest
+            pool.shutdown(cancel_futures=True)
 
 
 class InMemory:

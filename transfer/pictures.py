@@ -108,7 +108,7 @@ def search(folder, glob=None):
     if not names:
         raise InputError(
             f"picture folder {folder} holds no file ending in {', '.join(EXTENSIONS)}"
-            + _told(unusable)
+            + (f"; it holds {_told(unusable)}" if unusable else "")
         )
     if not chosen:
         raise InputError(
@@ -154,17 +154,18 @@ def _walk(folder):
 
 
 def _told(unusable):
-    """What a folder holds that cannot be read, as the end of a message."""
+    """What a folder holds that cannot be read, as a part of a message."""
     counts = Counter(f".{one}" if one in FOREIGN else one for one in unusable.values())
     told = ", ".join(f"{one} ({count})" for one, count in counts.most_common())
-    return f"; it holds files that cannot be read: {told}" if told else ""
+    return f"files that cannot be read: {told}"
 
 
-def find_files(paths):
+def find_files(paths, say=print):
     """List the picture files that paths stand for.
 
     Args:
         paths: files, taken as they are, and folders, searched with their subfolders.
+        say: called with a line for each folder that holds files which cannot be read.
 
     Returns:
         list of Path, in the order given; of a folder sorted by name.
@@ -175,7 +176,10 @@ def find_files(paths):
     files = []
     for path in map(Path, paths):
         if path.is_dir():
-            files += [path / name for name in find_pictures(path)]
+            found = search(path)
+            files += [path / name for name in found.names]
+            if found.unusable:
+                say(f"{path} holds {_told(found.unusable)}; they are left out")
         elif path.is_file():
             files.append(path)
         else:

@@ -110,8 +110,26 @@ def assign(
         raise InputError(
             f"{needed} that occur{'s' * (least_classes == 1)} in train, val and test;"
             f" {left} left of {len(had)} ({_counted(had)}; min_pictures {min_pictures})"
+            f"{_remedy(had, protocol, min_pictures, least_classes)}"
         )
     return rows.reset_index(drop=True), gather(contradicting, too_small, found, dropped)
+
+
+def _remedy(had, protocol, min_pictures, least_classes):
+    """What would leave enough classes, as the end of a message; "" where nothing would.
+
+    had: Series, pictures of every class.
+    """
+    parts = len(SPLITS)
+    if (had >= parts).sum() < least_classes:
+        return ""
+    if (had >= min_pictures).sum() < least_classes:
+        return "; a smaller min_pictures keeps more"
+    if protocol == "column":
+        return "; give classes pictures in every part of your split, or draw one (cetinic2018)"
+    if not PROTOCOLS[protocol].stratified:
+        return f"; split cetinic2018 with min_pictures {parts} keeps classes of {parts} or more"
+    return ""
 
 
 def components(pictures):

@@ -13,7 +13,8 @@ What there is, with an example each:
 
 As commands, each with a help: python visualization/deep_viz.py (masks of pictures side by side),
 python -m visualization.render (images of a layer's channels, in a folder), python -m
-visualization.sheet (one sheet of several such folders).
+visualization.sheet (one sheet of several such folders), python -m visualization.compare (what
+training changed between two networks, in numbers, figures and an atlas).
 
 `network` is what models.load gives, or any keras.Model of RGB pictures. More:
 help(visualization.saliency), help(visualization.optvis), docs/saliency.md,
@@ -22,6 +23,8 @@ files), visualization.channel_images (images of channels in a folder), visualiza
 (pictures that excite a channel), visualization.atlas (a page to browse all channels in, before and
 after).
 """
+
+import models  # noqa: F401 -- first of all: with it, an interrupt of what follows is one line
 
 __all__ = ["save", "show"]
 

@@ -1,7 +1,7 @@
-"""Optimized images of channels in two networks: made, judged, compared.
+"""Optimized images of channels in several networks: made, judged, compared.
 
-For the same channel both networks' images begin from the same start (seed and channel decide it).
-They lie as visualization.render makes them, in images/a/LAYER and images/b/LAYER.
+For the same channel the networks' images begin from the same start (seed and channel decide it).
+They lie as visualization.render makes them, in images/a/LAYER and so on.
 """
 
 import functools
@@ -22,20 +22,27 @@ from visualization import activations, change_numbers, layer_pairs
 from visualization.channel_choice import find_channels, rank
 from visualization.channel_images import Settings, png_file
 from visualization.image_folders import fill, find_held
-from visualization.path_similarity import image_distance, path_similarity
+from visualization.path_similarity import (
+    image_distance,
+    one_by_one,
+    path_correlations,
+    pooled,
+)
 
-SIDES = ("a", "b")  # networks that images are made of
+SIDES = ("a", "b")  # networks without whose images a channel has none; the third's are beside
 AT_A_TIME = 32  # images in a forward pass
-# pictures of a top set that a path is compared with, and as many drawn at random: 190 pairs each
-ALONG = 20
+ALONG = 100  # pictures of a top set at most that a path is compared with
+ALL = "all"  # layers, in the table of paths
+# what is told of each image's path -> its name in path_similarity.Values
+EACH = {"path_similarity": "values", "path_low": "low", "path_high": "high"}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """Images of channels in both networks, and what is known of them.
+    """Images of channels in the networks, and what is known of them.
 
-    table: DataFrame, a row for each channel (see judge). paths: DataFrame of path similarity, a row
-    for each network and layer of the path. files: (network's key, layer, channel) -> Path.
+    table: DataFrame, a row for each channel (see judge). paths: DataFrame of path similarity, many
+    images together (see judge). files: (network's key, layer, channel) -> Path.
     """
 
     table: Any
@@ -64,16 +71,19 @@ def make(compared, views, numbers, folder, scratch, say=print):
     for layer, channel in _wanted(compared, numbers.channels):
         channels.setdefault(layer, []).append(channel)
     images = compared.comparison.images
-    for key in SIDES if channels else ():
+    for key in compared.networks if channels else ():
         objectives = _objectives(compared, key)
         given = find_held(images.given[key]) if key in images.given else []
+        own = [layer for layer in channels if layer in objectives]
         there = _channels_in(compared, key, folder / key)
-        for place, (layer, numbered) in enumerate(channels.items(), 1):
-            if any((layer, channel) not in there for channel in numbered):
-                say(f"images of {key.upper()}: {layer}, layer {place} of {len(channels)}")
-            settings = _settings(compared, key, objectives[layer], numbered)
-            out = folder / key / safe_name(settings.layer)
-            fill(settings, compared.models[key], out, given, say)
+        left = [(n, channel) for n in own for channel in channels[n] if (n, channel) not in there]
+        if left:
+            say(f"images of {key.upper()}: {len(left)} channels")
+        layers = []
+        for layer in own:
+            settings = _settings(compared, key, objectives[layer], channels[layer])
+            layers.append((settings, folder / key / safe_name(settings.layer)))
+        fill(layers, compared.models[key], given, say)
     files = image_files(compared, folder)
     return judge(compared, views, files, scratch, say) if files else None
 
@@ -112,7 +122,12 @@ def missing(compared, channels, folder):
     for held in find_held(folder) if wanted else ():
         held.check(asked)
     files = image_files(compared, folder)
-    return [one for one in wanted if (SIDES[0], *one) not in files]
+    names = {key: _named(compared, key) for key in compared.networks}
+    return [
+        one
+        for one in wanted
+        if any(one[0] in names[key] and (key, *one) not in files for key in names)
+    ]
 
 
 def _wanted(compared, channels):
@@ -145,7 +160,7 @@ def _wanted(compared, channels):
 
 
 def image_files(compared, folder):
-    """The images of channels that both networks have one of.
+    """The images of channels that the first two networks have one of.
 
     Args:
         compared: differences.Opened.
@@ -154,9 +169,9 @@ def image_files(compared, folder):
     Returns:
         dict: (network's key, layer, channel) -> Path.
     """
-    held = {key: _channels_in(compared, key, folder / key) for key in SIDES}
-    both = held["a"].keys() & held["b"].keys()
-    return {(key, *one): held[key][one] for one in sorted(both) for key in SIDES}
+    held = {key: _channels_in(compared, key, folder / key) for key in compared.networks}
+    both = sorted(held["a"].keys() & held["b"].keys())
+    return {(key, *one): held[key][one] for one in both for key in held if one in held[key]}
 
 
 def _channels_in(compared, key, folder):
@@ -185,10 +200,16 @@ def judge(compared, views, files, scratch, say=print):
 
     An image is scored as the pictures were, by the same statistic, at its own size. The table has
     layer, channel, and for each network NAME_image_score, NAME_image_percentile (percent of the
-    pictures whose score is lower; 100 where it is above all) and NAME_path_similarity (median
-    over the layers before its own; Geirhos et al. 2024); image_change, the distance of both images
-    in a network (path_similarity.image_distance), and image_change_by_chance, that of the first
-    and the other network's image of another channel of the layer.
+    pictures whose score is lower; 100 where it is above all), NAME_path_similarity (median over the
+    layers before its own; Geirhos et al. 2024), NAME_path_low and NAME_path_high (eight of ten of
+    the channel's top pictures have a value between them, in the image's place); image_change, the
+    distance of both images in a network (path_similarity.image_distance), and
+    image_change_by_chance, that of the first and the other network's image of another channel of
+    the layer.
+
+    The table of paths has a row for each network, layer whose images are taken together, and layer
+    of the path; "all" of either too: images, path_similarity, low, high as in
+    path_similarity.Pooled, and the mean correlations image, tops and others.
 
     Args:
         compared: differences.Opened.
@@ -200,21 +221,34 @@ def judge(compared, views, files, scratch, say=print):
     Returns:
         Judged.
     """
-    pairs = [one[1:] for one in files if one[0] == SIDES[0]]
-    table = pandas.DataFrame(pairs, columns=["layer", "channel"])
+    table = _channels_of(files, SIDES[0])
     say(f"{len(table)} channels with images: judging them")
     paths = []
-    for key in SIDES:
-        seen = _scored(compared, key, _of_side(files, key), scratch / key)
-        table[f"{key}_image_score"], table[f"{key}_image_percentile"] = _beside_pictures(
-            compared, views, key, table, seen
-        )
-        along = _paths(compared, views, key, table, seen)
-        table[f"{key}_path_similarity"] = along.median(axis=1)
-        paths.append(_path_table(key, along))
+    for key in sorted({one[0] for one in files}):
+        own, together = _judged(compared, views, key, files, scratch / key)
+        paths.append(together.assign(network=key))
+        table = table.merge(own, on=["layer", "channel"], how="left")
     same, different = _distances(compared, table, files)
     table["image_change"], table["image_change_by_chance"] = same, different
     return Judged(table, pandas.concat(paths, ignore_index=True), files)
+
+
+def _judged(compared, views, key, files, scratch):
+    """What is known of one network's images: (DataFrame, a row each; of _path_tables)."""
+    own = _channels_of(files, key)
+    seen = _scored(compared, key, _of_side(files, key), scratch)
+    scores, percents = _beside_pictures(compared, views, key, own, seen)
+    found = _paths(compared, views, key, own, seen)
+    each, together = _path_tables(found, own["layer"], list(seen), views.seed)
+    columns = {"image_score": scores, "image_percentile": percents, **each}
+    return own.assign(**{f"{key}_{name}": values for name, values in columns.items()}), together
+
+
+def _channels_of(files, key):
+    """The channels that a network has an image of, a row each."""
+    return pandas.DataFrame(
+        [one[1:] for one in files if one[0] == key], columns=["layer", "channel"]
+    )
 
 
 def _of_side(files, key):
@@ -237,8 +271,12 @@ def _scored(compared, key, images, folder):
 
 
 def _named(compared, key):
-    """Layer in the comparison -> its name in a network."""
-    return {match.name: match.of[key].name for match in compared.matches.channelled}
+    """Layer in the comparison -> its name in a network that has its channels."""
+    return {
+        match.name: match.of[key].name
+        for match in compared.matches.channelled
+        if match.is_channel_by_channel(key)
+    }
 
 
 def _beside_pictures(compared, views, key, table, seen):
@@ -253,40 +291,62 @@ def _beside_pictures(compared, views, key, table, seen):
 
 
 def _paths(compared, views, key, table, seen):
-    """Path similarity of every image at every layer before its own: DataFrame (images, layers)."""
+    """Correlations of all images with pictures, at each layer before the last of the images'."""
     names = _named(compared, key)
     order = {name: place for place, name in enumerate(seen)}
     own = np.array([order[names[layer]] for layer in table["layer"]])
-    tops = [None] * len(table)
+    tops = np.full((len(table), min(ALONG, views.ks[0])), -1)
     for layer, rows in table.groupby("layer", sort=False):
         found = views.tops(key, names[layer])
-        for row, channel in rows["channel"].items():
-            tops[row] = found[found[:, channel] >= 0, channel][:ALONG]
-    full = np.array([len(top) > 1 for top in tops])  # of one picture nothing can be told
-    drawn = np.random.default_rng(views.seed).permutation(len(views.top))[:ALONG]
-    along = np.full((len(table), len(seen)), np.nan)
-    progress = Progress(len(seen), f"layers of paths ({key.upper()})")
-    for name, place in order.items():
-        scores = views.seen(key, name)
-        for row in np.flatnonzero((own > place) & full):
-            found = path_similarity(
-                {name: seen[name][row]}, {name: scores[tops[row]]}, {name: scores[drawn]}
-            )
-            along[row, place] = found[name]
+        tops[rows.index] = found[: tops.shape[1], rows["channel"]].T
+    path = list(order)[: max(1, own.max())]
+    progress = Progress(len(path), f"layers of paths ({key.upper()})")
+    found = []
+    for place, name in enumerate(path):
+        before = np.where((own > place)[:, None], tops, -1)
+        found.append(path_correlations(seen[name], before, views.seen(key, name)))
         progress.advance()
-    return pandas.DataFrame(along, index=table.index, columns=list(seen))
+    return found
 
 
-def _path_table(key, along):
-    """Median path similarity of all images at every layer, a row each."""
-    return pandas.DataFrame(
-        {
-            "network": key,
-            "layer": along.columns,
-            "path_similarity": along.median().to_numpy(),
-            "images": along.notna().sum().to_numpy(),
-        }
-    )
+def _path_tables(found, of, path, seed):
+    """Path similarity of each image, and of many together: (dict of columns, DataFrame).
+
+    found: Correlations at each layer of the path. of: the layer of each image.
+    """
+    groups = {layer: np.flatnonzero(of == layer) for layer in of.unique()}
+    each = {name: np.full(len(of), np.nan) for name in EACH}
+    frames = []
+    for layer, rows in {**groups, ALL: np.arange(len(of))}.items():
+        some = [one.of(rows) for one in found]
+        if layer in groups:
+            values = one_by_one(some)
+            for name, field in EACH.items():
+                each[name][rows] = getattr(values, field)
+        frames.append(_path_table(layer, path, pooled(some, seed=seed)))
+    return each, pandas.concat(frames, ignore_index=True)
+
+
+def _path_table(layer, path, together):
+    """What is known of the paths of one layer's images: a row for each layer before, and for all.
+
+    together: path_similarity.Pooled.
+    """
+    columns = {
+        "images": together.images,
+        "path_similarity": together.layers,
+        "low": together.layers_low,
+        "high": together.layers_high,
+        "image": together.image,
+        "tops": together.tops,
+        "others": together.others,
+    }
+    names = {"network": "", "channels_of": layer}
+    layers = pandas.DataFrame({**names, "layer": path[: len(together.images)], **columns})
+    whole = {"images": max(together.images), "path_similarity": together.value}
+    whole |= {"low": together.low, "high": together.high}
+    whole = pandas.DataFrame([{**names, "layer": ALL, **whole}])
+    return pandas.concat([layers[layers["images"] > 0], whole], ignore_index=True)
 
 
 def judge_of(compared):

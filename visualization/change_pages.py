@@ -28,7 +28,13 @@ OF_LAYERS = {
     "kernel distance, relative": "kernel_relative",
 }
 OF_SIDES = {"firing pictures": "firing"}
-OF_IMAGES = {"image's score": "image_score", PERCENT: "image_percentile", PATH: "path_similarity"}
+OF_IMAGES = {
+    "image's score": "image_score",
+    PERCENT: "image_percentile",
+    PATH: "path_similarity",
+    f"{PATH} of 8 in 10 top pictures, from": "path_low",
+    f"{PATH} of 8 in 10 top pictures, to": "path_high",
+}
 CLASSES = 6  # of a top set that the atlas's page shows; beyond, "other classes"
 SHOWN = 30  # channels in the figure of channels: six pages
 MOST_GRID = 10  # top pictures of a channel there: 10 x 10, as in the paper
@@ -79,8 +85,9 @@ def figures(made, say=print):
                 for key in PAIR
             )
             chance = made.numbers.entropy_chance[k]
+            title = f"entropy of the top {k}: {first}, {second}"
             figure = paper_figures.entropy_before_after(
-                channelled, before, after, chance=chance, say=say
+                channelled, before, after, chance=chance, title=title, say=say
             )
             yield "entropy_before_after", plots.png(figure)
         if made.judged is not None:
@@ -148,13 +155,17 @@ def _change(made, layers, say):
         [changes[number] for number in seen],
         ranks=[ranks[layers[number]] for number in seen],
         chance=made.numbers.overlap_chance[made.views.ks[0]],
+        title="; ".join(made.compared.names[key] for key in PAIR),
         say=say,
     )
     yield "overlap_and_change", plots.png(figure)
 
 
 def _channel_pages(made, say):
-    """The figure of channels: those with images, of these the ones of least overlap first."""
+    """The figure of channels: those with images, of these the ones of least overlap first.
+
+    With a yardstick its images and top pictures stand below (figures 2 and 9 of the paper).
+    """
     table = change_report.with_images(made)
     if made.judged is not None:
         table = table[table["image_change"].notna()]
@@ -163,9 +174,15 @@ def _channel_pages(made, say):
     chosen = rank(table, overlap)[:SHOWN]
     if not chosen:
         return []
+    matches = {match.name: match for match in made.compared.matches.channelled}
+    keys = [
+        key
+        for key in made.views.keys
+        if all(matches[layer].is_channel_by_channel(key) for layer, _ in chosen)
+    ]
     return paper_figures.channel_pages(
-        [_column(made, layer, channel) for layer, channel in chosen],
-        [made.compared.names[key] for key in PAIR],
+        [_column(made, matches[layer], channel, keys) for layer, channel in chosen],
+        [made.compared.names[key] for key in keys],
         made.pictures.files,
         grid=min(MOST_GRID, math.ceil(math.sqrt(k))),
         title=f"channels of least overlap: {made.compared.comparison.data.dataset_name}",
@@ -174,13 +191,12 @@ def _channel_pages(made, say):
     )
 
 
-def _column(made, layer, channel):
-    """A channel as the figure of channels has it."""
-    table, k = change_report.with_images(made), made.views.ks[0]
+def _column(made, match, channel, keys):
+    """A channel of a layer as the figure of channels has it."""
+    table, k, layer = change_report.with_images(made), made.views.ks[0], match.name
     row = table[(table["layer"] == layer) & (table["channel"] == channel)].iloc[0]
-    (match,) = (one for one in made.compared.matches.channelled if one.name == layer)
     seen = []
-    for key in PAIR:
+    for key in keys:
         top = made.views.tops(key, match.of[key].name)[:, channel]
         pictures = np.where(top < 0, -1, made.views.numbers[top])
         shares = [
@@ -189,7 +205,7 @@ def _column(made, layer, channel):
             if name.startswith(f"{key}_class_")
         ]
         image = made.judged and made.judged.files.get((key, layer, channel))
-        overlap = row[f"overlap_{k}"] if key == PAIR[1] else None
+        overlap = row[f"overlap_{k}{change_numbers.suffix((PAIR[0], key))}"] if seen else None
         known = tuple((name, share) for name, share in shares if isinstance(name, str))
         seen.append(Seen(pictures, known, image, overlap, _note(row, key) if image else ""))
     return Column(f"{layer}:{channel}", tuple(seen))
@@ -199,7 +215,9 @@ def _note(row, key):
     """Whether to believe an image, in a line."""
     percent, path = row[f"{key}_image_percentile"], row[f"{key}_path_similarity"]
     told = "above every picture" if percent == 100 else f"above {percent:.0f} % of pictures"
-    beside = "" if np.isnan(path) else f"; path {path:.2f}"
+    # 0.0 is added so that -0.04 is not "-0.0"
+    low, high = (round(row[f"{key}_path_{end}"], 1) + 0.0 for end in ("low", "high"))
+    beside = "" if np.isnan(path) else f"; path {path:.1f} (top pictures {low} to {high})"
     return f"score {row[f'{key}_image_score']:.3g}: {told}{beside}"
 
 
@@ -241,7 +259,7 @@ def _chances(made):
     if made.judged is not None:
         by_chance = made.judged.table["image_change_by_chance"].mean()
         chance["change"] = f"{by_chance:.3f}, between images of different channels of a layer"
-        chance[PATH] = "0: as alike as two random pictures"
+        chance[PATH] = "0 as two random pictures, 1 as two top pictures; rough for one image"
         chance[PERCENT] = "50"
     return chance
 
@@ -252,7 +270,7 @@ def _notes(made):
     yield (
         f"Top sets of {views.ks[0]} come from {len(views.top)} pictures, CKA from "
         f"{len(views.compared)}, at {compared.size} pixels; a channel's score of a picture is "
-        f"{compared.comparison.statistic}."
+        f"{change_report.WORDS[compared.comparison.statistic]}."
     )
     yield (
         "A patch is the part of the picture that the channel's highest value depends on; where "

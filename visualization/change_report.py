@@ -4,6 +4,7 @@ A measure has its mean, an interval, and what chance gives; against depth Spearm
 correlation over layers, with an interval, which tells whether it rises or falls.
 """
 
+import math
 import os
 import platform
 import shlex
@@ -22,12 +23,17 @@ from transfer.result_folder import (
     write_text,
 )
 from visualization import change_numbers, similarity
-from visualization.change_images import judge_of
+from visualization.change_images import ALL, judge_of
 from visualization.change_numbers import PAIR, suffix
 from visualization.paper_figures import Compared, table_2, table_4
 
 DRAWS = 1000  # of a bootstrap
 LEVEL = 95  # percent of an interval
+WORDS = {  # what a score is, of activations.STATISTICS
+    "mean_after_relu": "the mean of its map over the picture, negative values being 0",
+    "mean": "the mean of its map over the picture",
+    "max": "the highest value of its map over the picture",
+}
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def _about(made):
         f"{len(made.everything.classes)} classes (column {asked.data.challenge}). Top sets of "
         f"{' and '.join(map(str, views.ks))} come from {len(views.top)} pictures ({parts['top']}), "
         f"CKA from {len(views.compared)} ({parts['cka']}), at {compared.size} pixels; a channel's "
-        f"score of a picture is {asked.statistic}."
+        f"score of a picture is {WORDS[asked.statistic]} ({asked.statistic})."
     )
 
 
@@ -216,9 +222,11 @@ def _measures(made):
     """The table of measures, as lines."""
     yield "## Measures"
     yield ""
+    yield from _glossary(made)
+    yield ""
     yield (
-        f"| measure | mean ({LEVEL} % interval) | by chance | of | against depth: Spearman "
-        f"({LEVEL} % interval) | with depth it |"
+        f"| measure | mean ({LEVEL} % interval) | by chance | of | against depth: Spearman, 0 by "
+        f"chance ({LEVEL} % interval) | with depth it |"
     )
     yield "| --- | --- | --- | --- | --- | --- |"
     for measure in measures(made):
@@ -226,14 +234,56 @@ def _measures(made):
         depth = _against_depth(made, measure)
         yield _row(measure.name, _middle(made, measure), measure.chance, count, *depth)
     yield ""
+    yield from _reading()
+
+
+def _glossary(made):
+    """What is measured, as lines for a reader who knows pictures better than networks."""
+    k, common = made.views.ks[0], bool(made.compared.matches.layers)
+    yield f"- top set: the {k} pictures that excite a channel most"
+    if common:
+        yield "- overlap: the share of a channel's top set that is in both networks' top sets"
+    if made.views.tells_classes:
+        yield (
+            "- entropy: how evenly the classes share a top set: 0 where all its pictures are of "
+            "one class, 1 where there are as many of every class"
+        )
     yield (
-        f"Intervals of means are bootstraps over what the column `of` counts ({DRAWS} draws), "
-        "those of rank correlations over layers, which takes layers to err each by itself. A "
-        "number whose interval holds what chance gives tells nothing on so many pictures. Layers "
-        "in a row are those that all passes through, and concatenations. The paper's form of CKA "
-        "is biased upwards, most where a layer has more channels than there are pictures: its "
-        "floor is the same with the pictures of one side shuffled; the debiased form is 0 by "
-        "chance."
+        "- CKA: how alike two networks arrange the pictures at a layer, from 0 (unrelated) to 1 "
+        "(the same but for turning and scaling)"
+    )
+    if common:
+        yield (
+            "- kernel distance: how far training moved the weights of a convolution; relative: as "
+            "a part of their length"
+        )
+        yield "- depth: the place of a layer on the way from the picture to the classes"
+
+
+def _reading():
+    """How the table of measures is read, as lines."""
+    yield (
+        f"Intervals of means are bootstraps over what the column `of` counts ({DRAWS} draws): they "
+        "tell how channels and layers differ, not what other pictures would give. What chance "
+        "gives for overlap and entropy is of one channel; the mean of thousands by chance lies far "
+        "nearer to the middle of it. A number whose interval holds what chance gives tells nothing "
+        "on so many pictures."
+    )
+    yield ""
+    yield (
+        "Against depth: Spearman's rank correlation over layers, from -1 (falls at every layer) to "
+        "1 (rises at every layer). Its interval takes layers to err each by itself, but errors of "
+        "neighbouring layers are correlated, which raises false trends: in simulation (57 layers, "
+        "neighbours correlated by 0.3 to 0.6) 15 to 32 % of measures that have nothing to do with "
+        "depth are said to rise or fall, instead of 5 %."
+    )
+    yield ""
+    yield (
+        "Layers in a row are those that all passes through, and concatenations. The paper's form "
+        "of CKA is biased upwards, most where a layer has more channels than there are pictures: "
+        "its floor is the same with the pictures of one side shuffled; the debiased form is 0 by "
+        "chance. For kernels there is no chance level: with a second training of the recipe as "
+        "yardstick, the distance of these two is the measure."
     )
 
 
@@ -328,26 +378,22 @@ def _images(made):
     yield (
         f"{len(table)} channels in both networks, {images.steps} steps, {images.size} pixels, from "
         "the same start. An image's score is beside those of the pictures that top sets come from, "
-        "by the same statistic. Path similarity: 1 as alike as two top pictures of the channel, 0 "
-        "as two random pictures (Geirhos et al. 2024)."
+        "by the same statistic; by chance it is above half of them. An image that is not above all "
+        "or nearly all is a failed ascent, and shows nothing of the channel."
     )
     yield ""
-    for key in ("a", "b"):
-        percent, path = table[f"{key}_image_percentile"], table[f"{key}_path_similarity"]
-        above = int((percent == 100).sum())
-        below = percent[percent < 100]
-        beside = f"; the others above {below.median():.1f} % of them (median)" if len(below) else ""
-        yield (
-            f"- {made.compared.names[key]}: {above} of {len(table)} images score above every "
-            f"picture{beside}; path similarity {path.median():.2f} (median of {path.notna().sum()} "
-            "images)"
-        )
+    for key in made.compared.networks:
+        if f"{key}_image_percentile" in table:
+            yield f"- {made.compared.names[key]}: {_above(table[f'{key}_image_percentile'])}"
     shuffled = table["image_change_by_chance"].mean()
+    by_chance = "" if np.isnan(shuffled) else f"; by chance, of other channels, {shuffled:.3f}"
     yield (
-        f"- change of the image: {table['image_change'].mean():.3f} on average (cosine distance at "
-        f"{layer} of {' '.join(judge.title.split())}); {shuffled:.3f} between images of different "
-        "channels of a layer"
+        f"- change from A's image to B's of the same channel: {table['image_change'].mean():.3f} "
+        f"on average{by_chance} (cosine distance at {layer} of {' '.join(judge.title.split())}: 0 "
+        "alike)"
     )
+    yield ""
+    yield from _paths(made)
     yield ""
     yield "| layer | images | overlap against image change: Spearman | with less overlap it |"
     yield "| --- | --- | --- | --- |"
@@ -357,6 +403,44 @@ def _images(made):
     yield ""
     few = similarity.FEWEST_PAIRS
     yield f"Layers with fewer than {few} images are left out; by chance the correlation is 0."
+
+
+def _above(percents):
+    """How many images score above the pictures, in words; percents: of pictures below each."""
+    above, below = int((percents == 100).sum()), percents[percents < 100]
+    text = f"{above} of {percents.notna().sum()} images score above every picture"
+    if not len(below):
+        return text
+    least = math.floor(10 * below.median()) / 10  # 99.97 % is not all
+    return f"{text}; the others above {least:.1f} % of them (median)"
+
+
+def _paths(made):
+    """Path similarity of the images of each layer together, as lines."""
+    paths, size = made.judged.paths, made.compared.comparison.images.size
+    yield (
+        "Path similarity (Geirhos et al. 2024): in the layers before their own, do images excite "
+        "the channels in the same order as the pictures that excite their channel most? 1: as "
+        "alike as two top pictures; 0: as two random pictures; below 0: less. The images of a "
+        "layer are taken together, and over the layers before it stands the median "
+        "(path_similarity.csv has each). Beside it what eight of ten draws of real top pictures "
+        "have in their place: a value below that says that images come to their score another way "
+        "than pictures. One image by itself is rough: channels.csv has its range beside it."
+    )
+    if size != made.compared.size:
+        yield (
+            f"Images are of {size} pixels and pictures of {made.compared.size}: that alone lowers "
+            "the value (docs/what_changed.md)."
+        )
+    yield ""
+    yield "| network | images of | images | path similarity | real top pictures in their place |"
+    yield "| --- | --- | --- | --- | --- |"
+    for row in paths[paths["layer"] == ALL].to_dict("records"):
+        of = "all layers" if row["channels_of"] == ALL else row["channels_of"]
+        known = row["images"] > 0 and np.isfinite(row["path_similarity"])
+        value = f"{row['path_similarity']:.2f}" if known else "cannot be told"
+        beside = f"{row['low']:.2f} to {row['high']:.2f}" if known else ""
+        yield _row(row["network"].upper(), of, row["images"], value, beside)
 
 
 def _changes(rank):

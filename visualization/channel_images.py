@@ -187,7 +187,7 @@ def check(settings, out):
         weights.check_layer(spec.file, settings.layer)
     for given in (settings.pictures, settings.spectrum):
         if given:
-            find_files(given)
+            find_files(given, lambda line: None)  # told when they are read
     check_writable(out)
     free, batch = memory.free(), settings.batch or 1
     if free is not None and batch * settings.size**2 * LEAST_BYTES > free:
@@ -302,38 +302,79 @@ def _existing(channels, count, layer):
     return list(channels)
 
 
+def left_in(job, folder):
+    """The channels of a Job that have no image in a folder yet, a list."""
+    layer = job.settings.layer
+    return [c for c in job.channels if not json_file(folder, layer, c).exists()]
+
+
 def _optimize(job, folder, best, say):
     """Write a PNG and a JSON for each channel that has none yet."""
     from transfer.progress import Progress
-    from visualization import figures
 
-    layer = job.settings.layer
-    left = [c for c in job.channels if not json_file(folder, layer, c).exists()]
+    left = left_in(job, folder)
     if len(left) < len(job.channels):
         say(f"going on: {len(job.channels) - len(left)} of {len(job.channels)} channels are done")
     progress = Progress(len(left), steps=job.settings.steps)
-    for rendered in _rendered(job, left, progress):
-        # the JSON last: a channel that has one is done
-        write_bytes(png_file(folder, layer, rendered.channel), figures.png(rendered.image))
-        record = _record(rendered, best.get(rendered.channel))
-        write_json(json_file(folder, layer, rendered.channel), asdict(record))
-        progress.done(record.line)
+    for rendered in _rendered(job, job.settings.layer, left, progress):
+        _write(rendered, folder, best.get(rendered.channel), progress)
 
 
-def _rendered(job, channels, progress):
-    """Yield Rendered for each channel; half as many at a time where memory runs out."""
+def optimize_together(jobs, say=print):
+    """Write what each of several layers lacks, all of them by one compiled step.
+
+    The images are those that `make` makes of each layer by itself, which finds them there.
+
+    Args:
+        jobs: pairs of a Job and its unfinished folder, which differ in layer and channels only.
+        say: called with lines of text.
+    """
+    from models.graph import cut
+    from transfer.progress import Progress
+    from visualization.optvis import render
+
+    (first, _), out, pairs = jobs[0], {}, []
+    for job, folder in jobs:
+        out[job.settings.layer] = folder
+        pairs += [(job.settings.layer, channel) for channel in left_in(job, folder)]
+    size, dtype = first.settings.size, first.settings.dtype
+    part = cut(first.model, list(out), (size, size), dtype)
+    batch = min(first.settings.batch or render.images_at_a_time(part, dtype), len(pairs))
+    say(f"{len(pairs)} channels of {len(out)} layers at once: {', '.join(out)}")
+    progress = Progress(len(pairs), steps=first.settings.steps)
+    for rendered in _rendered(replace(first, batch=batch), tuple(out), pairs, progress):
+        _write(rendered, out[rendered.layer], None, progress)
+
+
+def _write(rendered, folder, best, progress):
+    """Write the PNG and the JSON of a channel."""
+    from visualization import figures
+
+    # the JSON last: a channel that has one is done
+    layer, channel = rendered.layer, rendered.channel
+    write_bytes(png_file(folder, layer, channel), figures.png(rendered.image))
+    record = _record(rendered, best)
+    write_json(json_file(folder, layer, channel), asdict(record))
+    progress.done(record.line)
+
+
+def _rendered(job, layer, wanted, progress):
+    """Yield Rendered for each channel; half as many at a time where memory runs out.
+
+    layer, wanted: as optvis.render.render_channels takes them.
+    """
     from models import backend
     from visualization.optvis import render
 
-    left, batch = list(channels), job.batch
+    left, batch = list(wanted), job.batch
     while left:
         image = _image(job, batch)
         progress.begin(batch)
         try:
             for rendered in render.render_channels(
                 job.model,
-                job.settings.layer,
-                left,
+                layer,
+                list(left),
                 job.settings.steps,
                 dtype=job.settings.dtype,
                 seed=job.settings.seed,
@@ -341,7 +382,7 @@ def _rendered(job, channels, progress):
                 callbacks=[progress.keras_callback()],
             ):
                 yield rendered
-                left.remove(rendered.channel)
+                del left[0]
         except Exception as error:
             if not backend.is_out_of_memory(error) or batch == 1:
                 raise

@@ -72,22 +72,54 @@ def find_held(folder):
     return found
 
 
-def fill(settings, model, out, given=(), say=print):
-    """Make the images that a folder lacks, and take those that lie in others.
+def fill(layers, model, given=(), say=print):
+    """Make the images that folders of layers lack, and take those that lie in others.
 
-    What the folder holds beside the channels asked for stays in it. Interrupted, the same call
-    goes on.
+    What a folder holds beside the channels asked for stays in it. Interrupted, the same call goes
+    on. Layers next to each other whose images fit into one batch share a compiled step: a step is
+    compiled for the time of some hundred steps of one image, and an image takes the same way in it.
 
     Args:
-        settings: channel_images.Settings, with the channels that are asked for.
-        model: keras.Model that settings.model names.
-        out: Path of the folder, as channel_images.make writes it.
+        layers: list of (channel_images.Settings, with the channels that are asked for; Path of the
+            folder, as channel_images.make writes it), from the first layer on, which differ in
+            layer and channels only.
+        model: keras.Model that the settings name.
         given: Held that images are taken from, of any layers.
         say: called with lines of text.
 
     Raises:
-        InputError: images of the layer that another network or other settings made.
+        InputError: images of a layer that another network or other settings made.
     """
+    jobs = []
+    for settings, out in layers:
+        job = _begun(settings, model, out, given)
+        if job is not None:
+            jobs.append((job, out))
+    for group in _batches(jobs):
+        if len(group) > 1:
+            channel_images.optimize_together(group, say)
+    for job, out in jobs:
+        channel_images.make(job.settings, out, say, model)
+
+
+def _batches(jobs):
+    """Runs of (Job, unfinished folder) whose images fit into a batch; a larger one is alone."""
+    from visualization.optvis import render
+
+    groups, room = [], 0
+    for job, out in jobs:
+        count = len(channel_images.left_in(job, unfinished(out)))
+        if count > room:
+            groups.append([])
+            room = job.settings.batch or render.most_at_a_time()
+        if count:
+            groups[-1].append((job, unfinished(out)))
+            room -= count
+    return groups
+
+
+def _begun(settings, model, out, given):
+    """The Job of a folder, with what others hold in its unfinished one; None where all is there."""
     own = [held for place in (out, unfinished(out)) for held in _right_in(place)]
     channels = set(settings.channels).union(*(held.channels for held in own))
     settings = replace(settings, channels=tuple(sorted(channels)))
@@ -96,7 +128,7 @@ def fill(settings, model, out, given=(), say=print):
     for held in sources:
         held.check(json.loads(json.dumps(job.identity, default=str)))
     if any(held.folder == out and held.channels >= channels for held in own):
-        return
+        return None
     partial = unfinished(out)
     partial.mkdir(parents=True, exist_ok=True)
     for channel in settings.channels:
@@ -104,7 +136,7 @@ def fill(settings, model, out, given=(), say=print):
     write_json(partial / UNFINISHED, job.identity)
     if out.exists():  # all that it held lies in the unfinished one
         shutil.rmtree(out)
-    channel_images.make(settings, out, say, model)
+    return job
 
 
 def _right_in(folder):

@@ -69,6 +69,10 @@ class Match:
         """Whether a channel of it in one of these networks is one in the others."""
         return len({self.of[key].widths for key in keys if key in self.of}) == 1
 
+    def is_channel_by_channel(self, key):
+        """Whether a network has the layer, and with the first network's channels."""
+        return key in self.of and self.has_same_channels(next(iter(self.of)), key)
+
 
 @dataclass(frozen=True)
 class Matches:

@@ -45,6 +45,7 @@ SMALL, TINY = 9, 7
 LETTERS_PER_INCH = 11  # of titles; Chinese ones take twice the room
 MOST_WIDTH = 15  # inches
 MOST_ENTRY = 100  # letters of an entry of a legend
+LINE_LETTERS = 10  # that the line before an entry takes the room of
 ENTRY = 0.17  # inches of an entry from the top down
 MOST_NAMES = 40  # layers named on an axis; of more every second, third, ... one is
 # Captions of figures 6, 14 and 15: "the horizontal orange line corresponds to the average result
@@ -430,7 +431,8 @@ def cka_over_depth(layers, pairs, *, title="", say=print):
     _check_layers(layers, pairs)
     if not pairs:
         raise InputError("no pair of networks to draw")
-    beside = 2 if max(map(len, pairs)) <= MOST_ENTRY / 2 else 1
+    # entries of a legend side by side: as many as their letters leave room for
+    beside = min(len(pairs), max(1, MOST_ENTRY // (max(map(len, pairs)) + LINE_LETTERS)))
     size = (_width_of(layers, 0.15, 8), 5.2 + ENTRY * math.ceil(len(pairs) / beside))
     chart = _Chart(size, title, [*layers, *pairs], say)
     axes = chart.figure.subplots()
@@ -603,7 +605,9 @@ def _count_left_out(axes, known, values):
     return 8 + (0.7 * size * width if upright else size)
 
 
-def layer_maps(layers_a, layers_b, maps, *, names=("before", "after"), title="", say=print):
+def layer_maps(
+    layers_a, layers_b, maps, *, names=("before", "after"), scale="linear CKA", title="", say=print
+):
     """Draw the similarity of every layer of a network with every layer of another.
 
     In each row the greatest value is marked by a dot.
@@ -612,6 +616,7 @@ def layer_maps(layers_a, layers_b, maps, *, names=("before", "after"), title="",
         layers_a, layers_b: names, in order of depth; rows and columns.
         maps: dict, name of a measure -> float (rows, columns); NaN is drawn grey.
         names: of both networks.
+        scale: what the colours are of.
         title: of the figure.
         say: as for channel_pages.
 
@@ -651,6 +656,7 @@ def layer_maps(layers_a, layers_b, maps, *, names=("before", "after"), title="",
         drawn, ax=panels, fraction=BAR / wide, pad=0.01, aspect=height / BAR
     )
     bar.ax.tick_params(labelsize=TINY)
+    chart.write(bar.ax.set_ylabel, scale)
     chart.write(chart.figure.suptitle, chart.title, SMALL + 1)
     dot = Line2D([], [], **BEST)
     chart.legend(chart.figure, [(dot, "best match of the row")], loc="outside lower right")
@@ -698,7 +704,7 @@ def overlap_and_change(layers, overlaps, changes, *, ranks=None, chance=None, ti
     axes, *beside = chart.figure.subplots(1, 2 if ranks else 1, squeeze=False, **widths)[0]
     _draw_cloud(chart, axes, layers, overlaps, changes, (100, 1))
     axes.set_xlabel(MEASURES["overlap"][0], size=SMALL)
-    axes.set_ylabel("change of the optimized image", size=SMALL)
+    axes.set_ylabel("change of the optimized image (cosine distance)", size=SMALL)
     axes.set_xlim(-2, 102)
     if chance is not None:
         axes.axvspan(100 * chance.low, 100 * chance.high, **CHANCE)
@@ -747,7 +753,7 @@ def _draw_ranks(chart, axes, layers, ranks):
     axes.set_ylim(len(layers) - 0.5, -0.5)
     chart.name(axes.yaxis, layers, 60)
     axes.tick_params("x", labelsize=SMALL)
-    axes.set_xlabel("rank correlation, its interval", size=SMALL)
+    axes.set_xlabel("rank correlation of the two, its interval", size=SMALL)
     axes.grid(alpha=0.25)
 
 

@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from models.command import exit_code
 from models.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +68,38 @@ sys.exit(main())
 def test_an_interrupted_start_is_one_line_whatever_imports_make_of_it(how):
     done = start(STARTING.replace("HOW", how))
     assert (done.returncode, done.stderr, done.stdout) == (130, "interrupted\n", "")
+
+
+# found by Python when it starts: the user interrupts the import of one of our modules
+INTERRUPTED_IMPORT = """
+import sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "transfer.pictures":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "short"),
+    [
+        (["-m", "transfer.predict"], True),
+        (["visualization/deep_viz.py"], True),
+        (["-c", "import transfer.pictures"], False),  # a user's own script
+    ],
+)
+def test_an_interrupt_before_main_is_one_line_of_a_command(words, short, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(INTERRUPTED_IMPORT)
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode != 0 and done.stdout == ""
+    assert (done.stderr == "interrupted\n") is short
+    assert ("Traceback" in done.stderr) is not short
 
 
 def test_our_own_faults_keep_their_traceback():

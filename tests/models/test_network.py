@@ -241,6 +241,19 @@ def test_layers_are_named_as_find_layer_takes_them(tmp_path):
     assert graph.find_layer(model, "base/inner") is base.layers[0]
 
 
+@pytest.mark.parametrize(
+    ("spec", "title"),
+    [
+        ("VGG19:a/b/vgg.h5", "VGG19\nvgg.h5"),
+        (f"{SMALL}:imagenet", f"{SMALL}\nimagenet"),
+        ("results/VGG19/random/model.keras", "VGG19/random\nmodel.keras"),
+        ("own.keras", "own.keras"),
+    ],
+)
+def test_a_figure_names_it_by_its_file_and_what_is_above(spec, title):
+    assert Network(spec, None).title == title
+
+
 def test_it_shows_what_it_is():
     opened = models.load(SMALL, size=32)
     assert repr(opened).startswith(f"Network('{SMALL}': RGB pictures of 32x32 pixels, 1000 outputs")

@@ -157,6 +157,18 @@ def test_features_are_what_the_file_computes_before_its_classifier(made, saved):
     assert len(said) == 1 and "mine.keras: features from" in said[0]
 
 
+def test_a_whole_model_in_hdf5_opens_after_the_command_that_the_error_gives(tmp_path, monkeypatch):
+    source = draw(sequential())
+    monkeypatch.chdir(tmp_path)
+    source.save("whole.h5")
+    with pytest.raises(InputError, match="as which Keras saves a whole model: load_model") as error:
+        zoo.parse("whole.h5")
+    exec(f"keras.models.{str(error.value).partition('model: ')[2]}", {"keras": keras})
+    built = zoo.build("own.keras", 4, SIZE)
+    expected = keras.Model(source.inputs, source.layers[-3].output).predict(pixels(), verbose=0)
+    np.testing.assert_allclose(features_of(built).predict(pixels(), verbose=0), expected, rtol=1e-4)
+
+
 @pytest.mark.parametrize("made", [whole_inside, operations])
 def test_what_has_no_layer_at_the_end_of_its_list(made, saved):
     source = draw(made())

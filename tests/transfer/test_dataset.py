@@ -238,6 +238,42 @@ def test_folders_give_the_split_unless_another_is_asked_for(data):
     assert len(drawn.open().labels["train"]) == 42 and drawn.protocol == "cetinic2018"
 
 
+def parts_of(data, tmp_path):
+    """Pictures of every part of the split, without a store."""
+    rows = data.choose(tmp_path / "refused.csv").rows
+    return rows.groupby("split")["id"].apply(set).to_dict()
+
+
+@pytest.mark.parametrize("by_folder", [False, True])
+def test_a_given_split_without_a_part_names_the_flag_that_makes_it(data, tmp_path, by_folder):
+    if by_folder:
+        given = sorted_into_folders(data, "train", "val")
+    else:
+        text = data.metadata_path.read_text()
+        data.metadata_path.write_text(text.replace(",test", ",train"))
+        given = replace(data, split="column=fold")
+    with pytest.raises(InputError, match="your split has no test part: test_percent 10 would make"):
+        given.choose(tmp_path / "refused.csv")
+    before = {"val": 30, "train": 30} if by_folder else {"val": 20, "train": 40}
+    parts = parts_of(replace(given, test_percent=20), tmp_path)
+    made = round(before["train"] * 0.2)
+    sizes = {part: len(ids) for part, ids in parts.items()}
+    assert sizes == {"train": before["train"] - made, "val": before["val"], "test": made}
+
+
+def test_a_group_of_the_csv_stays_in_one_part(data, tmp_path):
+    header, *lines = data.metadata_path.read_text().splitlines()
+    lines = [f"{line},set {number // 3}" for number, line in enumerate(lines)]
+    data.metadata_path.write_text("\n".join([f"{header},series", *lines]) + "\n")
+
+    def torn(**settings):
+        parts = parts_of(replace(data, **settings), tmp_path)
+        groups = [{int(id) // 3 for id in ids} for ids in parts.values()]
+        return sum(map(len, groups)) - len(set().union(*groups))
+
+    assert torn() > 0 and torn(group_column="series") == 0
+
+
 def test_what_is_left_out_is_told_and_reported(data, capsys):
     text = data.metadata_path.read_text().replace("003,NA", "003,na").replace("004,007", "gone,007")
     data.metadata_path.write_text(text)

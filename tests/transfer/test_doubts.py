@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+import subprocess
 from types import SimpleNamespace
 
 import keras
@@ -140,6 +142,34 @@ def test_the_same_search_is_found_again(collection, capsys):
     assert run(collection, "--folds", 2, "--shown", 0) == 2
 
 
+def test_a_data_set_and_a_finished_search_on_a_read_only_disk_are_used(
+    collection, small_disk, capsys
+):
+    words = ("--folds", 3, "--shown", 0, "--datasets_path", small_disk / "datasets")
+    assert run(collection, *words, out=small_disk / "first") == 0
+    (features,) = (small_disk / "datasets").rglob("features")
+    shutil.rmtree(features)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    capsys.readouterr()
+    assert run(collection, *words, out=small_disk / "first") == 0
+    assert "already finished" in capsys.readouterr().out
+    assert run(collection, *words, out="second") == 0
+    kept = collection / "features"
+    assert f"the features are kept in {kept}" in capsys.readouterr().out
+    first, second = (
+        read_csv(out / "doubts.csv") for out in (small_disk / "first", collection / "second")
+    )
+    assert first.equals(second) and len(list(kept.glob("*/train.npy"))) == 1
+
+
+@pytest.mark.parametrize("flag", ["--out", "--datasets_path"])
+def test_a_place_that_cannot_be_written_is_told_before_keras(flag, collection, capsys, monkeypatch):
+    monkeypatch.setattr(doubts, "start_keras", None)  # reached, it would raise TypeError
+    assert run(collection, flag, collection / "metadata.csv" / "below") == 2
+    error = capsys.readouterr().err
+    assert "cannot be a folder" in error and error.count("\n") == 1
+
+
 def test_a_network_that_saw_these_pictures_is_refused(collection, capsys):
     run(collection, "--folds", 3, "--shown", 0, out="first")
     (split,) = (collection / "datasets").rglob("split.csv")
@@ -189,12 +219,17 @@ def test_more_folds_than_groups_are_refused(collection, capsys):
     assert "folds is 16" in capsys.readouterr().err
 
 
-def test_the_sheet_never_shows_a_picture_of_the_same_group(collection, monkeypatch):
+def test_the_sheet_shows_both_classes_and_never_a_picture_of_the_same_group(
+    collection, monkeypatch
+):
     shown = []
     original = doubts.find_neighbours
 
-    def watch(rows, *others):
-        result = original(rows, *others)
+    def watch(rows, labels, features, doubts, *others):
+        result = original(rows, labels, features, doubts, *others)
+        for number, of_label, of_suggested in result:
+            assert labels[of_label] == labels[number]
+            assert labels[of_suggested] == doubts.suggested[number] != labels[number]
         shown.extend(
             (rows["group"].iloc[i], rows["group"].iloc[j]) for i, *js in result for j in js
         )

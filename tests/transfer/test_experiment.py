@@ -161,7 +161,8 @@ def test_help_and_mistyped_words_answer_without_keras(tmp_path, given):
 
 @pytest.mark.whole_network
 @pytest.mark.parametrize("mode", ["off_the_shelf", "fine_tuning", "random"])
-def test_each_mode_writes_a_whole_result(collection, tmp_path, mode):
+def test_each_mode_writes_a_whole_result(collection, tmp_path, mode, capsys):
+    add_titles(collection / "metadata.csv")
     assert run(collection, tmp_path, mode) == 0
     folder = result(tmp_path, mode)
     assert {path.name for path in folder.iterdir()} == RESULT_FILES
@@ -183,6 +184,36 @@ def test_each_mode_writes_a_whole_result(collection, tmp_path, mode):
     commonest = max(sorted(set(train)), key=train.count)
     assert measured["chance_top1"] == pytest.approx(
         np.mean([row["true"] == commonest for row in rows])
+    )
+    printed = capsys.readouterr().out
+    check_groups(folder, rows, split, printed)
+    passed = "features of the train pictures: 8 of 24", "pictures tested: 3 of 3"
+    for first in (
+        "pictures read: 1 of 30",
+        "pictures stored: 1 of 30",
+        passed[mode != "off_the_shelf"],
+    ):
+        assert f"{first}\n" in printed  # every pass tells its first batch
+
+
+def add_titles(path):
+    """A title for every three rows, whatever their class."""
+    header, *lines = path.read_text(encoding="utf-8").splitlines()
+    lines = [f"{line},title {number // 3}" for number, line in enumerate(lines)]
+    path.write_text("\n".join([f"{header},title", *lines]) + "\n", encoding="utf-8")
+
+
+def check_groups(folder, rows, split, printed):
+    """How much rests on titles that were seen, in the file and in a line, against a count."""
+    seen = {int(row["id"][:7]) // 3 for row in split if row["split"] != "test"}
+    hits = [row["true"] == row["predicted"] for row in rows if int(row["id"][:7]) // 3 in seen]
+    (told,) = csv.DictReader((folder / "groups_seen.csv").open(encoding="utf-8-sig"))
+    assert (told["column"], int(told["seen_pictures"])) == ("title", len(hits))
+    assert float(told["seen_accuracy"]) == pytest.approx(np.mean(hits)) and hits
+    assert f"{len(hits)} of {len(rows)} test pictures ha" in printed
+    assert (
+        f"a title that a training or validation picture has too: top-1 {np.mean(hits):.1%} of"
+        in (printed)
     )
 
 

@@ -4,6 +4,7 @@ import io
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -109,6 +110,37 @@ def test_files_that_cannot_be_read_are_said_and_left_out():
     assert said == ["left out: picture bad1.png: broken", "left out: picture bad4.png: broken"]
     with pytest.raises(InputError, match=r"none of 1 pictures can be read, the first is bad1\.png"):
         inference.collect(lambda x: x, inference.files(paths[1:2], read, 2, said.append))
+
+
+def test_at_most_a_batch_of_files_is_read_ahead_and_all_come_in_order():
+    begun, size, count = [threading.Event() for _ in range(9)], 2, 9
+
+    def slow(path):
+        number = int(path.stem)
+        begun[number].set()
+        return np.full((1, 1, 3), number, np.uint8)
+
+    source = inference.files([Path(f"{n}.png") for n in range(count)], slow, size)(0)
+    for expected in range(0, count, size):
+        numbers, pictures = next(source)
+        assert numbers.tolist() == list(range(expected, min(expected + size, count)))
+        assert pictures[:, 0, 0, 0].tolist() == numbers.tolist()
+        read_ahead = expected + 2 * size
+        assert not any(event.is_set() for event in begun[read_ahead:])
+    assert next(source, None) is None
+
+
+def test_what_nobody_wants_is_not_read():
+    read_paths = []
+
+    def note(path):
+        read_paths.append(path)
+        return np.zeros((1, 1, 3))
+
+    source = inference.files([Path(f"{n}.png") for n in range(1000)], note, 4)(0)
+    next(source)
+    source.close()
+    assert len(read_paths) <= 8
 
 
 def test_files_go_on_behind_the_last_that_was_collected(tmp_path):

@@ -3,11 +3,13 @@
 Rows and pictures are joined by id, never by position, and what does not fit is reported.
 """
 
+import ast
 import csv
 import io
 import os
 import unicodedata
 from collections import Counter
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -746,6 +748,23 @@ def test_what_is_left_out_is_named_with_its_remedy():
         "    a, a.jpg: zero bytes",
     ]
     assert "something else: 1." in told and not any("    x" in line for line in told)
+
+
+def test_every_kind_of_finding_has_its_meaning():
+    """Every text of our code that findings are made with: the first argument, or `kind`."""
+    made = set()
+    for path in Path(metadata.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name, value = None, None
+            if isinstance(node, ast.Call) and node.args:
+                name, value = ast.unparse(node.func).rpartition(".")[2], node.args[0]
+            elif isinstance(node, ast.Assign):
+                name, value = ast.unparse(node.targets[0]), node.value
+            if name in ("findings_of", "kind") and isinstance(value, ast.Constant):
+                made.add(value.value)
+    assert len(made) > 15 and made <= metadata.KINDS.keys()
+    for kind in metadata.KINDS.values():
+        assert kind.meaning.endswith(".") and (not kind.remedy or kind.remedy.endswith("."))
 
 
 def test_summary_counts_each_kind_on_one_line():

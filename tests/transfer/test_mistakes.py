@@ -66,6 +66,10 @@ def test_files_show_the_mistakes(tmp_path, capfd):
     middles = [tile_colour(images["confused_pairs"], number) for number in range(8)]
     empty = (255, 255, 255)
     assert middles == [colour(0)] * 3 + [empty] + [colour(1)] * 2 + [empty] * 2
+    tested = mistakes.Tested(
+        store, 0.1 + 0.8 * np.eye(3)[[0, 1, 1, 1, 0, 2]], True, ["a", "b", "c"]
+    )
+    assert tested.tile(1)[1] == "a\nas b, 0.90\nid 1"  # true class, predicted class, id
     assert capfd.readouterr() == ("", "")
 
 

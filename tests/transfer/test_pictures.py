@@ -502,6 +502,17 @@ def test_files_and_folders_stand_for_their_pictures(folder):
             pictures.find_files(paths)
 
 
+def test_files_of_a_folder_that_cannot_be_read_are_counted(folder):
+    said = []
+    for name in ("x.heic", "inner/y.HEIC", "z.avif"):
+        (folder / name).write_bytes(b"x")
+    pictures.find_files([folder, folder / "inner", folder / "a.png"], said.append)
+    assert said == [
+        f"{folder} holds files that cannot be read: .heic (2), .avif (1); they are left out",
+        f"{folder / 'inner'} holds files that cannot be read: .heic (1); they are left out",
+    ]
+
+
 def test_what_cannot_be_read_is_left_out_and_said(folder):
     said = []
     files = pictures.find_files([folder])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from pathlib import Path
 
 import keras
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from models import network, released
+from models.errors import InputError
 from transfer import inference, pictures, predict
 
 ROOT = Path(__file__).parents[2]
@@ -291,6 +293,47 @@ def test_after_kill_9_it_goes_on_where_it_was(model, folder, tmp_path, monkeypat
     assert run(*words, "--out", tmp_path / "whole.csv") == 0
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert [row["problem"] != "" for row in rows_of(tmp_path / "out.csv")].count(True) == 1
+
+
+def test_of_thousands_of_pictures_one_is_broken_and_few_are_held_at_once(
+    model, tmp_path, monkeypatch, capsys
+):
+    """From the command to the CSV; what a file shows is made up, so that it takes no time."""
+    count, broken, batch = 3000, 1234, 100
+    folder, out = tmp_path / "many", tmp_path / "out.csv"
+    folder.mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    for number in range(count):
+        os.link(tmp_path / "one.png", folder / f"{number:04}.png")
+    held, most = set(), 0
+
+    def read(path, size):
+        nonlocal most
+        number = int(path.stem)
+        if number == broken:
+            raise InputError(f"picture {path}: torn")
+        pixels = np.zeros((size, size, 3), "float32")
+        pixels[..., number % 3] = 255
+        held.add(number)
+        weakref.finalize(pixels, held.discard, number)
+        most = max(most, len(held))
+        return pixels
+
+    monkeypatch.setattr(predict, "read", read)
+    assert run(model, folder, "--out", out, "--batch_size", batch) == 0
+    assert most <= 2 * batch
+    rows = rows_of(out)
+    assert [Path(row["picture"]).stem for row in rows] == [f"{n:04}" for n in range(count)]
+    named = [class_of(row["class_1"]) for row in rows]
+    assert named[:broken] + named[broken + 1 :] == [
+        NAMES[number % 3] for number in range(count) if number != broken
+    ]
+    assert {row["picture"]: row["problem"] for row in rows if row["problem"]} == {
+        str(folder / f"{broken:04}.png"): "torn"
+    }
+    printed = capsys.readouterr().out
+    assert printed.count("left out: ") == 1 and "2999 pictures named in" in printed
+    assert "1 could not be read" in printed
 
 
 def test_a_hundred_thousand_pictures_make_their_table_soon(tmp_path):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.errors import InputError
@@ -124,6 +124,7 @@ def test_an_empty_folder_is_as_good_as_none(tmp_path):
     with pytest.raises(InputError, match="holds files but no finished run"):
         make(tmp_path / "mine")
     assert names(tmp_path / "mine") == {"diary.txt"}
+    assert names(tmp_path) == {"out", "mine"}  # nor is a lock left beside it
 
 
 def test_a_folder_whose_name_says_it_all_needs_no_identity(tmp_path):
@@ -526,6 +527,7 @@ def test_any_table_of_text_reads_back(rows):
     assert [list(read.columns), *read.values.tolist()] == rows
 
 
+@example("\x00\x1f\x7f\x85\x9b")
 @given(st.text())
 def test_control_characters_never_reach_a_csv(text):
     written = folders.csv_bytes(pd.DataFrame({"a": [text]}, dtype=object)).decode("utf-8-sig")

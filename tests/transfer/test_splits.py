@@ -219,10 +219,41 @@ def test_unknown_split_values_and_protocols_are_named():
         assign(pictures, "random")
 
 
+def given_parts(**parts):
+    """Three pictures of each class, all in one part of a given split."""
+    return [picture for label, part in parts.items() for picture in made(label, 3, split=part)]
+
+
 @pytest.mark.parametrize("protocol", DRAWN)
 def test_fewer_than_two_classes_are_refused(protocol):
     with pytest.raises(InputError, match="1 left of 2 .'b': 2, 'a': 30; min_pictures 3"):
         assign(made("a", 30) + made("b", 2), protocol, min_pictures=3)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "protocol", "least", "remedy"),
+    [
+        (
+            sum((made(c, 3) for c in "abcdef"), []),
+            "sabatelli2018",
+            1,
+            "; split cetinic2018 with .* 3 k",
+        ),
+        (made("a", 30) + made("b", 30), "cetinic2018", 31, "; a smaller min_pictures keeps more$"),
+        (given_parts(a="train", b="test"), "column", 1, "; give classes pictures in every part"),
+        (made("a", 30) + made("b", 2), "cetinic2018", 3, r"min_pictures 3\)$"),  # there is none
+    ],
+)
+def test_too_few_classes_come_with_what_would_leave_more(pictures, protocol, least, remedy):
+    others = given_parts(c="train", d="val", e="test") if protocol == "column" else []
+    with pytest.raises(InputError, match=f"a classifier needs two classes .*{remedy}"):
+        assign(pictures + others, protocol, min_pictures=least)
+
+
+def test_the_remedy_for_small_classes_keeps_them():
+    pictures = sum((made(c, 3) for c in "abcdef"), [])
+    rows, _ = assign(pictures, "cetinic2018", min_pictures=3)
+    assert {row.label for row in rows} == set("abcdef")
 
 
 # ---- files

@@ -11,7 +11,7 @@ from transfer.dataset import Data
 from transfer.progress import Progress
 from visualization import activations, change_images, change_numbers, channel_choice
 from visualization.differences import Comparison, Images, open_compared, score
-from visualization.path_similarity import image_distance, path_similarity
+from visualization.path_similarity import image_distance, one_by_one, path_correlations, pooled
 from visualization.picture_list import open_pictures
 
 
@@ -77,25 +77,28 @@ def test_paths_are_of_the_layers_before(scored):
     _, opened, views, _, judged = scored
     row = judged.table[judged.table["layer"] == "right"].iloc[0]
     image = pixels(judged.files["b", "right", 4])
-    before = [n for n in views.scores["b"].layers if n != "right"]
     order = list(views.scores["b"].layers)
-    before = order[: order.index("right")]
+    top = views.tops("b", "right")[:, [4]].T  # all five of them
     found = []
-    drawn = np.random.default_rng(views.seed).permutation(len(views.top))[: change_images.ALONG]
-    top = views.tops("b", "right")[:, 4]
-    for name in before:
+    for name in order[: order.index("right")]:
         of = "norm" if name == "first" else name
         means = np.maximum(maps(opened.models["b"], of, image), 0).mean(axis=(0, 1))
-        scores = views.seen("b", name)
-        found.append(
-            path_similarity({name: means}, {name: scores[top[top >= 0]]}, {name: scores[drawn]})[
-                name
-            ]
-        )
-    assert row["b_path_similarity"] == pytest.approx(np.nanmedian(found), rel=1e-2, abs=1e-2)
+        found.append(path_correlations(means[None], top, views.seen("b", name)))
+    each, together = one_by_one(found), pooled(found, seed=views.seed)
+    near = {"rel": 1e-2, "abs": 1e-2}
+    for name, values in (("path_similarity", each.values), ("path_low", each.low)):
+        assert row[f"b_{name}"] == pytest.approx(values[0], nan_ok=True, **near)
     # of the first layer nothing comes before
     assert judged.table[judged.table["layer"] == "first"]["b_path_similarity"].isna().all()
-    assert set(judged.paths["network"]) == {"a", "b"}
+    paths = judged.paths.set_index(["network", "channels_of", "layer"])
+    assert {key for key, *_ in paths.index} == {"a", "b"}
+    alone = paths.loc[("b", "right", "all")]
+    assert alone["path_similarity"] == pytest.approx(together.value, nan_ok=True, **near)
+    # the images of both branches come after the first layer, and are taken together there
+    assert paths.loc[("b", "all", "first"), "images"] == 2
+    some = [paths.loc[("b", layer, "first"), "image"] for layer in ("left", "right")]
+    assert paths.loc[("b", "all", "first"), "image"] == pytest.approx(np.mean(some))
+    assert paths.loc[("b", "first", "all"), "images"] == 0
 
 
 def test_the_change_of_an_image_beside_that_of_others(scored):

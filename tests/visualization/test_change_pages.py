@@ -84,7 +84,8 @@ def test_figures_are_drawn(made, tmp_path):
         *("layer_maps", "overlap_5", "entropy_5_a", "entropy_5_b", "cka_over_depth"),
         *("entropy_before_after", "overlap_and_change", "channels_1"),
     }
-    column = change_pages._column(made, "right", 4)
+    (match,) = (one for one in made.compared.matches.channelled if one.name == "right")
+    column = change_pages._column(made, match, 4, "ab")
     assert column.title == "right:4" and "score" in column.seen[0].note
     assert column.seen[1].overlap is not None and column.seen[0].overlap is None
 

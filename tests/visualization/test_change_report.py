@@ -91,3 +91,30 @@ def test_tables_are_flat(tmp_path):
 
 def test_a_cell_cannot_break_its_table():
     assert change_report._row("a|b", "two\nlines", 3) == "| a\\|b | two lines | 3 |"
+
+
+def test_nearly_all_is_not_all():
+    told = change_report._above(pandas.Series([100, 100, 99.97, np.nan]))
+    assert (
+        told == "2 of 3 images score above every picture; the others above 99.9 % of them (median)"
+    )
+    assert change_report._above(pandas.Series([100.0])) == "1 of 1 images score above every picture"
+
+
+@pytest.mark.parametrize(("pixels", "smaller"), [(128, True), (224, False)])
+def test_paths_of_a_layers_images_together(pixels, smaller):
+    """With what real pictures have beside it; without a scale nothing is told."""
+    rows = [("a", "deep", "all", 5, -1.234, 0.8, 1.2), ("a", "deep", "first", 5, -3, 0.5, 2)]
+    rows += [("b", "all", "all", 0, np.nan, np.nan, np.nan)]
+    names = ["network", "channels_of", "layer", "images", "path_similarity", "low", "high"]
+    images = SimpleNamespace(size=pixels)
+    made = SimpleNamespace(
+        judged=SimpleNamespace(paths=pandas.DataFrame(rows, columns=names)),
+        compared=SimpleNamespace(size=224, comparison=SimpleNamespace(images=images)),
+    )
+    lines = list(change_report._paths(made))
+    assert lines[-2:] == [
+        "| A | deep | 5 | -1.23 | 0.80 to 1.20 |",
+        "| B | all layers | 0 | cannot be told |  |",
+    ]
+    assert any("Images are of 128 pixels and pictures of 224" in line for line in lines) == smaller

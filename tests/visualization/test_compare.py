@@ -69,12 +69,15 @@ def test_a_whole_folder(finished):
         *("overlap_and_change", "channels_1"),
     }
     assert {path.name for path in (out / "images" / "a").iterdir()} >= {"left", "right"}
+    held = [{p.name for p in (out / "images" / key).rglob("*_0*.png")} for key in "abc"]
+    assert held[0] == held[1] == held[2]
     layers, channels = numbers(out / "layers.csv"), numbers(out / "channels.csv")
     assert set(layers["layer"]) == {"first", "left", "right", "joined"}
     assert len(channels) == 6 + 4 + 5 and channels["image_change"].notna().sum() == len(
         list((out / "images" / "b").rglob("*_0*.png"))
     )
     assert channels["overlap_5_chance"][0] == pytest.approx(5 / 36)
+    assert {"a_path_low", "b_path_high", "c_image_percentile"} <= set(channels)
     assert {"overlap_5_ac", "overlap_5_bc", "c_entropy_12"} <= set(channels)
     assert {"cka_debiased_bc", "kernel_relative_ac", "cka_floor"} <= set(layers)
     summary = (out / "summary.md").read_text(encoding="utf-8")

@@ -1,6 +1,9 @@
 """Optimized images as one picture."""
 
+import importlib
+import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -75,3 +78,20 @@ def test_help_lists_what_there_is():
     for package in (visualization, optvis):
         assert "with an example each" in package.__doc__
     assert all(f"{name}." in optvis.__doc__ for name in optvis.__all__)
+    for path in Path(visualization.__file__).parent.glob("*.py"):
+        if "def main(" in path.read_text(encoding="utf-8"):  # a command
+            assert re.search(rf"visualization[./]\s*{path.stem}\b", visualization.__doc__), path
+
+
+def test_what_help_gives_as_examples_is_there():
+    from visualization import optvis, saliency
+
+    namespace = {"visualization": visualization, "METHODS": saliency.METHODS}
+    namespace |= {
+        name: importlib.import_module(f"{optvis.__name__}.{name}") for name in optvis.__all__
+    }
+    for text in (visualization.__doc__, optvis.__doc__):
+        calls = re.findall(rf"\b({'|'.join(namespace)})\.(\w+)\(", text)
+        assert len(calls) > 2
+        for module, name in calls:
+            assert callable(getattr(namespace[module], name)), name

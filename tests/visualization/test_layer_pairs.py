@@ -103,6 +103,15 @@ def test_layers_of_other_widths_are_not_compared_by_channel():
     assert len(found.layers) == 2 and not found.channelled
 
 
+def test_a_third_network_has_the_channels_of_a_layer_or_not():
+    sides = {key: layers_of(plain("one", "two")) for key in "ab"}
+    one, two = match({**sides, "c": layers_of(plain("one", width=5))}).layers
+    assert [one.is_channel_by_channel(key) for key in "abc"] == [True, True, False]
+    assert [two.is_channel_by_channel(key) for key in "abc"] == [True, True, False]
+    one, two = match({**sides, "c": layers_of(plain("one"))}).layers
+    assert one.is_channel_by_channel("c") and not two.is_channel_by_channel("c")
+
+
 def test_nothing_in_common():
     found = match({"a": layers_of(plain("one")), "b": layers_of(plain("two"))})
     assert found.layers == () and found.alone == {"a": ("one",), "b": ("two",)}

@@ -1,6 +1,7 @@
 """Optimized images of a network: render_vis, with Lucid's meaning, and render_channels, of many.
 
-render_channels compiles one step for a layer and runs it for batch after batch of its channels.
+render_channels compiles one step for a layer, or for several, and runs it for batch after batch of
+their channels.
 """
 
 import itertools
@@ -29,7 +30,7 @@ SHARE = 0.5  # of the free memory
 
 @dataclass(frozen=True)
 class Rendered:
-    """An optimized image of a channel.
+    """An optimized image of a channel of a layer.
 
     image: (h, w, 3) float32 in [0, 1] (with alpha (h, w, 4)). scores: (steps,) float32, of the
     transformed image at every step. clean_score: of the image as it is, at the end; None for an
@@ -37,6 +38,7 @@ class Rendered:
     then about what it was before that step.
     """
 
+    layer: str
     channel: int
     image: Any
     scores: Any
@@ -128,8 +130,9 @@ def render_channels(
 
     Args:
         model: keras.Model, RGB (N, H, W, 3) in [0, 255], or models.network.Network.
-        layer: name, as models.graph.find_layer takes it.
-        channels: numbers of channels, or "all".
+        layer: name, as models.graph.find_layer takes it; or several names: one compiled step then
+            serves them all, and takes for each image the time of the deepest.
+        channels: numbers of channels, or "all"; of several layers pairs (layer, number).
         steps: ascent steps for each. 2048: Gonthier et al. 2020.
         size: side of the images in pixels. 224: the same.
         batch: images optimized at a time.
@@ -165,22 +168,33 @@ def render_channels(
         labels=network.classes,
         seed=seed,
     )
-    channels = _numbers(channels, ascent.network.output[layer].shape[-1], layer)
-    return _batches(ascent, channels, steps, seed, callbacks)
+    layers = (layer,) if isinstance(layer, str) else tuple(layer)
+    widths = {name: ascent.network.output[name].shape[-1] for name in layers}
+    if isinstance(layer, str):
+        pairs = [(layer, number) for number in _numbers(channels, widths[layer], layer)]
+    else:
+        pairs = [(name, *_numbers(number, widths[name], name)) for name, number in channels]
+    starts = dict(zip(layers, itertools.accumulate(widths.values(), initial=0), strict=False))
+    return _batches(ascent, pairs, starts, steps, seed, callbacks)
 
 
-def _batches(ascent, channels, steps, seed, callbacks):
-    """Yield Rendered by batches of the ascent's size; the last is filled up with its last."""
-    for start in range(0, len(channels), ascent.count):
-        wanted = channels[start : start + ascent.count]
+def _batches(ascent, pairs, starts, steps, seed, callbacks):
+    """Yield Rendered by batches of the ascent's size; the last is filled up with its last.
+
+    pairs: of layer and channel; starts: layer -> number of its first channel in each_channel.
+    """
+    for start in range(0, len(pairs), ascent.count):
+        wanted = pairs[start : start + ascent.count]
         slots = wanted + wanted[-1:] * (ascent.count - len(wanted))
-        ascent.restart([(seed, channel) for channel in slots], slots)
+        seeds = [(seed, channel) for _, channel in slots]
+        ascent.restart(seeds, [starts[layer] + channel for layer, channel in slots])
         ascent.advance(steps, callbacks)
         images, scores = ascent.images(), ascent.scores()
         clean = ascent.clean_scores() if images.shape[-1] == 3 else [None] * len(slots)
-        for slot, channel in enumerate(wanted):
+        for slot, (layer, channel) in enumerate(wanted):
             broken = np.flatnonzero(~np.isfinite(scores[:, slot]))
             yield Rendered(
+                layer=layer,
                 channel=channel,
                 image=images[slot],
                 scores=scores[:, slot],
@@ -189,14 +203,19 @@ def _batches(ascent, channels, steps, seed, callbacks):
             )
 
 
+def most_at_a_time():
+    """How many images at a time are as many as the device makes use of."""
+    return MOST[backend.device_name()[:3]]
+
+
 def images_at_a_time(network, dtype):
-    """How many images the free memory holds at a time: a power of 2, at most MOST.
+    """How many images the free memory holds at a time: a power of 2, at most most_at_a_time.
 
     Args:
         network: what `cut` gives for the layer and the images' size.
         dtype: its precision.
     """
-    most = MOST[backend.device_name()[:3]]
+    most = most_at_a_time()
     free = backend.free_memory()
     if free is None:
         return most
