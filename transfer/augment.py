@@ -10,6 +10,7 @@ from pathlib import Path
 
 from models.command import exit_code, start_keras
 from models.errors import InputError
+from transfer.pictures import stored
 from transfer.result_folder import check_writable, write_bytes
 from transfer.variants import AUGMENTATIONS, augment, middle, named
 
@@ -22,9 +23,12 @@ def flags():
         prog="python -m transfer.augment", description=__doc__.splitlines()[0]
     )
     parser.add_argument("picture", type=Path, help="A picture file.")
-    meant = "; ".join(f"{name}: {each.meaning}" for name, each in AUGMENTATIONS.items())
+    meant = "; ".join(f"{name}: {each.meaning}" for name, each in AUGMENTATIONS.items()) + "."
     parser.add_argument(
-        "--augmentation", required=True, choices=list(AUGMENTATIONS), help=f"What is drawn. {meant}."
+        "--augmentation",
+        required=True,
+        choices=list(AUGMENTATIONS),
+        help=f"What is drawn. {meant}.",
     )
     parser.add_argument(
         "--out", type=Path, required=True, help="The contact sheet to write, a .png or .jpg file."
@@ -48,11 +52,9 @@ def main(argv=None):
     given = flags().parse_args(argv)
     _check(given)
     start_keras(say=None)
-    how = named(given.augmentation)
-    write_bytes(
-        given.out,
-        sheet(given.picture, how, given.input_size, given.seed, given.epochs, KINDS[_ending(given)]),
-    )
+    how, kind = named(given.augmentation), KINDS[_ending(given)]
+    drawn = sheet(given.picture, how, given.input_size, given.seed, given.epochs, kind)
+    write_bytes(given.out, drawn)
     print(f"wrote {given.out}")
 
 
@@ -87,17 +89,14 @@ def sheet(picture, augmentation, size, seed, epochs, kind="PNG"):
     """
     from PIL import Image
 
-    from transfer import pictures
     from transfer.plots import as_bytes, contact_sheet
 
-    stored = pictures.stored(
-        picture, augmentation.stored_side(size), augmentation.keeps_proportion
-    )
-    shown = [("test", middle(stored, size))]
+    pixels = stored(picture, augmentation.stored_side(size), augmentation.keeps_proportion)
+    shown = [("test", middle(pixels, size))]
     for epoch in range(epochs):
-        variant = augment([stored], [0], augmentation, size, seed, epoch)[0]
+        variant = augment([pixels], [0], augmentation, size, seed, epoch)[0]
         shown.append((f"epoch {epoch + 1}", variant))
-    tiles = [(partial(as_bytes, Image.fromarray(pixels)), text) for text, pixels in shown]
+    tiles = [(partial(as_bytes, Image.fromarray(view)), text) for text, view in shown]
     title = f"{Path(picture).stem}: {augmentation.name}, {size} pixels, seed {seed}"
     return contact_sheet(tiles, kind=kind, title=title)
 

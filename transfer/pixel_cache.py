@@ -107,7 +107,7 @@ class PixelCache:
     def _found(self):
         try:
             return _Mapped(self.path, self.count)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             self._tell(error, "made again")
