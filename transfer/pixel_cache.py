@@ -86,6 +86,15 @@ class PixelCache:
         """
         return [self._file.picture(n) if self._sound(n) else decode(n) for n in numbers]
 
+    def table(self):
+        """All pictures at once, after a pass that begin() said True of.
+
+        Returns:
+            (uint8 (pictures, H, W, 3), the mapped file; int64 (pictures,), in which row of it each
+            is), or None where they are not all of one size, or not all were looked at yet.
+        """
+        return self._file.table()
+
     def _sound(self, number):
         """Whether a picture is in the file as it was written; looked at once by each process."""
         if self._file.is_sound(number):
@@ -119,7 +128,7 @@ class PixelCache:
             self._writing = _Writing(self.path, self.count, self._least, self._most)
         except filelock.Timeout:  # looked at again in the next pass
             return
-        except OSError as error:
+        except (OSError, NotImplementedError) as error:  # the latter: a disk that knows no locks
             self._give_up(error)
             return
         # the file may have appeared between the look at it and the lock
@@ -198,12 +207,22 @@ class _Mapped:
         if zlib.crc32(places) != crc or pictures != count:
             raise ValueError(f"it holds no {count} pictures")
         self._places = np.frombuffer(places, "<i8").reshape(count, _PLACE)
-        self._pixels = np.asarray(np.memmap(path, np.uint8, "r"))
+        # "c", as TensorFlow takes no array that is read-only; nobody writes into it
+        self._pixels = np.asarray(np.memmap(path, np.uint8, "c"))
         self._checked = np.full(count, checked)
 
     def picture(self, number):
         begin, height, width, _ = self._places[number].tolist()
         return self._pixels[begin : begin + height * width * 3].reshape(height, width, 3)
+
+    def table(self):
+        begin, height, width = self._places[:, :3].T
+        size = int(height[0] * width[0] * 3)
+        alike = (height == height[0]).all() and (width == width[0]).all()
+        if not (alike and self._checked.all() and (begin % size == 0).all()):
+            return None
+        pixels = self._pixels[: len(begin) * size]
+        return pixels.reshape(-1, height[0], width[0], 3), begin // size
 
     def is_sound(self, number):
         if not self._checked[number]:

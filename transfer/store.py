@@ -22,6 +22,9 @@ SPLITS = {"train": ("training", "train"), "val": ("validation", "val"), "test": 
 MAX_CLASSES = 4000  # an HDF5 attribute holds 64 KiB, 16 bytes for each variable-length name
 GROUPS = "groups.csv"  # what every picture belongs to, see Store.groups
 PIXELS = "pixels"  # folder of decoded pictures, see transfer.pixel_cache
+# how the pictures of an epoch come: from their files; from the cache, looked at and drawn from;
+# from the cache as they are
+DECODED, FOUND, MAPPED = range(3)
 READ_AHEAD = 32  # pictures fetched from HDF5 per call: one call costs more than one small picture
 
 
@@ -346,7 +349,9 @@ class _Source:
         ]
         self._size, self._augmentation, self._seed, self._cache = size, augmentation, seed, cache
         self._side = augmentation.stored_side(size)
+        self._draws_any = seed is not None and augmentation.changes
         self._drawn = (None, None)  # an epoch, and what is drawn in it
+        self._table = None  # all pictures of the cache in one array
 
     def epoch(self, order, epoch, batch_size, whole):
         """A tf.data.Dataset of the batches of one epoch.
@@ -362,11 +367,21 @@ class _Source:
         if self._cache is None:
             return self._decoded(order, epoch).batch(batch_size)
         # decided when the epoch begins, not when its graph is traced
-        found = tf.numpy_function(lambda: self._cache.begin(whole), [], tf.bool)
-        new = tf.cond(found, lambda: order[:0], lambda: order)
-        old = tf.cond(found, lambda: order, lambda: order[:0])
-        decoded = self._decoded(new, epoch).batch(batch_size)
-        return decoded.concatenate(self._found(old, epoch, batch_size))
+        way = tf.numpy_function(lambda: self._way(whole), [], tf.int32)
+
+        def ordered(number):
+            return tf.cond(way == number, lambda: order, lambda: order[:0])
+
+        decoded = self._decoded(ordered(DECODED), epoch).batch(batch_size)
+        found = self._found(ordered(FOUND), epoch, batch_size)
+        return decoded.concatenate(found).concatenate(self._mapped(ordered(MAPPED), batch_size))
+
+    def _way(self, whole):
+        """How the pictures of an epoch that begins come, int32."""
+        if not self._cache.begin(whole):
+            return np.int32(DECODED)
+        self._table = None if self._draws_any or self._augmentation.cuts else self._cache.table()
+        return np.int32(FOUND if self._table is None else MAPPED)
 
     def _decoded(self, order, epoch):
         """Pictures one by one, decoded."""
@@ -415,6 +430,30 @@ class _Source:
         numbers = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
         return numbers.map(batch, backend.cores())
 
+    def _mapped(self, order, batch_size):
+        """Batches of pictures as they are in the cache, gathered without a copy in between."""
+        import tensorflow as tf
+
+        from models import backend
+
+        def table():
+            if self._table is None:
+                return np.zeros((0, self._size, self._size, 3), np.uint8), np.zeros(0, np.int64)
+            mapped, rows = self._table
+            with tf.device("CPU"):  # the memory of the mapped file itself
+                return tf.experimental.dlpack.from_dlpack(mapped.__dlpack__()), rows
+
+        mapped, rows = tf.py_function(table, [], (tf.uint8, tf.int64))
+        mapped.set_shape([None, self._size, self._size, 3])
+        rows.set_shape([None])
+        labels = tf.constant(self.labels)
+
+        def batch(numbers):
+            return tf.gather(mapped, tf.gather(rows, numbers)), tf.gather(labels, numbers)
+
+        numbers = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return numbers.map(batch, backend.cores())
+
     def _keep(self, number, epoch, pixels):
         """What a network sees of a picture that was just decoded."""
         if self._cache is not None:
@@ -423,7 +462,7 @@ class _Source:
 
     def _seen(self, numbers, epoch, stored):
         """What a network sees of stored pictures, uint8 (n, size, size, 3)."""
-        if self._seed is None or not self._augmentation.changes:
+        if not self._draws_any:
             return np.stack([variants.middle(picture, self._size) for picture in stored])
         drawn, seen = self._draws(epoch), np.empty((len(stored), self._size, self._size, 3), "u1")
         for variant, picture, number in zip(seen, stored, numbers, strict=True):

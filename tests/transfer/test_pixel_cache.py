@@ -273,3 +273,38 @@ def test_a_file_in_the_way_is_one_line(open_cache, said, tmp_path):
     cache = open_cache()
     assert not cache.begin()
     assert len(said) == 1 and "no pixel cache" in said[0]
+
+
+def test_a_disk_without_locks_is_one_line(open_cache, said, monkeypatch):
+    def refuse(lock, timeout):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(pixel_cache.filelock.FileLock, "acquire", refuse)
+    cache = open_cache()
+    for _ in range(2):
+        assert not cache.begin()
+        fill(cache)
+    assert len(said) == 1 and "support flock; pictures are decoded in every epoch" in said[0]
+
+
+def test_all_pictures_at_once_where_they_are_of_one_size(open_cache):
+    squares = [picture[:, :8] for picture in PICTURES]
+    cache = open_cache()
+    cache.begin()
+    for number in (2, 0, 3, 1):
+        cache.keep(number, squares[number])
+    assert cache.begin()
+    pixels, rows = cache.table()
+    assert rows.tolist() == [1, 3, 0, 2] and not pixels.flags.owndata
+    np.testing.assert_array_equal(pixels[rows], squares)
+    again = open_cache()
+    assert again.begin() and again.table() is None  # not looked at yet
+    again.stored(range(4), refuse)
+    np.testing.assert_array_equal(again.table()[0], pixels)
+
+
+def test_pictures_of_several_sizes_are_no_table(open_cache):
+    cache = open_cache()
+    cache.begin()
+    fill(cache)
+    assert cache.begin() and cache.table() is None
