@@ -11,10 +11,16 @@ SAMPLE = 0.02  # seconds between two looks at a process's memory
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def peak_memory(code, *arguments):
+def peak_memory(code, *arguments, own=False):
     """Peak resident memory in MB (10^6 bytes) of a fresh Python process that runs `code`.
 
     Sampled from outside: getrusage of a child begins at its parent's peak on Linux.
+
+    Args:
+        code: Python.
+        arguments: its sys.argv[1:].
+        own: leave out pages of mapped files, which the system takes back when it needs them; on
+            Linux what is left is RssAnon.
 
     Raises:
         subprocess.CalledProcessError: the process failed.
@@ -23,7 +29,8 @@ def peak_memory(code, *arguments):
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
         watched, peak = psutil.Process(process.pid), 0
         while process.poll() is None:
-            peak = max(peak, watched.memory_info().rss)
+            memory = watched.memory_info()
+            peak = max(peak, memory.rss - (memory.shared if own else 0))
             time.sleep(SAMPLE)
         errors = process.stderr.read()
     if process.returncode:

@@ -9,6 +9,7 @@ import numpy as np
 from models.errors import InputError
 from models.weights import fingerprint
 from transfer import inference
+from transfer.pictures import DECODING
 from transfer.progress import Progress
 from transfer.result_folder import MANIFEST, check_writable, result_folder, safe_name
 from transfer.store import SPLITS, epochs
@@ -30,7 +31,8 @@ def cache_name(network, size, pixels, store):
         pixels: how they are scaled, as in Recipe.
         store: transfer.store.Store.
     """
-    return f"{network.architecture}-{size}-{pixels}-{store.key}"
+    decoding = DECODING.replace(" ", "")
+    return f"{network.architecture}-{size}-{pixels}-{decoding}-{store.key}"
 
 
 def cached(network, store, batch_size, folder, name, spare=None):
@@ -133,7 +135,7 @@ def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0):
         rows, label = tf.numpy_function(fetch, [numbers], (tf.float32, tf.int32))
         return tf.ensure_shape(rows, (None, features.shape[1])), tf.ensure_shape(label, (None,))
 
-    def one_epoch(order):
+    def one_epoch(order, _):
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(fetch_batch)
 
     return epochs(len(labels), batch_size, one_epoch, shuffle_seed, first_epoch)

@@ -102,21 +102,22 @@ def in_memory(count, batch_size):
     return batches
 
 
-def stored(store, split, size, batch_size):
-    """Batches of a split of a store, RGB in [0, 255]; the last is as small as it is.
+def stored(store, split, size, batch_size, **how):
+    """Batches of a split of a store, uint8 RGB; the last is as small as it is.
 
     Args:
         store: transfer.store.Store.
         split: `train`, `val` or `test`.
         size: side in pixels.
         batch_size: at most.
+        how: augmentation, whose view of a test is given, and cache_gb, as for Store.dataset.
     """
     count = len(store.labels[split])
 
     def batches(first):
         if first == count:
             return
-        for pictures, _ in store.dataset(split, size, batch_size, first=first):
+        for pictures, _ in store.dataset(split, size, batch_size, first=first, **how):
             # as NumPy arrays: Keras on JAX takes no TensorFlow tensors here
             pictures = np.asarray(pictures)
             yield np.arange(first, first + len(pictures)), pictures

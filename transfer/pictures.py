@@ -22,7 +22,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from models.errors import InputError
 
-DECODING = "bilinear 2"  # raised when the same bytes give other pixels: kept features are stale
+DECODING = "bilinear 3"  # raised when the same bytes give other pixels: kept features are stale
 EXTENSIONS = ("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp")
 
 # what museums send and nothing here reads: named as such, where it would else be a picture missing
@@ -45,6 +45,7 @@ _TIFF_SUBFILE = 254  # TIFF 6.0, NewSubfileType: bit 0 marks a smaller copy of a
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _MAX_SIDE = 1_000_000  # pixels: libpng's PNG_USER_WIDTH_MAX; TensorFlow decodes no longer a PNG
 _JPEG_SCALE = 8  # the smallest scale libjpeg decodes at; all of the file is read all the same
+MOST_PROPORTION = 32  # a scroll that is longer is squeezed: 8192 pixels beside 256, 6 MB
 _WORD_STEP = 257  # 65535 / 255
 _MAX_THREADS = 16  # each may hold a decoded picture of Pillow's limit, half a gigabyte
 
@@ -317,8 +318,8 @@ def is_decodable(data):
     return True
 
 
-def decode(data, size):
-    """Decode one encoded picture and resize it.
+def decode(data, size, keeps_proportion=False):
+    """Decode one encoded picture, resize it, and round its pixels to whole numbers.
 
     A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where both sides stay at least `size`: the
     same frequencies, many times faster for a museum's scan.
@@ -326,9 +327,11 @@ def decode(data, size):
     Args:
         data: scalar string tensor, JPEG or PNG bytes.
         size: side of the result in pixels.
+        keeps_proportion: make the smaller side so long, and the other as proportion has it, but
+            at most MOST_PROPORTION times as long; else the picture is squeezed into a square.
 
     Returns:
-        float32 tensor (size, size, 3), RGB in [0, 255].
+        uint8 tensor (size, size, 3), or (height, width, 3) in proportion; RGB.
     """
     import tensorflow as tf
 
@@ -345,15 +348,28 @@ def decode(data, size):
     is_jpeg = tf.equal(tf.strings.substr(data, 0, 2), b"\xff\xd8")
     picture = tf.cond(is_jpeg, jpeg, lambda: tf.io.decode_png(data, 3))
     sides = tf.shape(picture)[:2]
+    target = _in_proportion(sides, size) if keeps_proportion else tf.constant([size, size])
     # up to half the size, four neighbours of a new pixel are all the pixels under it; beyond, their
     # mean, so that nothing is skipped; enlarged on one side, both ways at once
-    close = tf.reduce_max(sides) <= 2 * size
+    close = tf.reduce_all(sides <= 2 * target)
     resized = tf.cond(
-        tf.logical_and(tf.reduce_min(sides) >= size, tf.logical_not(close)),
-        lambda: tf.image.resize(picture, (size, size), "area"),
-        lambda: tf.image.resize(picture, (size, size), antialias=False),
+        tf.logical_and(tf.reduce_all(sides >= target), tf.logical_not(close)),
+        lambda: tf.image.resize(picture, target, "area"),
+        lambda: tf.image.resize(picture, target, antialias=False),
     )
-    return tf.ensure_shape(resized, (size, size, 3))
+    # halves to the even number; the mean over an area of white is 255.00002
+    pixels = tf.cast(tf.round(resized), tf.uint8)
+    known = None if keeps_proportion else size
+    return tf.ensure_shape(pixels, (known, known, 3))
+
+
+def _in_proportion(sides, size):
+    """Height and width, int32 (2,), that make the smaller of two sides `size` pixels."""
+    import tensorflow as tf
+
+    smallest = tf.reduce_min(sides)
+    longer = tf.round(tf.cast(sides, tf.float64) * (size / smallest))
+    return tf.cast(tf.clip_by_value(longer, size, MOST_PROPORTION * size), tf.int32)
 
 
 def read(path, size):
@@ -364,7 +380,20 @@ def read(path, size):
         size: side of the result in pixels.
 
     Returns:
-        float32 array (size, size, 3), RGB in [0, 255].
+        float32 array (size, size, 3), RGB, whole numbers from 0 to 255.
+
+    Raises:
+        models.errors.InputError: naming the file and what is wrong with it.
+    """
+    return stored(path, size).astype(np.float32)
+
+
+def stored(path, size, keeps_proportion=False):
+    """Read a picture file as decode() gives it, whatever its format: uint8 array.
+
+    Args:
+        path: file that encoded() takes.
+        size, keeps_proportion: as for decode.
 
     Raises:
         models.errors.InputError: naming the file and what is wrong with it.
@@ -373,8 +402,7 @@ def read(path, size):
 
     try:
         with tf.device("CPU"):
-            # the mean over an area of white comes out as 255.00002
-            return np.clip(decode(encoded(path), size).numpy(), 0, 255)
+            return decode(encoded(path), size, keeps_proportion).numpy()
     except (OSError, MemoryError, tf.errors.OpError) as error:
         raise InputError(f"picture {path}: {error}") from error
 

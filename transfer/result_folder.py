@@ -137,7 +137,7 @@ class Result:
 
     def _lock(self):
         if not self._locked:
-            self._locks.enter_context(_locked(self.final, self._before_waiting))
+            self._locks.enter_context(locked(self.final, self._before_waiting))
             self._locked = True
 
     def _before_waiting(self):
@@ -184,7 +184,7 @@ class Result:
         left += [self.final / name for name in (UNFINISHED, self._scratch) if name]
         if not any(path.exists() for path in left):
             return
-        alone = contextlib.nullcontext() if self._locked else _locked(self.final)
+        alone = contextlib.nullcontext() if self._locked else locked(self.final)
         with contextlib.suppress(OSError, filelock.Timeout), alone:  # on a read-only disk it stays
             for path in left:
                 _remove(path)
@@ -267,8 +267,8 @@ def unfinished(path):
 
 
 @contextlib.contextmanager
-def _locked(path, before_waiting=None):
-    """Hold the lock of a result folder; without before_waiting, another holder is a Timeout.
+def locked(path, before_waiting=None):
+    """Hold the lock of a result; without before_waiting, another holder is a filelock.Timeout.
 
     The lock's file is removed before the lock is freed, so that none is left; a process that has
     opened it by then is given a lock on a file without a name: filelock (3.24 and later) sees that
@@ -276,7 +276,8 @@ def _locked(path, before_waiting=None):
     harm, since the kernel has freed its lock, and git shows none (.gitignore).
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path.parent / f".{path.name}.lock")
+    # not thread_local: who holds it may release it in another thread than the one that took it
+    lock = filelock.FileLock(path.parent / f".{path.name}.lock", thread_local=False)
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:

@@ -15,12 +15,16 @@ import h5py
 import numpy as np
 
 from models.errors import InputError
-from transfer import pictures, result_folder
+from transfer import pictures, pixel_cache, result_folder, variants
 
 # split -> (word in the file names, word in the data set names), as released
 SPLITS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
 MAX_CLASSES = 4000  # an HDF5 attribute holds 64 KiB, 16 bytes for each variable-length name
 GROUPS = "groups.csv"  # what every picture belongs to, see Store.groups
+PIXELS = "pixels"  # folder of decoded pictures, see transfer.pixel_cache
+# how the pictures of an epoch come: from their files; from the cache, looked at and drawn from;
+# from the cache as they are
+DECODED, FOUND, MAPPED = range(3)
 READ_AHEAD = 32  # pictures fetched from HDF5 per call: one call costs more than one small picture
 
 
@@ -278,54 +282,208 @@ class Store:
         with h5py.File(file_path(self.folder, split, "images"), "r") as file:
             return _bytes(file[f"X_{SPLITS[split][1]}"], number)
 
-    def dataset(self, split, size, batch_size, shuffle_seed=None, first_epoch=0, first=0):
+    def dataset(
+        self,
+        split,
+        size,
+        batch_size,
+        shuffle_seed=None,
+        first_epoch=0,
+        first=0,
+        augmentation="none",
+        cache_gb=0.0,
+    ):
         """Batches of a split as a tf.data.Dataset; memory does not grow with the collection.
 
         Args:
-            size: side in pixels that pictures are resized to (the aspect ratio is not kept:
-                Sabatelli et al. 2018, section 2.3).
+            size: side in pixels that the network sees (the aspect ratio is not kept: Sabatelli et
+                al. 2018, section 2.3; unless the augmentation keeps it).
             shuffle_seed: None for one pass in stored order; a number for endless epochs, each
                 in an order of its own that (shuffle_seed, epoch) alone decides, so that a resumed
                 training sees what an uninterrupted one would have.
             first_epoch: the epoch to begin with when shuffled.
             first: the picture to begin with in stored order.
+            augmentation: a name in transfer.variants.AUGMENTATIONS. When shuffled, its variants,
+                each decided by (shuffle_seed, epoch, picture); else what it says a test sees.
+            cache_gb: GB that decoded pictures of this store may take beside it; from the second
+                pass on they are read from there (transfer.pixel_cache). 0 for none: all are
+                decoded in every pass, to the same pixels.
 
         Returns:
-            (pictures float32 (n, size, size, 3) RGB in [0, 255], labels int32 (n,)), n at most
-            batch_size; the last, partial batch of an epoch is kept.
+            (pictures uint8 (n, size, size, 3) RGB, labels int32 (n,)), n at most batch_size; the
+            last, partial batch of an epoch is kept.
+
+        Raises:
+            InputError: no such augmentation.
         """
-        count = len(self.labels[split])
+        augmentation = variants.named(augmentation)
+        cache = self._cache(split, size, augmentation, cache_gb) if cache_gb else None
+        source = _Source(self, split, size, augmentation, shuffle_seed, cache)
 
-        def one_epoch(order):
-            return self._epoch(order, split, size, batch_size)
+        def one_epoch(order, epoch):
+            return source.epoch(order, epoch, batch_size, whole=not first)
 
-        return epochs(count, batch_size, one_epoch, shuffle_seed, first_epoch, first)
+        return epochs(source.count, batch_size, one_epoch, shuffle_seed, first_epoch, first)
 
-    def _epoch(self, order, split, size, batch_size):
+    def _cache(self, split, size, augmentation, cache_gb):
+        side = augmentation.stored_side(size)
+        shape = "smaller_side" if augmentation.keeps_proportion else "square"
+        stamp = f"{pictures.DECODING.replace(' ', '')}_{self.key}"
+        name = f"{split}-{shape}-{side}-{stamp}{pixel_cache.ENDING}"
+        return pixel_cache.PixelCache(
+            Path(self.folder) / PIXELS / name,
+            len(self.labels[split]),
+            least=side * side * 3,
+            most=cache_gb * pixel_cache.GB,
+        )
+
+
+class _Source:
+    """Pictures of a split on their way into batches: decoded or found decoded, then drawn from."""
+
+    def __init__(self, store, split, size, augmentation, seed, cache):
+        self.labels = store.labels[split]
+        self.count = len(self.labels)
+        self._images = h5py.File(file_path(store.folder, split, "images"), "r")[
+            f"X_{SPLITS[split][1]}"
+        ]
+        self._size, self._augmentation, self._seed, self._cache = size, augmentation, seed, cache
+        self._side = augmentation.stored_side(size)
+        self._draws_any = seed is not None and augmentation.changes
+        self._drawn = (None, None)  # an epoch, and what is drawn in it
+        self._table = None  # all pictures of the cache in one array
+
+    def epoch(self, order, epoch, batch_size, whole):
+        """A tf.data.Dataset of the batches of one epoch.
+
+        Args:
+            order: int tensor, numbers of the pictures in the order in which they come.
+            epoch: int64 tensor.
+            batch_size: of all batches but the last.
+            whole: whether all pictures come.
+        """
+        import tensorflow as tf
+
+        if self._cache is None:
+            return self._decoded(order, epoch).batch(batch_size)
+        # decided when the epoch begins, not when its graph is traced
+        way = tf.numpy_function(lambda: self._way(whole), [], tf.int32)
+
+        def ordered(number):
+            return tf.cond(way == number, lambda: order, lambda: order[:0])
+
+        decoded = self._decoded(ordered(DECODED), epoch).batch(batch_size)
+        found = self._found(ordered(FOUND), epoch, batch_size)
+        return decoded.concatenate(found).concatenate(self._mapped(ordered(MAPPED), batch_size))
+
+    def _way(self, whole):
+        """How the pictures of an epoch that begins come, int32."""
+        if not self._cache.begin(whole):
+            return np.int32(DECODED)
+        self._table = None if self._draws_any or self._augmentation.cuts else self._cache.table()
+        return np.int32(FOUND if self._table is None else MAPPED)
+
+    def _decoded(self, order, epoch):
+        """Pictures one by one, decoded."""
         import tensorflow as tf
 
         from models import backend
 
-        images = h5py.File(file_path(self.folder, split, "images"), "r")[f"X_{SPLITS[split][1]}"]
-        labels = self.labels[split]
-
         def fetch(numbers):
-            return np.array([_bytes(images, n) for n in numbers], dtype=object), labels[numbers]
+            encoded = [_bytes(self._images, number) for number in numbers]
+            return np.array(encoded, dtype=object), self.labels[numbers]
 
         def fetch_some(numbers):
-            encoded, label = tf.numpy_function(fetch, [numbers], (tf.string, tf.int32))
+            encoded, label = tf.numpy_function(fetch, [numbers], (tf.string, self.labels.dtype))
             encoded.set_shape([None])
-            label.set_shape([None])
-            return encoded, label
+            label.set_shape([None, *self.labels.shape[1:]])
+            return numbers, encoded, label
+
+        def decode(number, encoded, label):
+            pixels = pictures.decode(encoded, self._side, self._augmentation.keeps_proportion)
+            if self._cache is None and not self._augmentation.changes:
+                return pixels, label
+            given = [number, epoch, pixels]
+            seen = tf.numpy_function(self._keep, given, tf.uint8)
+            return tf.ensure_shape(seen, (self._size, self._size, 3)), label
 
         rows = tf.data.Dataset.from_tensor_slices(order).batch(READ_AHEAD).map(fetch_some)
         # fetched while the ones before are decoded
-        decoded = (
-            rows.prefetch(1)
-            .unbatch()
-            .map(lambda encoded, label: (pictures.decode(encoded, size), label), backend.cores())
-        )
-        return decoded.batch(batch_size)
+        return rows.prefetch(1).unbatch().map(decode, backend.cores())
+
+    def _found(self, order, epoch, batch_size):
+        """Batches of pictures that are in the cache."""
+        import tensorflow as tf
+
+        from models import backend
+
+        def gather(numbers, epoch):
+            stored = self._cache.stored(numbers, self._decode_now)
+            return self._seen(numbers, epoch, stored), self.labels[numbers]
+
+        def batch(numbers):
+            types = (tf.uint8, self.labels.dtype)
+            seen, label = tf.numpy_function(gather, [numbers, epoch], types)
+            seen = tf.ensure_shape(seen, (None, self._size, self._size, 3))
+            return seen, tf.ensure_shape(label, (None, *self.labels.shape[1:]))
+
+        numbers = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return numbers.map(batch, backend.cores())
+
+    def _mapped(self, order, batch_size):
+        """Batches of pictures as they are in the cache, gathered without a copy in between."""
+        import tensorflow as tf
+
+        from models import backend
+
+        def table():
+            if self._table is None:
+                return np.zeros((0, self._size, self._size, 3), np.uint8), np.zeros(0, np.int64)
+            mapped, rows = self._table
+            with tf.device("CPU"):  # the memory of the mapped file itself
+                return tf.experimental.dlpack.from_dlpack(mapped.__dlpack__()), rows
+
+        mapped, rows = tf.py_function(table, [], (tf.uint8, tf.int64))
+        mapped.set_shape([None, self._size, self._size, 3])
+        rows.set_shape([None])
+        labels = tf.constant(self.labels)
+
+        def batch(numbers):
+            return tf.gather(mapped, tf.gather(rows, numbers)), tf.gather(labels, numbers)
+
+        numbers = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return numbers.map(batch, backend.cores())
+
+    def _keep(self, number, epoch, pixels):
+        """What a network sees of a picture that was just decoded."""
+        if self._cache is not None:
+            self._cache.keep(number, pixels)
+        return self._seen([number], epoch, [pixels])[0]
+
+    def _seen(self, numbers, epoch, stored):
+        """What a network sees of stored pictures, uint8 (n, size, size, 3)."""
+        if not self._draws_any:
+            return np.stack([variants.middle(picture, self._size) for picture in stored])
+        drawn, seen = self._draws(epoch), np.empty((len(stored), self._size, self._size, 3), "u1")
+        for variant, picture, number in zip(seen, stored, numbers, strict=True):
+            variants.draw(variant, picture, self._augmentation, drawn[number])
+        return seen
+
+    def _draws(self, epoch):
+        known, drawn = self._drawn  # read at once: the pipeline has several threads
+        if known != epoch:
+            drawn = variants.draws(self._seed, epoch, self.count)
+            self._drawn = (epoch, drawn)
+        return drawn
+
+    def _decode_now(self, number):
+        """The pixels of one picture, as the pipeline decodes it."""
+        import tensorflow as tf
+
+        with tf.device("CPU"):
+            encoded = _bytes(self._images, number)
+            keeps = self._augmentation.keeps_proportion
+            return pictures.decode(encoded, self._side, keeps).numpy()
 
 
 def _bytes(images, number):
@@ -338,7 +496,7 @@ def _bytes(images, number):
 
 
 def epochs(count, batch_size, one_epoch, shuffle_seed=None, first_epoch=0, first=0):
-    """One pass, or endless shuffled epochs, of one_epoch(order of 0..count-1) -> batches.
+    """One pass, or endless shuffled epochs, of one_epoch(order of 0..count-1, epoch) -> batches.
 
     See Store.dataset for shuffle_seed, first_epoch and first.
     """
@@ -346,11 +504,12 @@ def epochs(count, batch_size, one_epoch, shuffle_seed=None, first_epoch=0, first
 
     if shuffle_seed is None:
         batches = tf.data.experimental.assert_cardinality(-(-(count - first) // batch_size))
-        return untuned(one_epoch(tf.range(first, count)).apply(batches).prefetch(2))
+        once = tf.data.Dataset.range(1).flat_map(lambda n: one_epoch(tf.range(first, count), n))
+        return untuned(once.apply(batches).prefetch(2))
 
     def shuffled(epoch):
         seed = tf.stack([tf.constant(shuffle_seed, tf.int64), epoch])
-        return one_epoch(tf.random.experimental.stateless_shuffle(tf.range(count), seed))
+        return one_epoch(tf.random.experimental.stateless_shuffle(tf.range(count), seed), epoch)
 
     endless = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(shuffled)
     return untuned(endless.prefetch(2))

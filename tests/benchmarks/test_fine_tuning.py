@@ -30,7 +30,7 @@ def test_fine_tuning_speed(small, tmp_path):
     run = Run(Data("small", "class", tmp_path), zoo.parse(ANN), recipe, SIZE)
     model = fine_tuning.compiled(run, small)
     before = model.get_layer("conv1").get_weights()[0]
-    found = fine_tuning.speed(model, small, recipe, steps=3, rounds=2)
+    found = fine_tuning.speed(model, small, recipe, "crop", steps=3, rounds=2)
     assert found.bound == 0.95 and len(found.values) == 2 and min(found.values) > 0
     assert (model.get_layer("conv1").get_weights()[0] != before).any()  # it did train
 

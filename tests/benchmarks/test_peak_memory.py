@@ -17,3 +17,12 @@ def test_peak_memory_of_a_failing_process_is_an_error():
     with pytest.raises(subprocess.CalledProcessError) as error:
         peak_memory("import time; time.sleep(0.1); raise SystemExit('broken')")
     assert b"broken" in error.value.stderr
+
+
+def test_own_memory_leaves_mapped_files_out(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"1" * 100_000_000)
+    mapped = "import mmap, sys, time; f = open(sys.argv[1], 'rb'); m = mmap.mmap(f.fileno(), 0, "
+    mapped += "access=mmap.ACCESS_READ); [m[i] for i in range(0, len(m), 4096)]; time.sleep(0.2)"
+    assert peak_memory(mapped, path) > 100
+    assert peak_memory(mapped, path, own=True) < 50

@@ -8,10 +8,12 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from models import backend, zoo
 from models.errors import InputError
 from transfer import inference
 from transfer.progress import Progress
@@ -247,3 +249,24 @@ def test_other_faults_pass_as_they_are(store):
         raise tf.errors.InvalidArgumentError(None, None, "bad JPEG")
     with pytest.raises(KeyError), inference.explained(7, 9, store):
         raise KeyError("x")
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_networks_take_whole_numbers_as_floats(policy, tmp_path):
+    """uint8 of the pipeline, in every way that this project runs a network."""
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    before = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_global_policy(policy)
+    try:
+        own = [keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(3, "softmax")]
+        keras.Sequential([own[0], keras.layers.Conv2D(2, 3), *own[1:]]).save(tmp_path / "own.keras")
+        for spec in ("MobileNet(alpha=0.25)", str(tmp_path / "own.keras")):
+            model = zoo.build(spec, 3, 32)
+            for run in (model.predict_on_batch, backend.forward(model)):
+                np.testing.assert_array_equal(run(pixels), run(pixels.astype("float32")))
+            scores, gradient = backend.input_gradient(model)(pixels, [0, 1])
+            floats = backend.input_gradient(model)(pixels.astype("float32"), [0, 1])
+            np.testing.assert_array_equal(gradient, floats[1])
+            np.testing.assert_array_equal(scores, floats[0])
+    finally:
+        keras.mixed_precision.set_global_policy(before)

@@ -461,7 +461,7 @@ def test_half_the_size_is_the_mean_of_four(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), "uint8")
     Image.fromarray(pixels).save(tmp_path / "a.png")
     means = pixels.reshape(16, 2, 16, 2, 3).mean((1, 3))
-    np.testing.assert_allclose(pictures.read(tmp_path / "a.png", 16), means, atol=1e-3)
+    np.testing.assert_allclose(pictures.read(tmp_path / "a.png", 16), means, atol=0.5)
 
 
 @pytest.mark.parametrize("factor", [3, 5])
@@ -470,7 +470,38 @@ def test_far_smaller_is_the_mean_of_all(factor, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8 * factor, 8 * factor, 3), "uint8")
     Image.fromarray(pixels).save(tmp_path / "a.png")
     means = pixels.reshape(8, factor, 8, factor, 3).mean((1, 3))
-    np.testing.assert_allclose(pictures.read(tmp_path / "a.png", 8), means, atol=1e-3)
+    np.testing.assert_allclose(pictures.read(tmp_path / "a.png", 8), means, atol=0.501)
+
+
+def test_pixels_are_whole_numbers_halves_to_the_even_one(tmp_path):
+    """Means of two: 0.5, 1, 1.5, 3."""
+    row = np.array([1, 0, 2, 0, 3, 0, 6, 0], "uint8")
+    Image.fromarray(np.tile(row[None, :, None], (8, 1, 3))).save(tmp_path / "a.png")
+    stored, read = pictures.stored(tmp_path / "a.png", 4), pictures.read(tmp_path / "a.png", 4)
+    assert stored.dtype == np.uint8 and read.dtype == np.float32
+    assert stored[0, :, 0].tolist() == read[0, :, 0].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [((40, 60), (16, 24)), ((60, 41), (23, 16)), ((10, 20), (16, 32)), ((2, 100), (16, 512))],
+)
+def test_proportion_is_kept_but_for_what_is_far_too_long(shape, expected, tmp_path):
+    """60 / 41 * 16 = 23.4; 2 x 100 would be 16 x 800, 32 times 16 are allowed."""
+    Image.new("RGB", shape[::-1], (9, 8, 7)).save(tmp_path / "a.png")
+    read = pictures.stored(tmp_path / "a.png", 16, keeps_proportion=True)
+    assert read.shape == (*expected, 3) and (read == (9, 8, 7)).all()
+
+
+def test_a_large_scan_in_proportion_is_decoded_at_a_fraction(tmp_path):
+    """Of 400 x 640, at a quarter 100 x 160, the mean of every 4 x 4 pixels is near."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(60, 200, (25, 40, 3), "uint8").repeat(16, 0).repeat(16, 1)
+    Image.fromarray(coarse).save(tmp_path / "a.jpg", quality=95, subsampling=0)
+    read = pictures.stored(tmp_path / "a.jpg", 100, keeps_proportion=True)
+    assert read.shape == (100, 160, 3)
+    means = coarse.reshape(100, 4, 160, 4, 3).mean((1, 3))
+    assert np.abs(read - means).mean() < 3
 
 
 @pytest.mark.parametrize("data", [b"", b"no picture", b"\xff\xd8\xff\xe0 cut"])

@@ -319,7 +319,7 @@ def test_what_kills_left_in_a_finished_folder_is_removed(tmp_path, monkeypatch):
     assert make(tmp_path / "run", scratch="epochs").finished
     assert names(tmp_path / "run") == {"a.txt", "manifest.json"} and names(tmp_path) == {"run"}
     litter()
-    with folders._locked(tmp_path / "run"):  # as another process that opens it again
+    with folders.locked(tmp_path / "run"):  # as another process that opens it again
         assert make_elsewhere(tmp_path / "run").returncode == 0
     assert (tmp_path / "run" / "identity.json").exists()
 
@@ -337,7 +337,7 @@ from pathlib import Path
 from transfer import result_folder as folders
 folder = Path(sys.argv[1])
 for turn in range(60):
-    with folders._locked(folder / "run", lambda: None):
+    with folders.locked(folder / "run", lambda: None):
         os.mkdir(folder / "held")  # fails where two hold the lock
         time.sleep(0.002)
         os.rmdir(folder / "held")

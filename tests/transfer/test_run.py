@@ -45,14 +45,21 @@ def test_results_of_an_earlier_version_are_found(mode, tmp_path):
     assert ours.folder.parts == ("toy", "artist", "MobileNet(alpha=0.25)", mode)
     store = SimpleNamespace(split_sha256=made["split_sha256"], key=identity["data"])
     copy = shutil.copytree(folder, tmp_path / mode)
-    with result_folder(copy, ours.identity(store)) as result:
+    then = ours.identity(store) | {"decoding": "bilinear 2"}
+    with result_folder(copy, then) as result:
         assert result.finished
-    other = ours.identity(store) | {"seed": 1}
+    # pixels were not rounded then: today's run is another one
+    with (
+        pytest.raises(InputError, match="with decoding"),
+        result_folder(copy, ours.identity(store)),
+    ):
+        pass
+    other = then | {"seed": 1}
     with pytest.raises(InputError, match="with seed 42"), result_folder(copy, other):
         pass
     read = run.read_run(folder)
     assert (read.network, read.mode) == ("MobileNet(alpha=0.25)", mode) and read.toy
-    settings = {**ours.settings, "split_sha256": made["split_sha256"]}
+    settings = {**ours.settings, "decoding": "bilinear 2", "split_sha256": made["split_sha256"]}
     assert read.metrics["settings"] == settings
 
 

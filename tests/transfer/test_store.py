@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from models.errors import InputError
-from transfer import result_folder
+from transfer import result_folder, variants
 from transfer import store as stores
 from transfer.pictures import decode
 from transfer.store import Store, epochs, untuned
@@ -104,9 +104,112 @@ def test_shuffled_epochs_are_whole_different_and_resumable(made):
     whole = epochs(0, 4)
     expected = np.sort(np.concatenate([x for x, _ in store.dataset("train", 8, 3)]).sum((1, 2, 3)))
     for epoch in whole:
-        np.testing.assert_allclose(np.sort(epoch.sum((1, 2, 3))), expected, rtol=1e-6)
+        np.testing.assert_array_equal(np.sort(epoch.sum((1, 2, 3))), expected)
     assert any((whole[0] != epoch).any() for epoch in whole[1:])
     np.testing.assert_array_equal(epochs(2, 1)[0], whole[2])
+
+
+def kept(store):
+    return sorted(path.name for path in (store.folder / "pixels").glob("*"))
+
+
+def some_epochs(store, count, **how):
+    """(pictures, labels) of each of the first epochs."""
+    batches = iter(store.dataset("train", 16, 3, shuffle_seed=5, **how))
+    taken = [[next(batches) for _ in range(3)] for _ in range(count)]
+    return [[np.concatenate(parts) for parts in zip(*epoch, strict=True)] for epoch in taken]
+
+
+def assert_same(epochs, others):
+    for epoch, other in zip(epochs, others, strict=True):
+        for a, b in zip(epoch, other, strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def varied(tmp_path):
+    """A store of seven training pictures of noise, of several shapes."""
+    rng, rows = np.random.default_rng(0), []
+    for number in range(11):
+        name = f"{number}.{'png' if number % 2 else 'jpg'}"
+        pixels = rng.integers(0, 256, (20 + 3 * number, 50 - 3 * number, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+        split = "train" if number < 7 else "val" if number < 9 else "test"
+        rows.append(SimpleNamespace(id=name, label=f"{number % 2}", split=split, path=name))
+    (tmp_path / "store").mkdir()
+    stores.write(tabled(rows), tmp_path, tmp_path / "store")
+    return Store(tmp_path / "store")
+
+
+@pytest.mark.parametrize("name", list(variants.AUGMENTATIONS))
+def test_no_number_depends_on_the_cache_nor_on_where_a_training_goes_on(varied, name):
+    without = some_epochs(varied, 3, augmentation=name)
+    assert kept(varied) == []
+    for _ in range(2):  # made, then found
+        assert_same(some_epochs(varied, 3, augmentation=name, cache_gb=1), without)
+        assert len(kept(varied)) == 1
+    for how in ({}, {"cache_gb": 1}):
+        assert_same(some_epochs(varied, 1, augmentation=name, first_epoch=2, **how), without[2:])
+    assert without[0][0].dtype == np.uint8 and without[0][0].shape == (7, 16, 16, 3)
+
+
+@pytest.mark.parametrize("name", list(variants.AUGMENTATIONS))
+def test_training_sees_variants_of_what_is_stored_and_a_test_their_middle(varied, name):
+    how = variants.AUGMENTATIONS[name]
+    stored = [
+        decode(varied.encoded("train", n), how.stored_side(16), how.keeps_proportion).numpy()
+        for n in range(7)
+    ]
+    for cache_gb in (0, 1, 1):
+        plain = varied.dataset("train", 16, 3, augmentation=name, cache_gb=cache_gb)
+        plain = np.concatenate([x for x, _ in plain])
+        middles = [variants.middle(picture, 16) for picture in stored]
+        np.testing.assert_array_equal(plain, middles)
+    for epoch, (pictures, _) in enumerate(some_epochs(varied, 2, augmentation=name)):
+        drawn = variants.augment(stored, range(7), how, 16, 5, epoch)
+        found = {picture.tobytes() for picture in pictures}
+        assert found == {variant.tobytes() for variant in drawn} and len(found) == 7
+        if name != "none":
+            assert (drawn != plain).any()
+
+
+def test_decoding_stops_when_all_pictures_are_kept(varied, monkeypatch):
+    read, whole = [], stores._bytes
+    monkeypatch.setattr(stores, "_bytes", lambda images, n: read.append(n) or whole(images, n))
+    some_epochs(varied, 4, cache_gb=1)
+    assert sorted(read) == list(range(7))
+    some_epochs(varied, 1, cache_gb=1, augmentation="flip_shift")  # of the same squares
+    assert len(read) == 7
+    batches = varied.dataset("val", 16, 3, cache_gb=1)
+    for _ in range(3):
+        assert [len(y) for _, y in batches] == [2]
+    assert len(read) == 9 and len(kept(varied)) == 2
+    assert len(np.concatenate([y for _, y in varied.dataset("val", 16, 3, first=1)])) == 1
+
+
+def test_a_damaged_cache_changes_no_number(varied, capsys):
+    (before,) = some_epochs(varied, 1)
+    some_epochs(varied, 1, cache_gb=1)
+    (path,) = (varied.folder / "pixels").iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(bytes(len(whole) // 4) + whole[len(whole) // 4 :])
+    assert_same(some_epochs(varied, 1, cache_gb=1), [before])
+    assert capsys.readouterr().out.count("is damaged") == 1 and not path.exists()
+    path.write_bytes(whole[:-40])
+    assert_same(some_epochs(varied, 2, cache_gb=1)[:1], [before])
+    assert path.read_bytes() != whole[:-40] and path.stat().st_size == len(whole)
+
+
+def test_more_than_is_allowed_is_decoded_in_every_epoch(varied, capsys):
+    before = some_epochs(varied, 2)
+    assert_same(some_epochs(varied, 2, cache_gb=16 * 16 * 3 * 7e-9 * 0.99), before)
+    assert capsys.readouterr().out.count("pictures are decoded in every epoch") == 1
+    assert kept(varied) == []
+
+
+def test_an_unknown_augmentation_is_refused(varied):
+    with pytest.raises(InputError, match="augmentation is 'flips'; accepted: none, flip_shift"):
+        varied.dataset("train", 16, 3, augmentation="flips")
 
 
 def test_files_of_the_authors_code_are_read(tmp_path):
@@ -173,15 +276,17 @@ def test_reduced_decoding_keeps_the_picture(height, width, size):
     y, x = np.mgrid[0:height, 0:width]
     smooth = np.stack([x * 255 / width, y * 255 / height, (x + y) * 255 / (height + width)], -1)
     content = encoded_jpeg(smooth.astype(np.uint8))
-    ours = decode(content, size).numpy()
+    ours = decode(content, size).numpy().astype(np.float32)
     full = Image.open(io.BytesIO(content)).resize((size, size), Image.Resampling.BILINEAR)
-    assert ours.shape == (size, size, 3) and ours.min() >= 0 and ours.max() <= 255
+    assert ours.shape == (size, size, 3)
     # libjpeg rounds a side up: at 1/r it may show r-1 pixels more than there are, so the content
     # moves by at most (r-1)/2 pixels on average; the gradient is 255 grey levels per side
     shortest = min(height, width)
     ratio = max(r for r in (1, 2, 4, 8) if r == 1 or shortest // r >= size)
     moved = (ratio - 1) / 2 * 255 / shortest
-    assert np.abs(ours - np.asarray(full, np.float32)).mean() < moved + 2.5
+    assert (
+        np.abs(ours - np.asarray(full, np.float32)).mean() < moved + 3
+    )  # half a level of it for rounding
 
 
 def test_large_scan_is_not_decoded_whole():
@@ -215,7 +320,7 @@ def test_no_pass_is_tuned(tmp_path):
     assert found.options().autotune.enabled is None
     assert untuned(found).options().autotune.enabled is False
     for seed in (None, 0):
-        batches = epochs(3, 2, lambda order: tf.data.Dataset.from_tensors(order), seed)
+        batches = epochs(3, 2, lambda order, _: tf.data.Dataset.from_tensors(order), seed)
         assert batches.options().autotune.enabled is False
 
 
