@@ -1,6 +1,6 @@
 """Command: what training sees of a picture, as a contact sheet: the test's view, then variants.
 
-python -m transfer.augment PICTURE --augmentation NAME --out FIGURE
+python -m transfer.augment PICTURE --recipe NAME --out FIGURE
 """
 
 import argparse
@@ -11,6 +11,7 @@ from pathlib import Path
 from models.command import exit_code, start_keras
 from models.errors import InputError
 from transfer.pictures import stored
+from transfer.recipes import find_recipe
 from transfer.result_folder import check_writable, write_bytes
 from transfer.variants import AUGMENTATIONS, augment, middle, named
 
@@ -24,12 +25,11 @@ def flags():
     )
     parser.add_argument("picture", type=Path, help="A picture file.")
     meant = "; ".join(f"{name}: {each.meaning}" for name, each in AUGMENTATIONS.items()) + "."
-    parser.add_argument(
-        "--augmentation",
-        required=True,
-        choices=list(AUGMENTATIONS),
-        help=f"What is drawn. {meant}.",
+    drawn = parser.add_mutually_exclusive_group(required=True)
+    drawn.add_argument(
+        "--augmentation", choices=list(AUGMENTATIONS), help=f"What is drawn. {meant}"
     )
+    drawn.add_argument("--recipe", help="The recipe whose augmentation is drawn.")
     parser.add_argument(
         "--out", type=Path, required=True, help="The contact sheet to write, a .png or .jpg file."
     )
@@ -51,6 +51,8 @@ def main(argv=None):
     """Run the command; returns its exit code."""
     given = flags().parse_args(argv)
     _check(given)
+    if given.recipe:
+        given.augmentation = find_recipe(given.recipe).augmentation
     start_keras(say=None)
     how, kind = named(given.augmentation), KINDS[_ending(given)]
     drawn = sheet(given.picture, how, given.input_size, given.seed, given.epochs, kind)

@@ -15,6 +15,7 @@ from models.errors import InputError
 from models.weights import IMAGENET, NONE
 from transfer import recipe
 from transfer.flags import add_data_flags, read_splits
+from transfer.pixel_cache import MOST_GB
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES, find_recipe
 from transfer.result_folder import check_place
@@ -41,6 +42,13 @@ def flags():
     )
     parser.add_argument(
         "--tensorboard", type=Path, help="The folder for TensorBoard's logs (default: none)."
+    )
+    parser.add_argument(
+        "--cache_gb",
+        type=float,
+        default=MOST_GB,
+        help="How many GB decoded pictures may take beside the data set, so that epochs after the "
+        "first decode nothing; 0 for none (default: %(default)s).",
     )
     _add_recipe_flags(
         parser.add_argument_group("recipe (defaults: Sabatelli et al. 2018, per mode)")
@@ -174,7 +182,7 @@ def main(argv=None):
     for run in runs:
         if len(runs) > 1:
             print("==", ", ".join(run.folder.parts), flush=True)
-        train_and_test(run, arguments.results_path, arguments.tensorboard)
+        train_and_test(run, arguments.results_path, arguments.tensorboard, arguments.cache_gb)
 
 
 def runs_from(arguments, data):

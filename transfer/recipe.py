@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from models import zoo
 from models.errors import InputError
 from transfer import trained_layers
+from transfer.variants import AUGMENTATIONS
 
 CHOICES = {
     "initial_weights": ("given", "he_uniform"),
@@ -13,7 +14,7 @@ CHOICES = {
     "schedule": ("constant", "once", "every"),
     "decayed": ("kernels", "all"),
     "selection": ("best", "last"),
-    "augmentation": ("none", "flip_shift", "crop", "mirror_crop"),
+    "augmentation": tuple(AUGMENTATIONS),
     "head_activation": ("own", "softmax", "sigmoid"),
     "batch_norm": ("frozen", "train"),
     "pixels": ("own", *(name for name in zoo.PIXELS if name != "none")),

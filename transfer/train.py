@@ -28,6 +28,7 @@ from transfer import (
     seen_pictures,
     trained_layers,
 )
+from transfer.pixel_cache import MOST_GB
 from transfer.progress import Progress
 from transfer.result_folder import (
     find_result,
@@ -55,13 +56,15 @@ class Trained:
     model: keras.Model  # the classifier, in float32
 
 
-def train_and_test(run, results_path, tensorboard=None):
+def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
     """Prepare a run's data, train, test, and write its result folder, or find it finished.
 
     Args:
         run: transfer.run.Run.
         results_path: folder of all results; the run's own is run.folder below it.
         tensorboard: folder for TensorBoard's logs, or None.
+        cache_gb: what the decoded pictures kept beside the data set may take; 0 for none. No
+            number depends on it.
 
     Returns:
         Path of the result folder: metrics.json, history.csv, predictions.csv,
@@ -95,7 +98,7 @@ def train_and_test(run, results_path, tensorboard=None):
             seen = seen_pictures.of_network(run.network)
             save(model, run, store, result.path / START, seen)
         with inference.explained(run.recipe.batch_size, run.size, store):
-            trained = train(model, run, store, epochs, callbacks, None, spare)
+            trained = train(model, run, store, epochs, callbacks, None, spare, cache_gb)
         values = metrics(trained.model, run, store, trained)
         write_results(trained.model, run, store, trained, values, result.path)
         result.about = {"device": values["device"], "split_sha256": store.split_sha256}
@@ -167,7 +170,7 @@ def in_float32(model, run, store):
     return plain
 
 
-def train(model, run, store, folder, callbacks=(), cache=None, spare=None):
+def train(model, run, store, folder, callbacks=(), cache=None, spare=None, cache_gb=0.0):
     """Train a classifier and compute its scores of the test pictures.
 
     Args:
@@ -178,12 +181,13 @@ def train(model, run, store, folder, callbacks=(), cache=None, spare=None):
         callbacks: further Keras callbacks.
         cache: where features are kept; by default beside the store.
         spare: where they are kept if they cannot be written there.
+        cache_gb: what decoded pictures may take beside the store, if layers are trained.
 
     Returns:
         Trained; the model holds the trained weights, except those of a random forest.
     """
     if not run.recipe.on_features:
-        return _train_layers(model, run, store, folder, callbacks)
+        return _train_layers(model, run, store, folder, callbacks, cache_gb)
     name = features.cache_name(run.network, run.size, run.recipe.pixels, store)
     extractor = features.extractor(model)
     cache = cache or store.folder / "features"
@@ -194,20 +198,21 @@ def train(model, run, store, folder, callbacks=(), cache=None, spare=None):
     return replace(trained, seconds=seconds + trained.seconds, pictures=pictures)
 
 
-def _train_layers(model, run, store, folder, callbacks):
+def _train_layers(model, run, store, folder, callbacks, cache_gb):
     """Train every layer that is not frozen, from the weights that the model has."""
     recipe, size, labels = run.recipe, model.input_shape[1], store.labels
+    seen = {"augmentation": recipe.augmentation, "cache_gb": cache_gb}
 
     def shuffled(first_epoch):
-        return store.dataset("train", size, recipe.batch_size, recipe.seed, first_epoch)
+        return store.dataset("train", size, recipe.batch_size, recipe.seed, first_epoch, **seen)
 
-    validation = store.dataset("val", size, recipe.batch_size)
+    validation = store.dataset("val", size, recipe.batch_size, **seen)
     weights = _class_weights(recipe, labels["train"])
     epoch = steps(store, recipe)
     trained = with_auxiliary(model, recipe)
     history = fit(trained, recipe, shuffled, validation, epoch, folder, weights, callbacks)
     model = in_float32(model, run, store)
-    test = inference.stored(store, "test", size, recipe.batch_size)
+    test = inference.stored(store, "test", size, recipe.batch_size, **seen)
     progress = Progress(len(labels["test"]), "pictures tested")
     scores = inference.collect(model.predict_on_batch, test, progress=progress)
     pictures = len(history) * (len(labels["train"]) + len(labels["val"]))
