@@ -227,7 +227,7 @@ def test_what_changed_of_the_docs(tmp_path):
     for cell in re.findall(r"^\| (`[^|]*`) \|", told, flags=re.M):
         for name in re.findall(r"`([\w./]+)`", cell.replace("/LAYER", "")):
             assert (out / name).exists(), name
-    assert "images of different channels" in (out / "summary.md").read_text(encoding="utf-8")
+    assert "change from A's image to B's" in (out / "summary.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -388,6 +388,7 @@ def test_a_recipe_that_there_is_not_is_one_line_with_near_names(collection, tmp_
     assert "there is gonthier2020.mode_a" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_weights_are_for_the_modes_that_take_them(collection, tmp_path, capsys):
     assert run(collection, tmp_path) == 0
     weights = result(tmp_path) / "model.keras"
@@ -783,6 +784,7 @@ def test_kill_9_and_the_same_command_goes_on(collection, tmp_path):
     assert metrics(folder)["epochs_run"] == 40
 
 
+@pytest.mark.slow
 def test_two_jobs_at_once_share_one_data_set(collection, tmp_path):
     jobs = [start(command(collection, tmp_path, m)) for m in ("off_the_shelf", "fine_tuning")]
     printed = [job.communicate(timeout=300)[0] for job in jobs]
@@ -796,8 +798,14 @@ def test_two_jobs_at_once_share_one_data_set(collection, tmp_path):
     ("what", "mode", "flag", "free"),
     [
         ("an epoch of 1.8 MB", "fine_tuning", "results_path", 1_000_000),
-        ("a saved model of 0.9 MB", "off_the_shelf", "results_path", 300_000),
-        ("features of 30 kB", "off_the_shelf", "datasets_path", 130_000),
+        pytest.param(
+            *("a saved model of 0.9 MB", "off_the_shelf", "results_path", 300_000),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *("features of 30 kB", "off_the_shelf", "datasets_path", 130_000),
+            marks=pytest.mark.slow,
+        ),
         ("pictures of 50 kB", "fine_tuning", "datasets_path", 30_000),
     ],
 )

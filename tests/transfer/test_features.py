@@ -115,6 +115,7 @@ def test_damaged_features_are_named(store, damage):
         compute(model, store)
 
 
+@pytest.mark.slow
 def test_a_killed_pass_goes_on_where_it_was(store):
     here = Path(__file__).parent
     command = [sys.executable, "-c", KILLED, str(store.folder), str(here), str(here.parents[1])]

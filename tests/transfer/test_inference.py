@@ -117,18 +117,19 @@ def test_files_that_cannot_be_read_are_said_and_left_out():
 def test_at_most_a_batch_of_files_is_read_ahead_and_all_come_in_order():
     begun, size, count = [threading.Event() for _ in range(9)], 2, 9
 
-    def slow(path):
+    def note(path):
         number = int(path.stem)
         begun[number].set()
         return np.full((1, 1, 3), number, np.uint8)
 
-    source = inference.files([Path(f"{n}.png") for n in range(count)], slow, size)(0)
+    source = inference.files([Path(f"{n}.png") for n in range(count)], note, size)(0)
     for expected in range(0, count, size):
         numbers, pictures = next(source)
         assert numbers.tolist() == list(range(expected, min(expected + size, count)))
         assert pictures[:, 0, 0, 0].tolist() == numbers.tolist()
-        read_ahead = expected + 2 * size
-        assert not any(event.is_set() for event in begun[read_ahead:])
+        ahead = slice(expected + size, expected + 2 * size)  # read though nobody asked for them yet
+        assert all(event.wait(timeout=60) for event in begun[ahead])
+        assert not any(event.is_set() for event in begun[ahead.stop :])
     assert next(source, None) is None
 
 

@@ -106,6 +106,7 @@ def test_the_same_command_finds_it(finished, networks, capsys):
         assert says in error and error.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_images_are_added_without_a_pass(museum, networks, tmp_path, capsys, monkeypatch):
     out = tmp_path / "out"
     assert small.run(museum, networks, out) == 0
@@ -295,6 +296,7 @@ def test_a_full_disk(museum, networks, small_disk, tmp_path, capsys, monkeypatch
     assert small.run(museum, networks, tmp_path / "out") == 0
 
 
+@pytest.mark.slow
 def test_a_picture_removed_between_pass_and_atlas(museum, networks, tmp_path, capsys, monkeypatch):
     true, removed = change_pages.write, museum / "jpg" / "work004.png"
 

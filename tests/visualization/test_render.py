@@ -313,6 +313,7 @@ runpy.run_module("visualization.render", run_name="__main__", alter_sys=True)
 """
 
 
+@pytest.mark.slow
 def test_runs_on_jax_where_tensorflow_is_not_installed(network, tmp_path):
     made = subprocess.run(
         [sys.executable, "-c", WITHOUT_TENSORFLOW, *command(network, tmp_path / "out")],
