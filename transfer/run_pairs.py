@@ -172,7 +172,7 @@ def pairs_frame(found):
     frames = []
     for comparison, pairs in found:
         run, names = comparison.runs[0], dict(enumerate(pairs.names))
-        told = {"dataset": run.dataset, "challenge": run.challenge, "toy": run.toy}
+        told = {"dataset": run.dataset, "challenge": run.challenge, "toy": str(run.toy).lower()}
         told |= {"over": pairs.over, "split_sha256": pairs.split_sha256, "count": pairs.count}
         named = {"a": pairs.table["a"].map(names), "b": pairs.table["b"].map(names)}
         frames.append(pairs.table.assign(**told, **named)[COLUMNS])
@@ -227,10 +227,11 @@ def _explained(pairs):
 def _best(pairs):
     """A sentence about those that may be as good as the best."""
     like = pairs.table[(pairs.table["a"] == 0) & ~pairs.table["told_apart"].astype(bool)]
-    names = [escape(pairs.names[b]) for b in like["b"]]
-    if not names:
+    numbers = [str(b + 1) for b in like["b"] if b < MOST]
+    more = f" and {len(like) - len(numbers)} more" * (len(numbers) < len(like))
+    if not len(like):
         return ""
-    return f"- Note: {SAME} from the best, {escape(pairs.names[0])}: {'; '.join(names)}\n"
+    return f"- Note: {SAME} from the best, 1: {', '.join(numbers)}{more}\n"
 
 
 def _p(value):

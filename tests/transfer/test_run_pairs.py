@@ -69,7 +69,7 @@ def test_matrix_in_markdown(tested, tmp_path):
     assert re.fullmatch(r"\+45\.00 \[\+\d\d\.\d, \+\d\d\.\d\]", rows[2][4])
     assert rows[3][2] == "cannot be told apart (p 1.000)"
     assert rows[4][:3] == [r"3. B\_ fine tuning", "30.00", "p below 0.001"]
-    assert "cannot be told apart from the best, A fine tuning: C fine tuning\n" in text
+    assert "cannot be told apart from the best, 1: 2\n" in text
 
 
 def test_two_runs_need_no_correction_and_the_best_may_stand_alone(tested, tmp_path):
@@ -85,6 +85,7 @@ def test_more_runs_than_a_terminal_shows(tested, tmp_path):
     (pairs,) = pairs_in(tmp_path)
     text = run_pairs.matrix(pairs)
     assert len(pairs.table) == 45 and "The 2 least accurate are left out" in text
+    assert "from the best, 1: 2, 3, 4, 5, 6, 7, 8 and 2 more\n" in text
     assert "8. N7" in text and "N9 fine tuning |" not in text
 
 
