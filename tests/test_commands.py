@@ -115,6 +115,16 @@ def test_walk_from_a_museums_csv_to_a_figure(museum):
 
 
 @pytest.mark.slow
+def test_commands_of_the_page_about_worth(museum):
+    walk("worth.md", museum)
+    page = (museum / "results" / "tables" / "comparison.md").read_text(encoding="utf-8")
+    assert "### Pairs, over" in page and "seeds of one method differ by" in page
+    assert (museum / "results" / "tables" / "pairs.csv").exists()
+    runs = museum / "results" / "mymuseum" / "material" / SMALL
+    assert len(list(runs.glob("*/reliability.png"))) == 6
+
+
+@pytest.mark.slow
 def test_walk_from_sorted_folders_to_a_figure(museum):
     rows = pandas.read_csv(museum / "mymuseum.csv", dtype=str)
     for name, kind in zip(rows["ImageId"], rows["dc_type"].str.strip(), strict=True):

@@ -4,13 +4,21 @@ import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
-from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    average_precision_score,
+    confusion_matrix,
+    f1_score,
+    precision_recall_fscore_support,
+)
 
 from models.errors import InputError
 
 # below the smallest float32 probability that a softmax gives; keeps log finite
 TINY = 1e-38
 Z = 1.959963984540054  # of the normal distribution: 95 % lie within plus and minus this
+BINS = 15  # of the confidence; Guo et al. 2017, table 1
+PRESENT = 0.5  # the probability from which on a label is said to be present
+CALIBRATED_DRAWS = 1000  # of the error that a calibrated network would show
 
 
 def ranks(scores, labels):
@@ -31,20 +39,22 @@ def ranks(scores, labels):
 
 
 def metrics(scores, labels, probabilities=True):
-    """Top-1, top-3 and top-5 accuracy, macro F1 and loss.
+    """Top-1, top-3 and top-5 accuracy, macro F1, balanced accuracy, loss and calibration.
 
     Args:
         scores: (pictures, classes), probabilities or decision values.
         labels: (pictures,) class numbers.
-        probabilities: whether scores sum to 1; the loss is None when they do not.
+        probabilities: whether scores sum to 1; loss and calibration are None when they do not.
 
     Raises:
         InputError: a score is NaN or infinite.
 
     Returns:
         dict; accuracies and F1 in [0, 1], loss the mean of -log p(true class) in nats. F1 is
-        averaged with equal weight over the classes that occur in the labels or the predictions.
-        top1_interval is Wilson's 95 % interval of the top-1 accuracy, [low, high].
+        averaged with equal weight over the classes that occur in the labels or the predictions,
+        balanced_accuracy is the mean recall of those in the labels. top1_interval is Wilson's 95 %
+        interval of the top-1 accuracy, [low, high]. ece is the expected calibration error, and
+        ece_if_calibrated what it would be on so many pictures if the probabilities were right.
     """
     if not np.isfinite(scores).all():
         raise InputError("the network's test scores are not all numbers (NaN or infinite)")
@@ -54,11 +64,197 @@ def metrics(scores, labels, probabilities=True):
     values["top1_interval"] = [float(bound) for bound in interval]
     predicted = np.argmax(scores, axis=1)
     values["macro_f1"] = float(f1_score(labels, predicted, average="macro", zero_division=0))
-    values["loss"] = None
+    recalls = [np.mean(predicted[labels == number] == number) for number in np.unique(labels)]
+    values["balanced_accuracy"] = float(np.mean(recalls))
+    values |= {"loss": None, "ece": None, "ece_if_calibrated": None}
     if probabilities:
+        values["ece"] = calibration_error(reliability(scores, labels))
+        values["ece_if_calibrated"] = calibration_error_by_chance(scores)
         true = scores[np.arange(len(labels)), labels].astype(np.float64)
         values["loss"] = float(-np.mean(np.log(np.maximum(true, TINY))))
     return values
+
+
+def reliability(scores, labels, bins=BINS):
+    """How often answers are right, by how sure the network is of them.
+
+    Args:
+        scores: (pictures, classes), probabilities.
+        labels: (pictures,) class numbers.
+        bins: how many of equal width the confidence, the largest probability, is shared out among.
+
+    Returns:
+        DataFrame, a row per bin: above and up_to (its ends; the first takes 0 too), pictures,
+        confidence (their mean), accuracy, low, high (Wilson's 95 % interval of the accuracy). NaN
+        where there is no picture.
+
+    Source:
+        Guo et al. 2017, section 2.
+    """
+    confidence, number = _confidence_bins(scores, bins)
+    right = np.argmax(scores, axis=1) == labels
+    pictures = np.bincount(number, minlength=bins)
+    hits = np.bincount(number, right, bins)
+    low, high = wilson(hits, pictures)
+    counts = np.where(pictures > 0, pictures, np.nan)
+    return pd.DataFrame(
+        {
+            "above": np.arange(bins) / bins,
+            "up_to": np.arange(1, bins + 1) / bins,
+            "pictures": pictures,
+            "confidence": np.bincount(number, confidence, bins) / counts,
+            "accuracy": hits / counts,
+            "low": low,
+            "high": high,
+        }
+    )
+
+
+def _confidence_bins(scores, bins):
+    """The largest probability of every picture, float64 in [0, 1], and the number of its bin."""
+    confidence = np.clip(np.max(scores, axis=1).astype(np.float64), 0, 1)
+    return confidence, np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+
+
+def calibration_error(bins):
+    """The expected calibration error: the mean of |accuracy - confidence| over pictures, by bins.
+
+    Args:
+        bins: DataFrame of `reliability`.
+
+    Source:
+        Guo et al. 2017, equation 3.
+    """
+    gaps = (bins["accuracy"] - bins["confidence"]).abs() * bins["pictures"]
+    return float(gaps.sum() / bins["pictures"].sum())
+
+
+def calibration_error_by_chance(scores, bins=BINS):
+    """The mean calibration error if every answer were right as often as its probability says.
+
+    With few pictures that is well above 0, because each bin has few.
+
+    Args:
+        scores: (pictures, classes), probabilities.
+        bins: as for `reliability`.
+    """
+    confidence, number = _confidence_bins(scores, bins)
+    random, errors = np.random.default_rng(0), []
+    for _ in range(CALIBRATED_DRAWS):
+        gaps = (random.random(len(confidence)) < confidence) - confidence
+        errors.append(np.abs(np.bincount(number, gaps)).sum() / len(confidence))
+    return float(np.mean(errors))
+
+
+def mean_scores(several):
+    """The ensemble of networks: the mean of their scores.
+
+    Args:
+        several: list of (pictures, classes) scores of the same pictures and classes, in one order.
+
+    Returns:
+        (pictures, classes) float64.
+
+    Raises:
+        InputError: none, or of different shapes.
+    """
+    shapes = [np.shape(scores) for scores in several]
+    if not shapes or len(set(shapes)) > 1:
+        told = ", ".join(" x ".join(map(str, shape)) for shape in shapes) or "none"
+        raise InputError(
+            f"scores of pictures x classes {told}; accepted: one or more of the same pictures and "
+            "classes"
+        )
+    return np.mean(np.asarray(several, np.float64), axis=0)
+
+
+def label_metrics(scores, labels, classes):
+    """Metrics where a picture has any number of labels.
+
+    Args:
+        scores: (pictures, classes), the probability of each label by itself, in [0, 1].
+        labels: (pictures, classes) of 0 and 1.
+        classes: names.
+
+    Raises:
+        InputError: a score is NaN or infinite, or no class has a positive.
+
+    Returns:
+        dict: mean_average_precision and macro_f1 (at 0.5), means over the classes that have a
+        positive; chance_mean_average_precision, of scores that know nothing: the mean share of
+        positives; classes_without_positive, names of those not counted; loss, the binary
+        cross-entropy summed over all classes, its mean over pictures, in nats.
+    """
+    if not np.isfinite(scores).all():
+        raise InputError("the network's test scores are not all numbers (NaN or infinite)")
+    rows = per_label(scores, labels, classes)
+    counted = rows[rows["pictures"] > 0]
+    if counted.empty:
+        raise InputError(f"none of {len(classes)} classes has a picture; a test needs one")
+    likely = np.where(np.asarray(labels) > 0, scores, 1 - np.asarray(scores, np.float64))
+    return {
+        "mean_average_precision": float(counted["average_precision"].mean()),
+        "chance_mean_average_precision": float(counted["by_chance"].mean()),
+        "macro_f1": float(counted["f1"].mean()),
+        "classes_without_positive": rows["class"][rows["pictures"] == 0].tolist(),
+        "loss": float(-np.log(np.maximum(likely, TINY)).sum(axis=1).mean()),
+    }
+
+
+def per_label(scores, labels, classes):
+    """What is right and wrong label by label, where a picture has any number of them.
+
+    Args:
+        scores, labels, classes: as for label_metrics.
+
+    Returns:
+        DataFrame, a row per class: number (from 0), class, pictures (that have it), predicted
+        (pictures of 0.5 or more), average_precision, by_chance (the average precision of scores
+        that know nothing: the share of pictures), precision, recall, f1 (at 0.5). NaN where there
+        is nothing to divide by, and all but precision NaN where no picture has the label.
+
+    Source:
+        Average precision as scikit-learn defines it: the sum over thresholds of the gain in recall
+        times the precision, without interpolation; no threshold is chosen.
+    """
+    scores, labels = np.asarray(scores), np.asarray(labels)
+    said = scores >= PRESENT
+    positives, predicted = labels.sum(axis=0), said.sum(axis=0)
+    hits, none = (said & (labels > 0)).sum(axis=0), positives == 0
+    average = [
+        np.nan if none[number] else average_precision_score(labels[:, number], scores[:, number])
+        for number in range(len(classes))
+    ]
+    some = np.where(none, np.nan, positives)
+    return pd.DataFrame(
+        {
+            "number": range(len(classes)),
+            "class": classes,
+            "pictures": positives,
+            "predicted": predicted,
+            "average_precision": average,
+            "by_chance": some / len(labels),
+            "precision": hits / np.where(predicted > 0, predicted, np.nan),
+            "recall": hits / some,
+            "f1": 2 * hits / (some + predicted),
+        }
+    )
+
+
+def label_predictions(ids, labels, scores, classes):
+    """A DataFrame with a row per picture: true and predicted labels, and the score of each class.
+
+    Args:
+        ids: (pictures,) text.
+        labels, scores, classes: as for label_metrics.
+    """
+    said = np.asarray(scores) >= PRESENT
+    texts = [[" | ".join(np.compress(row, classes)) for row in rows] for rows in (labels, said)]
+    frame = pd.DataFrame({"id": ids, "true": texts[0], "predicted": texts[1]})
+    columns = [[float(f"{value:.6g}") for value in column] for column in np.transpose(scores)]
+    for number, column in enumerate(columns):
+        frame.insert(3 + number, f"score of {classes[number]}", column, allow_duplicates=True)
+    return frame
 
 
 def predictions(ids, labels, scores, classes):

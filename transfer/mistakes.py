@@ -15,8 +15,8 @@ COLUMNS = 2 * EXAMPLES
 
 
 def write(store, scores, probabilities, folder, say=print):
-    """Write per_class.csv, confused_pairs.csv and .png, mistakes.png, confusion_matrix.png and
-    class_distribution.png.
+    """Write per_class.csv, confused_pairs.csv and .png, mistakes.png, confusion_matrix.png,
+    class_distribution.png, and of probabilities reliability.png.
 
     Where no installed font has a class's name, the figures say `class N`: the number is in
     per_class.csv.
@@ -42,6 +42,9 @@ def write(store, scores, probabilities, folder, say=print):
         "mistakes.png": mistakes_sheet(tested, say),
         "confused_pairs.png": pairs_sheet(tested, pairs[:PAIRS], say),
     }
+    if probabilities:
+        bins = evaluate.reliability(tested.scores, labels["test"])
+        drawn["reliability.png"] = plots.png(plots.reliability(bins))
     for name, content in drawn.items():
         write_bytes(folder / name, content)
 

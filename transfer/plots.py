@@ -592,6 +592,47 @@ def _write_shares(axes, shares):
         axes.text(column, row, f"{100 * share:.0f}", size=6, color=paint, ha="center", va="center")
 
 
+def reliability(bins):
+    """Draw how often answers are right against how sure the network is, and how many there are.
+
+    Args:
+        bins: DataFrame of evaluate.reliability.
+
+    Returns:
+        matplotlib Figure: the accuracy of each bin that has pictures with its 95 % interval, beside
+        the diagonal of a calibrated network; below it the pictures of each bin.
+
+    Source:
+        Guo et al. 2017, figure 1.
+    """
+    figure = Figure(figsize=(4.4, 5.2), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    some = bins[bins["pictures"] > 0]
+    accuracy = 100 * some["accuracy"]
+    ends = abs(100 * some[["low", "high"]].sub(some["accuracy"], axis=0)).to_numpy().T
+    upper.plot([0, 100], [0, 100], color="0.6", linewidth=1, label="calibrated")
+    upper.errorbar(
+        *(100 * some["confidence"], accuracy, ends),
+        **{"fmt": "o", "markersize": 4, "capsize": 2, "color": COLOURS[0]},
+        label="measured, 95 % interval",
+    )
+    upper.set_ylim(-3, 103)
+    upper.set_ylabel("right answers (%)", size=SMALL)
+    upper.legend(fontsize=TINY, loc="upper left")
+    error = evaluate.calibration_error(bins)
+    words = f"Expected calibration error {error:.3f}, {bins['pictures'].sum()} test pictures"
+    upper.set_title(words, size=SMALL)
+    middles, width = 50 * (bins["above"] + bins["up_to"]), 100 / len(bins)
+    lower.bar(middles, bins["pictures"], 0.9 * width, color=COLOURS[0])
+    lower.set_ylabel("pictures", size=SMALL)
+    lower.set_xlabel("probability of the predicted class (%)", size=SMALL)
+    for axes in (upper, lower):
+        axes.set_xlim(-2, 102)
+        axes.tick_params(labelsize=TINY)
+        axes.grid(alpha=0.3)
+    return figure
+
+
 def class_distribution(labels, names, most=MOST_BARS):
     """Draw how many pictures of each class train, validate and test.
 

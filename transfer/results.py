@@ -14,6 +14,7 @@ from pathlib import PurePath
 
 import pandas as pd
 
+from transfer.evaluate import wilson
 from transfer.recipes import RECIPES, published_file
 
 # The paper's own classifier is the softmax layer and goes unnamed; the others are its footnote 7.
@@ -144,7 +145,7 @@ def _differing_settings(runs):
 
     A setting that is the recipe's own goes unnamed.
     """
-    settings = [run.metrics.get("settings") or {} for run in runs]
+    settings = _deciding(runs)
     names = sorted({name for of_run in settings for name in of_run})
     differing = [n for n in names if len({json.dumps(s.get(n)) for s in settings}) > 1]
     marks = []
@@ -153,6 +154,39 @@ def _differing_settings(runs):
         told = [name for name in differing if name not in own or own[name] != of_run.get(name)]
         marks.append(", ".join(f"{name}={_shortened(name, of_run.get(name))}" for name in told))
     return pd.Series([mark and f" [{mark}]" for mark in marks], runs.index, dtype=object)
+
+
+def _deciding(runs):
+    """The settings of every run; instead of a split's digest what decides its draw but the seed.
+
+    Repeated splits are then repeats. Where a run does not tell how its split was drawn, or one
+    draw gave two splits (of other pictures), the digests stay.
+    """
+    settings = [run.metrics.get("settings") or {} for run in runs]
+    draws = [run.metrics.get("split") for run in runs]
+    if not all(isinstance(draw, dict) for draw in draws) or _seeds_of_splits(runs) is None:
+        return settings
+    return [
+        {name: of_run[name] for name in of_run if name != "split_sha256"}
+        | {name: draw[name] for name in draw if name != "seed"}
+        for of_run, draw in zip(settings, draws, strict=True)
+    ]
+
+
+def _seeds_of_splits(runs):
+    """Digest of a split -> seed that it was drawn with; None where two draws were alike or unknown.
+
+    Draws are told apart by all that decides them.
+    """
+    draws = {}
+    for run in runs:
+        draw = run.metrics.get("split")
+        if not isinstance(draw, dict) or "seed" not in draw:
+            return None
+        draws.setdefault(_text(draw), set()).add(run.split_sha256)
+    if any(len(digests) > 1 for digests in draws.values()):
+        return None
+    return {run.split_sha256: run.metrics["split"]["seed"] for run in runs}
 
 
 def _shortened(name, value):
@@ -230,6 +264,34 @@ def accuracy(runs):
     return values.mean(), values.min(), values.max(), values.std()
 
 
+def interval(runs):
+    """The 95 % interval of the accuracy of a cell's runs in percent, (low, high), or None.
+
+    Of one run its own: Wilson's, or of pictures that belong together the bootstrap over groups. Of
+    several seeds on one split Wilson's of their mean, as if it were one network's: a little wide.
+    Of several splits there is none, nor of runs of a version that measured none.
+    """
+    if len(splits(runs)) > 1:
+        return None
+    measured = runs[0].metrics
+    found = (measured.get("intervals") or {}).get(headline(runs[0]))
+    if len(runs) == 1 and found:
+        return tuple(100 * bound for bound in found)
+    grouped = any(headline(run) in (run.metrics.get("intervals") or {}) for run in runs)
+    if grouped or any("top1_interval" not in run.metrics for run in runs):
+        return None
+    if len(runs) == 1:
+        return tuple(100 * bound for bound in measured["top1_interval"])
+    count = measured.get("n_test")
+    return count and tuple(100 * bound for bound in wilson(accuracy(runs)[0] * count / 100, count))
+
+
+def headline(run):
+    """The key of metrics.json that tables show of a run: several labels have no top-1 accuracy."""
+    several = "mean_average_precision"
+    return several if several in run.metrics else "top1_accuracy"
+
+
 def splits(runs):
     """The distinct sha256 of the splits of some runs, sorted."""
     return sorted({run.split_sha256 for run in runs})
@@ -239,7 +301,9 @@ def comparison_frame(comparisons):
     """A row per cell of every comparison, for comparison.csv."""
     cells = [cell for table in comparisons for cell in table.cells.items()]
     rows = [_cell_row(runs, row, column) for (row, column), runs in cells]
-    return pd.DataFrame(rows, dtype=object)
+    if not any("low95_percent" in row for row in rows):
+        return pd.DataFrame(rows, dtype=object)
+    return pd.DataFrame(rows, dtype=object).fillna("")
 
 
 def _cell_row(runs, row, column):
@@ -259,7 +323,16 @@ def _cell_row(runs, row, column):
         "n_runs": len(runs),
         **{key: _distinct(runs, key) for key in ("head_parameters", "feature_size")},
         "split_sha256": " / ".join(splits(runs)),
+        **_interval_columns(runs),
     }
+
+
+def _interval_columns(runs):
+    """Columns that only tables with an interval have."""
+    found = interval(runs)
+    if not found:
+        return {}
+    return {"low95_percent": f"{found[0]:.2f}", "high95_percent": f"{found[1]:.2f}"}
 
 
 def runs_frame(runs, results_dir):
@@ -284,12 +357,16 @@ def _told(metrics, key):
     return metrics.get(key)
 
 
-def page(sections):
+def page(comparisons, sections):
     """Join the sections of all comparisons into one document."""
+    cells = [runs for comparison in comparisons for runs in comparison.cells.values()]
+    brackets = any(map(interval, cells)) * (
+        " In square brackets: the 95 % interval, for other test pictures like these."
+    )
     intro = (
         "# Comparison of runs\n\nTop-1 accuracy on the test pictures in %; the best of a"
         " challenge is bold. Runs repeated with other seeds: their mean (least–greatest, number of"
-        " runs).\n"
+        f" runs).{brackets}\n"
     )
     return "\n".join([intro, *sections])
 
@@ -374,8 +451,13 @@ def _cell(runs, best):
         return NO_RUN
     mean, least, greatest, _ = accuracy(runs)
     text = f"{mean:.2f}"
+    if found := interval(runs):
+        text += f" [{found[0]:.1f}, {found[1]:.1f}]"
     if len(runs) > 1:
-        text += f" ({least:.2f}–{greatest:.2f}, {len(runs)} runs)"
+        count = f"{len(runs)} runs"
+        if len(splits(runs)) > 1 and _seeds_of_splits(runs):
+            count = f"{len(splits(runs))} splits" + (len(splits(runs)) < len(runs)) * f", {count}"
+        text += f" ({least:.2f}–{greatest:.2f}, {count})"
     return f"**{text}**" if f"{mean:.2f}" == best else text
 
 
@@ -391,29 +473,84 @@ def _is_torn(comparison):
     return len({tuple(splits(runs)) for runs in comparison.cells.values()}) > 1
 
 
-def _notes(comparison, short):
-    cells = {
-        " ".join([row.network, *([f"{row.size} pixels"] if row.size else []), label]): runs
-        for row, column, label, runs in (
-            (row, column, label_column(column, short), runs)
-            for (row, column), runs in comparison.cells.items()
-        )
+def named_cells(comparison):
+    """A text that names each cell of a comparison within it -> its runs."""
+    short = short_weights(comparison.columns)
+    return {
+        " ".join(
+            [
+                row.network,
+                *([f"{row.size} pixels"] if row.size else []),
+                label_column(column, short),
+            ]
+        ): runs
+        for (row, column), runs in comparison.cells.items()
     }
+
+
+def _notes(comparison, short):
+    cells = named_cells(comparison)
     yield from _chance(comparison.runs)
+    yield from _several_labels(comparison.runs)
+    yield from _different_splits(comparison, cells)
+    yield from _seeds(cells)
+    for name, runs in cells.items():
+        if len({_text([run.metrics.get("seed"), run.split_sha256]) for run in runs}) < len(runs):
+            yield f"{name}: some of its {len(runs)} runs have the same seed"
+    yield from _starts(comparison, short)
+    if any(run.history is None for run in comparison.runs):
+        yield "SVMs and random forests are not trained by epochs and have no learning curve"
+
+
+def _several_labels(runs):
+    """What stands in the cells where it is no top-1 accuracy."""
+    if any(headline(run) != "top1_accuracy" for run in runs):
+        yield "pictures have several labels: shown is the mean average precision, in %"
+    missing = dict.fromkeys(
+        name for run in runs for name in run.metrics.get("classes_without_positive") or ()
+    )
+    if missing:
+        yield f"not counted, because no test picture has them: {', '.join(missing)}"
+
+
+def _different_splits(comparison, cells):
+    """Which splits were used where there is more than one."""
     used = splits(comparison.runs)
-    if len(used) > 1:
+    if len(used) == 1:
+        return
+    seeds = _seeds_of_splits(comparison.runs)
+    repeated = seeds and any(len(splits(runs)) > 1 for runs in cells.values())
+    if repeated:
+        told = ", ".join(map(str, sorted(seeds.values())))
+        yield (
+            f"{len(used)} splits, drawn with the seeds {told}: their test sets overlap, so that "
+            "the range over them is no interval and their spread no standard error"
+        )
+    if not repeated or _is_torn(comparison):
         yield "these runs used different splits, so their accuracies cannot be compared as they are"
         for sha in used:
             names = [name for name, runs in cells.items() if sha in splits(runs)]
             yield f"split {sha[:SHORT_SHA]}: {'; '.join(names)}"
     if _is_torn(comparison):
         yield "no best is marked, because not every cell was tested on the same pictures"
+
+
+def _seeds(cells):
+    """How far seeds differ on one split, beside how far methods do."""
+    apart = {}
     for name, runs in cells.items():
-        if len({_text(run.metrics.get("seed")) for run in runs}) < len(runs):
-            yield f"{name}: some of its {len(runs)} runs have the same seed"
-    yield from _starts(comparison, short)
-    if any(run.history is None for run in comparison.runs):
-        yield "SVMs and random forests are not trained by epochs and have no learning curve"
+        for sha in splits(runs):
+            _, least, greatest, _ = accuracy([run for run in runs if run.split_sha256 == sha])
+            apart[name] = max(apart.get(name, 0), greatest - least)
+    repeated = [name for name, runs in cells.items() if len(splits(runs)) < len(runs)]
+    if not repeated:
+        return
+    most = max(repeated, key=apart.get)
+    note = f"seeds of one method differ by up to {apart[most]:.2f} points ({most})"
+    means = [accuracy(runs)[0] for runs in cells.values()]
+    if len(means) > 1:
+        note += f", the means of methods by up to {max(means) - min(means):.2f}"
+    yield note
 
 
 def _chance(runs):

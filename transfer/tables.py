@@ -2,8 +2,9 @@
 
     python -m transfer.tables RESULTS_DIR [--out DIR] [--published sabatelli2018_table2]
 
-writes comparison.md, comparison.csv, runs.csv and a learning-curve figure per challenge, and
-prints the Markdown. Published figures are shown and written apart, never merged with ours.
+writes comparison.md, comparison.csv, runs.csv and a learning-curve figure per challenge, pairs.csv
+where runs were tested on the same pictures, and prints the Markdown. Published figures are shown
+and written apart, never merged with ours.
 """
 
 import argparse
@@ -98,13 +99,13 @@ def collate(results_dir):
     Raises:
         InputError: a run is damaged or there is none.
     """
-    from transfer import plots, results
+    from transfer import plots, results, run_pairs
     from transfer.result_folder import csv_bytes
     from transfer.run import read_runs
 
     runs = read_runs(results_dir)
     comparisons = results.compare(runs)
-    figures, sections = {}, []
+    figures, sections, pairs = {}, [], []
     for comparison in comparisons:
         drawn = [run for run in comparison.curves if run.history is not None]
         link = None
@@ -116,12 +117,17 @@ def collate(results_dir):
             figures[name] = plots.png(plots.learning_curves(drawn, title))
             link = quote(name)
         sections.append(results.section(comparison, link))
+        found = run_pairs.pairs_of(comparison)
+        pairs += [(comparison, one) for one in found]
+        sections += [run_pairs.matrix(one) for one in run_pairs.shown(found)]
     frames = {
         "comparison.csv": results.comparison_frame(comparisons),
         "runs.csv": results.runs_frame(runs, results_dir),
     }
+    if pairs:
+        frames["pairs.csv"] = run_pairs.pairs_frame(pairs)
     return {
-        "comparison.md": _encoded(results.page(sections)),
+        "comparison.md": _encoded(results.page(comparisons, sections)),
         "runs.md": _encoded(results.every_run(runs, results_dir)),
         **{name: csv_bytes(frame) for name, frame in frames.items()},
         **figures,

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from sklearn.metrics import classification_report, top_k_accuracy_score
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    classification_report,
+    log_loss,
+    top_k_accuracy_score,
+)
 
 from models.errors import InputError
 from transfer import evaluate
@@ -34,8 +40,115 @@ def test_scores_that_are_no_numbers_are_no_hits():
         evaluate.metrics(np.full((4, 4), np.nan), LABELS)
 
 
-def test_decision_values_have_no_loss():
-    assert evaluate.metrics(SCORES * 10 - 3, LABELS, probabilities=False)["loss"] is None
+def test_decision_values_have_no_loss_and_no_calibration():
+    found = evaluate.metrics(SCORES * 10 - 3, LABELS, probabilities=False)
+    assert {found[name] for name in ("loss", "ece", "ece_if_calibrated")} == {None}
+
+
+def test_balanced_accuracy_is_scikit_learns():
+    # recalls of the classes that occur: 1/2, 0, 0; class 2 has no picture
+    assert evaluate.metrics(SCORES, LABELS)["balanced_accuracy"] == pytest.approx(1 / 6)
+    random = np.random.default_rng(0)
+    scores, labels = random.random((50, 4)), random.integers(0, 4, 50)
+    theirs = balanced_accuracy_score(labels, scores.argmax(axis=1))
+    assert evaluate.metrics(scores, labels)["balanced_accuracy"] == pytest.approx(theirs)
+
+
+def test_calibration_by_hand():
+    """Confidences 0.5, 0.55, 0.9 and 1 in four bins: (0.25, 0.5], two in (0.5, 0.75] and above."""
+    scores = np.array([[0.5, 0.5], [0.45, 0.55], [0.9, 0.1], [1.0, 0.0]])
+    bins = evaluate.reliability(scores, np.array([0, 0, 0, 0]), bins=4)
+    assert bins["above"].tolist() == [0, 0.25, 0.5, 0.75]
+    assert bins["up_to"].tolist() == [0.25, 0.5, 0.75, 1]
+    assert bins["pictures"].tolist() == [0, 1, 1, 2]
+    assert bins["confidence"].tolist()[1:] == pytest.approx([0.5, 0.55, 0.95])
+    assert bins["accuracy"].tolist()[1:] == [1, 0, 1] and np.isnan(bins["accuracy"][0])
+    assert (bins["low"][3], bins["high"][3]) == evaluate.wilson(2, 2)
+    assert evaluate.calibration_error(bins) == pytest.approx((0.5 + 0.55 + 2 * 0.05) / 4)
+
+
+def test_calibration_error_beside_that_of_a_calibrated_network():
+    # of one picture of probability p: p (1 - p) + (1 - p) p on average
+    scores = np.array([[0.3, 0.7]])
+    assert evaluate.calibration_error_by_chance(scores) == pytest.approx(2 * 0.3 * 0.7, abs=0.02)
+    assert evaluate.calibration_error_by_chance(np.eye(3)) == 0
+    random = np.random.default_rng(0)
+    sure = random.uniform(0.5, 1, 3000)
+    labels = (random.random(3000) > sure).astype(int)
+    found = evaluate.metrics(np.stack([sure, 1 - sure], axis=1), labels)
+    assert found["ece"] < 2 * found["ece_if_calibrated"] < 0.06
+    swapped = evaluate.metrics(np.stack([sure, 1 - sure], axis=1), 1 - labels)
+    assert swapped["ece"] > 10 * swapped["ece_if_calibrated"]
+
+
+@given(st.data(), st.integers(1, 5))
+def test_an_ensemble_is_numpys_mean(data, networks):
+    shape, values = (6, 3), st.floats(0, 1, width=32)
+    several = [data.draw(hnp.arrays(np.float32, shape, elements=values)) for _ in range(networks)]
+    found = evaluate.mean_scores(several)
+    assert (found == np.mean(np.stack(several).astype(np.float64), axis=0)).all()
+
+
+def test_an_ensemble_of_different_pictures_is_refused():
+    with pytest.raises(InputError, match="6 x 3, 6 x 4; accepted"):
+        evaluate.mean_scores([np.ones((6, 3)), np.ones((6, 4))])
+    with pytest.raises(InputError, match="none; accepted"):
+        evaluate.mean_scores([])
+
+
+@given(st.data(), st.integers(1, 5), st.integers(1, 30))
+def test_several_labels_agree_with_scikit_learn(data, classes, pictures):
+    shape, names = (pictures, classes), list("abcde")[:classes]
+    labels = data.draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, 1)))
+    few = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])  # ties
+    scores = data.draw(hnp.arrays(np.float32, shape, elements=few))
+    rows = evaluate.per_label(scores, labels, names)
+    some = labels.any(axis=0)
+    for row in rows.itertuples():
+        true, said = labels[:, row.number], scores[:, row.number] >= 0.5
+        theirs = classification_report(
+            true, said, labels=[1], output_dict=True, zero_division=np.nan
+        )["1"]
+        assert (row.pictures, row.predicted) == (true.sum(), said.sum())
+        assert row.precision == pytest.approx(theirs["precision"], nan_ok=True)
+        if not row.pictures:
+            told = (row.average_precision, row.by_chance, row.recall, row.f1)
+            assert np.isnan(told).all()
+            continue
+        assert row.average_precision == average_precision_score(true, scores[:, row.number])
+        assert row.recall == pytest.approx(theirs["recall"])
+        assert row.f1 == pytest.approx(theirs["f1-score"])
+    if not some.any():
+        with pytest.raises(InputError, match=f"none of {classes} classes has a picture"):
+            evaluate.label_metrics(scores, labels, names)
+        return
+    found = evaluate.label_metrics(scores, labels, names)
+    theirs = average_precision_score(labels[:, some], scores[:, some], average="macro")
+    assert found["mean_average_precision"] == pytest.approx(theirs)
+    assert found["chance_mean_average_precision"] == pytest.approx(labels[:, some].mean())
+    missing = [name for name, has in zip(names, some, strict=True) if not has]
+    assert found["classes_without_positive"] == missing
+
+
+def test_loss_of_several_labels_is_summed_over_classes():
+    labels = np.array([[1, 0, 0], [0, 1, 0], [1, 1, 0]])
+    scores = np.array([[0.9, 0.2, 0.1], [0.4, 0.6, 0.5], [0.7, 0.3, 0.2]])
+    each = [log_loss(labels[:, n], scores[:, n], labels=[0, 1]) for n in range(3)]
+    assert evaluate.label_metrics(scores, labels, list("abc"))["loss"] == pytest.approx(sum(each))
+    with pytest.raises(InputError, match="not all numbers"):
+        evaluate.label_metrics(scores * np.nan, labels, list("abc"))
+
+
+def test_predictions_of_several_labels_are_told_in_full():
+    labels, scores = np.array([[1, 1], [0, 0]]), np.array([[0.5, 0.25], [0.125, 1 / 3]])
+    rows = evaluate.label_predictions(["x", "y"], labels, scores, ["tree", "lake"])
+    assert rows.to_dict("list") == {
+        "id": ["x", "y"],
+        "true": ["tree | lake", ""],
+        "predicted": ["tree", ""],
+        "score of tree": [0.5, 0.125],
+        "score of lake": [0.25, 0.333333],
+    }
 
 
 @given(st.data(), st.integers(2, 8), st.integers(1, 30))

@@ -36,6 +36,7 @@ RESULT_FILES = {"metrics.json", "history.csv", "predictions.csv", "confusion_mat
     "mistakes.png",
     "confusion_matrix.png",
     "class_distribution.png",
+    "reliability.png",
     "groups_seen.csv",
 }
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from models.errors import InputError
-from transfer import plots
+from transfer import evaluate, plots
 from transfer.recipes import RECIPES
 
 
@@ -281,3 +281,18 @@ def test_distribution_counts_every_split(most):
     else:
         assert list(axes.get_lines()[-1].get_ydata()) == [4, 3, 1]
         assert axes.get_yscale() == "log"
+
+
+def test_reliability_shows_the_bins_that_have_pictures():
+    scores = np.array([[0.5, 0.5], [0.45, 0.55], [0.9, 0.1], [1.0, 0.0]])
+    bins = evaluate.reliability(scores, np.zeros(4, int), bins=4)
+    figure = plots.reliability(bins)
+    upper, lower = figure.axes
+    diagonal, points = upper.get_lines()[:2]
+    assert list(diagonal.get_ydata()) == [0, 100]
+    np.testing.assert_allclose(points.get_xdata().astype(float), [50, 55, 95])
+    np.testing.assert_allclose(points.get_ydata().astype(float), [100, 0, 100])
+    assert [bar.get_height() for bar in lower.patches] == [0, 1, 1, 2]
+    error = evaluate.calibration_error(bins)
+    assert upper.get_title() == f"Expected calibration error {error:.3f}, 4 test pictures"
+    assert plots.png(figure).startswith(b"\x89PNG")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from models.errors import InputError
 from transfer import results
+from transfer.evaluate import wilson
 from transfer.recipes import PUBLISHED
 
 # Parameters of keras.applications networks without their top, as count_params() gives them.
@@ -60,6 +61,88 @@ def test_repeated_runs_give_mean_range_and_number(made):
     assert cells["n_runs"] == 3
     assert "same seed" not in section(several)
     assert "VGG19 fine tuning: some of its 2 runs have the same seed" in section([made(), made()])
+
+
+def test_accuracies_have_their_interval(made):
+    one = made(top1_interval=[0.881, 0.92], n_test=1000)
+    other = made(ANN="ResNet50", top1_accuracy=0.5)  # of a version that measured none
+    text = section([one, other])
+    assert rows_of(text)[1][1] == "50.00" and rows_of(text)[2][1] == "**90.27 [88.1, 92.0]**"
+    rows = results.comparison_frame(results.compare([one, other])).to_dict("records")
+    assert [(row["low95_percent"], row["high95_percent"]) for row in rows] == [
+        ("", ""),
+        ("88.10", "92.00"),
+    ]
+    assert "low95_percent" not in results.comparison_frame(results.compare([other]))
+    assert "brackets" in results.page(results.compare([one]), [])
+    assert "brackets" not in results.page(results.compare([other]), [])
+
+
+def test_seeds_have_the_interval_of_their_mean_and_groups_their_own(made):
+    told = {"top1_interval": [0.5, 0.9], "n_test": 100}
+    seeds = [made(seed=s, top1_accuracy=a, **told) for s, a in ((1, 0.6), (2, 0.8))]
+    low, high = wilson(70, 100)
+    assert results.interval(seeds) == pytest.approx((100 * low, 100 * high))
+    assert f"70.00 [{100 * low:.1f}, {100 * high:.1f}] (60.00–80.00, 2 runs)" in section(seeds)
+    grouped = made(**told, intervals={"top1_accuracy": [0.25, 0.75]})
+    assert results.interval([grouped]) == (25, 75)
+    assert results.interval([grouped, *seeds]) is None
+    assert results.interval([made(**told, intervals={"top1_accuracy": None})]) is None
+    assert results.interval([*seeds, made(**told, split_sha256="cd" * 32)]) is None
+
+
+def test_seeds_stand_beside_methods(made):
+    seeds = [made(seed=s, top1_accuracy=a) for s, a in ((1, 0.80), (2, 0.82), (3, 0.87))]
+    note = "seeds of one method differ by up to 7.00 points (VGG19 fine tuning)"
+    assert f"- Note: {note}\n" in section(seeds)
+    text = section([*seeds, made(tl_mode="random", weights="none", top1_accuracy=0.5)])
+    assert f"- Note: {note}, the means of methods by up to 33.00\n" in text
+    assert "seeds" not in section(seeds[:1])
+
+
+def drawn(seed, sha=None, **others):
+    sha = sha or f"{seed:064x}"
+    split = {"split": "sabatelli2018", "seed": seed, "min_pictures": 1, **others}
+    return {
+        "split": split,
+        "split_sha256": sha,
+        "settings": {"split_sha256": sha, "epochs": 3},
+        "top1_interval": [0.5, 0.9],
+    }
+
+
+def test_repeated_splits_are_repeats(made):
+    several = [
+        made(ANN=name, top1_accuracy=a + (name == "B") / 100, **drawn(seed))
+        for name in ("A", "B")
+        for seed, a in ((1, 0.7), (2, 0.8), (3, 0.9))
+    ]
+    text = section(several)
+    assert rows_of(text)[1][:2] == ["A", "80.00 (70.00–90.00, 3 splits)"]
+    assert rows_of(text)[2][1] == "**81.00 (71.00–91.00, 3 splits)**"
+    assert "3 splits, drawn with the seeds 1, 2, 3: their test sets overlap" in text
+    assert "different splits" not in text and "same seed" not in text
+    several.append(made(ANN="A", seed=7, top1_accuracy=0.7, **drawn(1)))
+    assert "(70.00–90.00, 3 splits, 4 runs)" in section(several)
+
+
+def test_splits_that_differ_in_more_than_the_seed_are_no_repeats(made):
+    several = [made(**drawn(1)), made(**drawn(2)), made(**drawn(3, min_pictures=5))]
+    names = [row[0] for row in rows_of(section(several))[1:]]
+    assert names == [r"VGG19 \[min_pictures=1\]", r"VGG19 \[min_pictures=5\]"]
+    # one draw of two collections, and a run that does not tell
+    for other in (made(**drawn(1, sha="cd" * 32)), made(**drawn(9) | {"split": None})):
+        text = section([made(**drawn(1)), other])
+        assert rows_of(text)[1][0].startswith(r"VGG19 \[split_sha256=")
+        assert "different splits" in text
+
+
+def test_several_labels_say_what_is_shown(made):
+    told = {"mean_average_precision": 0.5, "classes_without_positive": ["lake"]}
+    run = made(**told, intervals={"mean_average_precision": [0.4, 0.6]})
+    text = section([run])
+    assert "[40.0, 60.0]" in text and "shown is the mean average precision" in text
+    assert "no test picture has them: lake" in text
 
 
 def test_equal_as_shown_is_equally_bold(made):

@@ -1,0 +1,238 @@
+"""Runs of one split against one another, pair by pair: differences, tests, matrices in Markdown.
+
+Two runs are compared on the same test pictures, by their predictions.csv; two methods that were run
+on the same repeated splits are compared split by split.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from models.errors import InputError
+from transfer import uncertainty
+from transfer.result_folder import read_csv
+from transfer.results import accuracy, escape, headline, markdown_table, named_cells, splits
+
+MOST = 8  # runs in a matrix that is still read in a terminal; all pairs are in the CSV
+SAME = "cannot be told apart"
+COLUMNS = [
+    "dataset",
+    "challenge",
+    "toy",
+    "over",
+    "split_sha256",
+    "count",
+    "a",
+    "b",
+    "a_better",
+    "b_better",
+    "difference_points",
+    "low95",
+    "high95",
+    "p",
+    "p_corrected",
+    "told_apart",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Runs, or methods, that can be compared, and every pair of them.
+
+    names: of them, the most accurate first. accuracies: mean of each, in percent. over: `pictures`
+    or `splits`, of which there are `count`. table: DataFrame of COLUMNS but for what names the
+    challenge, a row per pair: a, b (places in names), a_better and b_better (pictures that only one
+    is right about; splits where one is more accurate), the difference a - b in percentage points
+    with its 95 % interval, p, and p corrected for the number of pairs.
+    """
+
+    names: list
+    accuracies: list
+    over: str
+    count: int
+    split_sha256: str
+    table: Any
+
+
+def pairs_of(comparison):
+    """Everything in a comparison that can be compared with one another.
+
+    Args:
+        comparison: transfer.results.Comparison.
+
+    Returns:
+        list of Pairs: of the runs of each split, where two or more have told their predictions of
+        the same pictures; and of methods that have two or more splits in common.
+
+    Raises:
+        InputError: a predictions.csv is damaged.
+    """
+    found = [_of_runs(named) for named in _tested_together(comparison)]
+    over_splits = _of_methods(named_cells(comparison))
+    return found + ([over_splits] if over_splits else [])
+
+
+def _tested_together(comparison):
+    """Lists of (name, run, right answers): of the same pictures, two or more."""
+    together = {}
+    for name, runs in named_cells(comparison).items():
+        for sha in splits(runs):
+            part = [run for run in runs if run.split_sha256 == sha]
+            for run, own in zip(part, _run_names(name, part), strict=True):
+                answers = _answers(run)
+                if answers is not None:
+                    key = (sha, tuple(answers.index))
+                    together.setdefault(key, []).append((own, run, answers.to_numpy()))
+    return [named for named in together.values() if len(named) > 1]
+
+
+def _run_names(name, runs):
+    if len(runs) == 1:
+        return [name]
+    seeds = [run.metrics.get("seed") for run in runs]
+    if None in seeds or len(set(seeds)) < len(seeds):
+        seeds = [f"{seed}, run {number}" for number, seed in enumerate(seeds, 1)]
+    return [f"{name}, seed {seed}" for seed in seeds]
+
+
+def _answers(run):
+    """Whether a run is right about each test picture: bool Series by id, or None if it is untold.
+
+    Several labels are neither right nor wrong.
+    """
+    path = run.folder / "predictions.csv"
+    if headline(run) != "top1_accuracy" or not path.exists():
+        return None
+    rows = read_csv(path)
+    if not {"id", "true", "predicted"} <= set(rows.columns):
+        raise InputError(f"{path}: expected the columns id, true and predicted")
+    return (rows["true"] == rows["predicted"]).set_axis(rows["id"]).sort_index()
+
+
+def _of_runs(named):
+    order = sorted(named, key=lambda item: -item[2].mean())
+    rows = []
+    for (a, (_, _, first)), (b, (_, _, second)) in combinations(enumerate(order), 2):
+        difference, low, high = (100 * x for x in uncertainty.paired_difference(first, second))
+        better = int((first & ~second).sum()), int((second & ~first).sum())
+        rows.append((a, b, *better, difference, low, high, uncertainty.mcnemar(first, second)))
+    names, accuracies = [item[0] for item in order], [100 * item[2].mean() for item in order]
+    sha, count = order[0][1].split_sha256, len(order[0][2])
+    return Pairs(names, accuracies, "pictures", count, sha, _tested(rows))
+
+
+def _of_methods(cells):
+    """Pairs of the methods over the splits that all with several have; None of fewer than two."""
+    means = {}
+    for name, runs in cells.items():
+        parts = {sha: [run for run in runs if run.split_sha256 == sha] for sha in splits(runs)}
+        if len(parts) > 1:
+            means[name] = pd.Series({sha: accuracy(part)[0] for sha, part in parts.items()})
+    table = pd.DataFrame(means).dropna()
+    if len(means) < 2 or len(table) < 2:
+        return None
+    sizes = [
+        [run.metrics.get(f"n_{part}") for run in sum(cells.values(), [])]
+        for part in ("train", "test")
+    ]
+    if any(None in size for size in sizes):
+        return None
+    table = table[table.mean().sort_values(ascending=False, kind="stable").index]
+    rows = []
+    for (a, first), (b, second) in combinations(enumerate(table.columns), 2):
+        apart = table[first] - table[second]
+        better = int((apart > 0).sum()), int((apart < 0).sum())
+        rows.append((a, b, *better, *uncertainty.split_difference(apart, *map(np.mean, sizes))))
+    shas = " / ".join(table.index)
+    means = table.mean().tolist()
+    return Pairs(list(table.columns), means, "splits", len(table), shas, _tested(rows))
+
+
+def _tested(rows):
+    columns = ["a", "b", "a_better", "b_better", "difference_points", "low95", "high95", "p"]
+    table = pd.DataFrame(rows, columns=columns)
+    corrected = uncertainty.holm(table["p"])
+    return table.assign(p_corrected=corrected, told_apart=corrected < uncertainty.SIGNIFICANT)
+
+
+def shown(found):
+    """What of pairs_of a page shows: methods over repeated splits, else the runs of each split."""
+    return [pairs for pairs in found if pairs.over == "splits"] or found
+
+
+def pairs_frame(found):
+    """A row per pair, for pairs.csv.
+
+    Args:
+        found: list of (Comparison, Pairs).
+    """
+    frames = []
+    for comparison, pairs in found:
+        run, names = comparison.runs[0], dict(enumerate(pairs.names))
+        told = {"dataset": run.dataset, "challenge": run.challenge, "toy": str(run.toy).lower()}
+        told |= {"over": pairs.over, "split_sha256": pairs.split_sha256, "count": pairs.count}
+        named = {"a": pairs.table["a"].map(names), "b": pairs.table["b"].map(names)}
+        frames.append(pairs.table.assign(**told, **named)[COLUMNS])
+    return pd.concat(frames, ignore_index=True)
+
+
+def matrix(pairs):
+    """Pairs as Markdown: above the diagonal the differences, below it whether they mean anything.
+
+    Of more than MOST runs those with the greatest accuracy.
+    """
+    shown = range(min(MOST, len(pairs.names)))
+    numbers = [str(number + 1) for number in shown]
+    cells = {}
+    for row in pairs.table.itertuples():
+        ends = f"[{row.low95:+.1f}, {row.high95:+.1f}]"
+        cells[row.a, row.b] = f"{row.difference_points:+.2f} {ends}"
+        told = f"p {_p(row.p_corrected)}"
+        cells[row.b, row.a] = told if row.told_apart else f"{SAME} ({told})"
+    rows = [
+        [f"{numbers[a]}. {escape(pairs.names[a])}", f"{pairs.accuracies[a]:.2f}"]
+        + [cells.get((a, b), "") for b in shown]
+        for a in shown
+    ]
+    parts = [f"### Pairs, over {pairs.count} {_over(pairs)}\n", _explained(pairs)]
+    return "\n".join([*parts, markdown_table(["", "accuracy", *numbers], rows), _best(pairs)])
+
+
+def _over(pairs):
+    if pairs.over == "splits":
+        return "splits"
+    return f"test pictures (split {pairs.split_sha256[:12]})"
+
+
+def _explained(pairs):
+    """What the cells of a matrix are, in a paragraph."""
+    count = len(pairs.table)
+    many = f", corrected for {count} pairs (Holm)" if count > 1 else ""
+    if pairs.over == "pictures":
+        how, test = "its 95 % interval on the same pictures", "p of McNemar's exact test"
+    else:
+        how = "its 95 % interval, made wider for test sets that overlap"
+        test = "p of the t-test over splits with that correction"
+    left = len(pairs.names) - MOST
+    more = f" The {left} least accurate are left out here; pairs.csv has all." * (left > 0)
+    return (
+        f"Above the diagonal: the row's accuracy less the column's, in points, and {how}. Below: "
+        f"{test}{many}.{more}\n"
+    )
+
+
+def _best(pairs):
+    """A sentence about those that may be as good as the best."""
+    like = pairs.table[(pairs.table["a"] == 0) & ~pairs.table["told_apart"].astype(bool)]
+    numbers = [str(b + 1) for b in like["b"] if b < MOST]
+    more = f" and {len(like) - len(numbers)} more" * (len(numbers) < len(like))
+    if not len(like):
+        return ""
+    return f"- Note: {SAME} from the best, 1: {', '.join(numbers)}{more}\n"
+
+
+def _p(value):
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
