@@ -26,7 +26,9 @@ from transfer import (
     optimizers,
     plots,
     seen_pictures,
+    splits,
     trained_layers,
+    uncertainty,
 )
 from transfer.pixel_cache import MOST_GB
 from transfer.progress import Progress
@@ -271,11 +273,14 @@ def metrics(model, run, store, trained):
     """Everything metrics.json holds, as a dict; accuracies and F1 in [0, 1], seconds, nats."""
     labels, recipe = store.labels, run.recipe
     losses = [row["val_loss"] for row in trained.history]
+    groups = store.groups("test")
+    together = None if groups is None else splits.components(groups)
     return {
         **run.described,
         "classifier": recipe.classifier,
         "toy": store.toy,
         **evaluate.metrics(trained.scores, labels["test"], probabilities=recipe.head == "softmax"),
+        **uncertainty.intervals(trained.scores, labels["test"], together),
         "chance_top1": evaluate.chance(labels["train"], labels["test"]),
         **{f"n_{split}": len(part) for split, part in labels.items()},
         "n_classes": len(store.classes),
@@ -290,6 +295,7 @@ def metrics(model, run, store, trained):
         "backend": keras.backend.backend(),
         "seed": recipe.seed,
         "split_sha256": store.split_sha256,
+        "split": run.data.settings if run.data.jpg_images_path else None,
         "settings": {**run.settings, "split_sha256": store.split_sha256},
         "versions": versions(),
     }
