@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,8 @@ class Network:
     where it takes any. report: what became of every array of the weights file, or None.
     classes_from: where the names of classes are from, where that is not the file itself.
     trained_on: text that lists the pictures its layers below the head were trained on here
-    (transfer.seen_pictures); "" for none, None where that is not known.
+    (transfer.seen_pictures); "" for none, None where that is not known. several: whether a picture
+    has any number of its classes, each with a probability of its own.
     """
 
     spec: str
@@ -40,6 +41,7 @@ class Network:
     report: Report | None = None
     classes_from: str | None = None
     trained_on: str | None = None
+    several: bool = False
 
     def __repr__(self):
         sides = f"of {self.size}x{self.size} pixels" if self.size else "of any size"
@@ -230,9 +232,10 @@ def _opened(spec, size):
     if spec.weights is None:
         model = own.drawn_anew(model)
         initializers.draw_he_uniform(model, seed=0)
-    classes, scaling = weights.read_about(spec.file).get("classes"), zoo.scaling_of(spec.file)
-    seen = weights.trained_on(spec.weights)
-    return Network(spec.text, model, classes, scaling, _side(model) or size, trained_on=seen)
+    about, scaling = weights.read_about(spec.file), zoo.scaling_of(spec.file)
+    side, seen = _side(model) or size, weights.trained_on(spec.weights)
+    opened = Network(spec.text, model, about.get("classes"), scaling, side, trained_on=seen)
+    return replace(opened, several=about.get("several_labels") is True)
 
 
 def save(network, path):
@@ -246,6 +249,8 @@ def save(network, path):
         path: ends in `.keras`.
     """
     about = {"classes": network.classes, "network": network.spec, "pixels": network.pixels}
+    if network.several:
+        about["several_labels"] = True
     if network.trained_on is not None:
         about[weights.TRAINED_ON] = network.trained_on
     weights.save(network.model, path, about)

@@ -4,14 +4,15 @@ import functools
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from models.errors import InputError
-from transfer import duplicates, folders, metadata, splits
+from transfer import duplicates, folders, label_sets, metadata, splits
 from transfer.pictures import find_pictures
 from transfer.progress import Progress
-from transfer.result_folder import csv_sha256, result_folder, safe_name, sha256
+from transfer.result_folder import csv_sha256, result_folder, safe_name, sha256, short_name
 
 DEFAULT_SPLIT = "sabatelli2018"
 LAYOUTS = ("csv", "folders")  # where labels stand
@@ -40,7 +41,8 @@ class Data:
         data = Data("rijks", "artist", Path("datasets"), Path("rijks.csv"), Path("rijks/jpg"))
         store = data.open()
 
-    dataset_name: names the folders. challenge: a name in metadata.CHALLENGES or a column.
+    dataset_name: names the folders. challenge: a name in metadata.CHALLENGES or a column; for
+    several labels a picture columns of 0 and 1, see transfer.label_sets.
     datasets_path: where data sets lie, each in <dataset_name>/<challenge>. metadata_path,
     jpg_images_path: the collection, a CSV and a folder of pictures; without a CSV the pictures'
     folders are their labels (transfer.folders); without both, the six HDF5 files as their authors
@@ -99,6 +101,11 @@ class Data:
             )
         if self.jpg_images_path is not None and not Path(self.jpg_images_path).is_dir():
             raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
+        if self.by_folders and label_sets.asked(self.challenge):
+            raise InputError(
+                f"challenge is {self.challenge!r}, of several labels, which need a CSV; a folder "
+                "is one label: accepted is a word for what the folders are, e.g. genre"
+            )
         if self.by_folders:
             folders.check(self.jpg_images_path, self.pictures_glob)
         elif self.pictures_glob is not None:
@@ -151,7 +158,13 @@ class Data:
     @property
     def folder(self):
         """Path of the folder that holds every data set of this challenge."""
-        return Path(self.datasets_path, safe_name(self.dataset_name), safe_name(self.challenge))
+        return Path(self.datasets_path, safe_name(self.dataset_name), short_name(self.challenge))
+
+    @cached_property
+    def several(self):
+        """Whether its CSV gives pictures several labels; six files tell it when they are opened."""
+        path = self.metadata_path
+        return path is not None and metadata.has_several_labels(path, self.challenge)
 
     @property
     def by_folders(self):
@@ -239,8 +252,13 @@ class Data:
         Raises:
             InputError: see open.
         """
+        if self.several:
+            raise InputError(
+                f"challenge is {self.challenge!r}, of several labels; accepted here: one column, "
+                "whose values are the classes"
+            )
         collection = self._read()
-        rows, findings = self._choose(collection, Path(report), least_classes)
+        rows, findings, _ = self._choose(collection, Path(report), least_classes)
         return Chosen(rows, findings, collection.toy, collection.candidates)
 
     def _read(self):
@@ -261,14 +279,17 @@ class Data:
         from transfer import store
 
         report = self.folder / REPORT  # beside the data sets
-        chosen, findings = self._choose(collection, report)
+        chosen, findings, classes = self._choose(collection, report)
+        if classes is not None:
+            print(f"{len(classes)} labels: {', '.join(classes)}", flush=True)
         print(f"{metadata.summary(findings)} (report.csv)", flush=True)
         for line in metadata.explain(findings):
             print(line, flush=True)
         splits.save(chosen, folder / "split.csv")
         metadata.write_report(findings, folder / REPORT)
         store.write_groups(chosen, collection.candidates, folder)
-        store.write(chosen, self.jpg_images_path, folder, _report("pictures stored"))
+        stored = _report("pictures stored")
+        store.write(chosen, self.jpg_images_path, folder, stored, classes)
         report.unlink(missing_ok=True)
         source = {"folders": str(self.jpg_images_path)}
         if self.metadata_path is not None:
@@ -281,7 +302,10 @@ class Data:
         }
 
     def _choose(self, collection, report, least_classes=2):
-        """(The pictures that are in, split; all findings); InputError where too few stay."""
+        """(The pictures that are in, split; all findings; classes of several labels, or None).
+
+        InputError where too few stay.
+        """
         rows, findings = collection.rows, collection.findings
         try:
             joined, unjoined = metadata.join(
@@ -295,6 +319,7 @@ class Data:
             raise _refused(error, metadata.gather(findings, error.findings), report) from error
         findings = metadata.gather(findings, unjoined)
         try:
+            joined, classes, rare = self._without_rare(joined, collection.classes)
             chosen, left_out = self._split(joined, least_classes)
         except InputError as error:
             told = findings[~findings["kind"].isin(metadata.ON_PURPOSE)]
@@ -303,12 +328,31 @@ class Data:
             lost, count = len(rows) - len(joined), len(rows)
             why = f"{lost} of {count} rows are left out" if lost else "what else was found"
             why = f"{why} ({metadata.summary(told)})"
-            if 2 * lost > count or (_suffices(rows) and not _suffices(joined)):
+            suffices = functools.partial(_suffices, several=self.several)
+            if 2 * lost > count or (suffices(rows) and not suffices(joined)):
                 message = f"{why}, and the rest is too little to learn from: {error}"
             else:
                 message = f"{error}; {why}"
             raise _refused(message, findings, report) from error
-        return chosen, metadata.gather(findings, left_out)
+        if classes is not None:
+            rare = metadata.gather(rare, _absent(chosen, classes))
+        return chosen, metadata.gather(findings, rare, left_out), classes
+
+    def _without_rare(self, joined, classes):
+        """(The pictures without labels of fewer than min_pictures, the other labels, findings)."""
+        counts = label_sets.counts(joined.drop_duplicates("sha256")["label"]) if classes else {}
+        rare = [name for name in classes or () if counts[name] < self.min_pictures]
+        details = [f"{n}: {counts[n]} of {self.min_pictures} distinct pictures" for n in rare]
+        findings = metadata.findings_of("label too rare", detail=details)
+        if classes is None:
+            return joined, None, findings
+        kept = [name for name in classes if name not in rare]
+        if len(kept) < 2:
+            raise InputError(
+                f"a classifier of several labels needs two; {len(kept)} of {len(classes)} have "
+                f"{self.min_pictures} pictures or more ({label_sets.told(details)})"
+            )
+        return joined.assign(label=label_sets.without(joined["label"], rare)), kept, findings
 
     def _split(self, joined, least_classes):
         """(The pictures that are in, with split and near_duplicates; findings)."""
@@ -326,6 +370,7 @@ class Data:
             self.val_percent,
             self.test_percent,
             least_classes,
+            self.several,
         )
         # at the places of the pictures that were compared
         places = {id: place for place, id in enumerate(joined["id"])}
@@ -343,8 +388,19 @@ def _refused(message, findings, report):
     return InputError(f"{message}; all that is left out is named in {report}")
 
 
-def _suffices(rows):
-    """Whether two classes have a picture for every part of a split."""
+def _absent(rows, classes):
+    """A finding for every label that no picture of a part has."""
+    parts = {split: rows["label"][rows["split"] == split] for split in splits.SPLITS}
+    labels = {split: label_sets.rows_of(texts, classes) for split, texts in parts.items()}
+    lacking = label_sets.absent(labels, classes)
+    details = [f"{name}: none in {split}" for split, names in lacking.items() for name in names]
+    return metadata.findings_of("label without a picture", detail=details)
+
+
+def _suffices(rows, several):
+    """Whether two classes have a picture for every part of a split; of several labels any."""
+    if several:
+        return len(rows) >= len(splits.SPLITS)
     return (rows["label"].value_counts() >= len(splits.SPLITS)).sum() >= 2
 
 

@@ -12,12 +12,12 @@ from sklearn.metrics import (
 )
 
 from models.errors import InputError
+from transfer import label_sets
 
 # below the smallest float32 probability that a softmax gives; keeps log finite
 TINY = 1e-38
 Z = 1.959963984540054  # of the normal distribution: 95 % lie within plus and minus this
 BINS = 15  # of the confidence; Guo et al. 2017, table 1
-PRESENT = 0.5  # the probability from which on a label is said to be present
 CALIBRATED_DRAWS = 1000  # of the error that a calibrated network would show
 
 
@@ -168,35 +168,40 @@ def mean_scores(several):
     return np.mean(np.asarray(several, np.float64), axis=0)
 
 
-def label_metrics(scores, labels, classes):
+def label_metrics(scores, labels, classes, counted=None):
     """Metrics where a picture has any number of labels.
 
     Args:
         scores: (pictures, classes), the probability of each label by itself, in [0, 1].
         labels: (pictures, classes) of 0 and 1.
         classes: names.
+        counted: (classes,) bool, those that may count in means; None for all. Those without a
+            positive among `labels` never do.
 
     Raises:
-        InputError: a score is NaN or infinite, or no class has a positive.
+        InputError: a score is NaN or infinite, or no class that counts has a positive.
 
     Returns:
-        dict: mean_average_precision and macro_f1 (at 0.5), means over the classes that have a
-        positive; chance_mean_average_precision, of scores that know nothing: the mean share of
-        positives; classes_without_positive, names of those not counted; loss, the binary
-        cross-entropy summed over all classes, its mean over pictures, in nats.
+        dict: mean_average_precision, and at 0.5 macro_precision, macro_recall and macro_f1, means
+        over the classes that count (a precision without a prediction is 0, as in scikit-learn);
+        chance_mean_average_precision, of scores that know nothing: the mean share of positives;
+        classes_counted; loss, the binary cross-entropy summed over all classes, its mean over
+        pictures, in nats.
     """
     if not np.isfinite(scores).all():
         raise InputError("the network's test scores are not all numbers (NaN or infinite)")
     rows = per_label(scores, labels, classes)
-    counted = rows[rows["pictures"] > 0]
+    counted = rows[(rows["pictures"] > 0) & (True if counted is None else counted)]
     if counted.empty:
         raise InputError(f"none of {len(classes)} classes has a picture; a test needs one")
     likely = np.where(np.asarray(labels) > 0, scores, 1 - np.asarray(scores, np.float64))
     return {
         "mean_average_precision": float(counted["average_precision"].mean()),
         "chance_mean_average_precision": float(counted["by_chance"].mean()),
+        "macro_precision": float(counted["precision"].fillna(0).mean()),
+        "macro_recall": float(counted["recall"].mean()),
         "macro_f1": float(counted["f1"].mean()),
-        "classes_without_positive": rows["class"][rows["pictures"] == 0].tolist(),
+        "classes_counted": len(counted),
         "loss": float(-np.log(np.maximum(likely, TINY)).sum(axis=1).mean()),
     }
 
@@ -218,7 +223,7 @@ def per_label(scores, labels, classes):
         times the precision, without interpolation; no threshold is chosen.
     """
     scores, labels = np.asarray(scores), np.asarray(labels)
-    said = scores >= PRESENT
+    said = scores >= label_sets.PRESENT
     positives, predicted = labels.sum(axis=0), said.sum(axis=0)
     hits, none = (said & (labels > 0)).sum(axis=0), positives == 0
     average = [
@@ -244,13 +249,15 @@ def per_label(scores, labels, classes):
 def label_predictions(ids, labels, scores, classes):
     """A DataFrame with a row per picture: true and predicted labels, and the score of each class.
 
+    Labels are sets as text, see transfer.label_sets.
+
     Args:
         ids: (pictures,) text.
         labels, scores, classes: as for label_metrics.
     """
-    said = np.asarray(scores) >= PRESENT
-    texts = [[" | ".join(np.compress(row, classes)) for row in rows] for rows in (labels, said)]
-    frame = pd.DataFrame({"id": ids, "true": texts[0], "predicted": texts[1]})
+    true = [label_sets.text(row, classes) for row in labels]
+    said = [label_sets.present(row, classes) for row in scores]
+    frame = pd.DataFrame({"id": ids, "true": true, "predicted": said})
     columns = [[float(f"{value:.6g}") for value in column] for column in np.transpose(scores)]
     for number, column in enumerate(columns):
         frame.insert(3 + number, f"score of {classes[number]}", column, allow_duplicates=True)

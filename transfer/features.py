@@ -123,7 +123,7 @@ def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0):
 
     Args:
         features: (n, feature size) float32, memory-mapped or not.
-        labels: (n,) int32.
+        labels: (n,) or (n, classes), whole numbers.
         batch_size, shuffle_seed, first_epoch: as for transfer.store.Store.dataset.
     """
     import tensorflow as tf
@@ -132,8 +132,9 @@ def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0):
         return np.asarray(features[numbers]), labels[numbers]
 
     def fetch_batch(numbers):
-        rows, label = tf.numpy_function(fetch, [numbers], (tf.float32, tf.int32))
-        return tf.ensure_shape(rows, (None, features.shape[1])), tf.ensure_shape(label, (None,))
+        rows, label = tf.numpy_function(fetch, [numbers], (tf.float32, labels.dtype))
+        rows = tf.ensure_shape(rows, (None, features.shape[1]))
+        return rows, tf.ensure_shape(label, (None, *labels.shape[1:]))
 
     def one_epoch(order, _):
         return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(fetch_batch)

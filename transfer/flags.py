@@ -19,8 +19,9 @@ def add_data_flags(parser):
     group.add_argument(
         "--challenge",
         required=True,
-        help="What to predict: material, type, artist, or any column of the CSV; with layout "
-        "folders a word for what the folders are, e.g. genre.",
+        help="What to predict: material, type, artist, or any column of the CSV; for several "
+        "labels a picture columns of 0 and 1, as tree,lake,mountain, or all of them: all; with "
+        "layout folders a word for what the folders are, e.g. genre.",
     )
     group.add_argument(
         "--datasets_path",

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models.errors import InputError
-from transfer import pictures
+from transfer import label_sets, pictures
 from transfer.result_folder import UNPRINTABLE, unguarded, write_csv
 
 # The columns of the Rijksmuseum's metadata (Dublin Core in Dutch; Sabatelli et al. 2018).
@@ -63,6 +63,9 @@ KINDS = {
         "Fill the label in, or give other drop_labels.",
     ),
     "row not selected": Kind("The row is not one that where asks for.", has_examples=False),
+    "label not filled in": Kind(
+        "A label of the row is empty, so the row is not used.", "Write 0 or 1 into every cell."
+    ),
     "duplicate id": Kind("A second row of one picture, with the same label; the first is used."),
     "row without picture": Kind(
         "No picture file has the row's id for a name, so the row is not used.",
@@ -109,6 +112,20 @@ KINDS = {
         "The class has fewer than min_pictures distinct pictures; none of them is used.",
         "A smaller min_pictures keeps it.",
     ),
+    "label too rare": Kind(
+        "Fewer than min_pictures distinct pictures have the label; it is no class, its pictures "
+        "stay.",
+        "A smaller min_pictures keeps it.",
+    ),
+    "label always the same": Kind(
+        "The column holds one value in every row, so there is nothing to learn; it is no class.",
+        has_examples=True,
+    ),
+    "label without a picture": Kind(
+        "A part of the split has no picture with the label: it is a class, and is not counted in "
+        "the mean of the test.",
+        "Another split_seed may help, or min_pictures leaves it out.",
+    ),
     "class in too few groups": Kind(
         "Groups stay whole, and the class has fewer groups than the split has parts; none of its "
         "pictures is used.",
@@ -137,7 +154,12 @@ KINDS = {
     ),
 }
 # of rows and pictures that are left out on purpose: not reported a second time
-ON_PURPOSE = ("label dropped", "row not selected", "picture outside class folders")
+ON_PURPOSE = (
+    "label dropped",
+    "label not filled in",
+    "row not selected",
+    "picture outside class folders",
+)
 
 _DELIMITERS = ",;\t|"  # semicolon: what Excel writes in countries with a decimal comma
 _DECLARED = re.compile(r'"?sep=(.)"?[ \t]*(?=[\r\n])', re.IGNORECASE)  # Excel's own first line
@@ -159,13 +181,15 @@ class Collection(NamedTuple):
 
     rows: DataFrame of ROWS, ids unique. findings: DataFrame of FINDINGS. toy: whether every row
     says that it is of a toy collection. candidates: DataFrame of text indexed by id, the columns
-    among GROUP_COLUMNS.
+    among GROUP_COLUMNS. classes: where pictures have several labels their names, sorted, and a
+    row's label is a set (transfer.label_sets); None for one label a picture.
     """
 
     rows: Any
     findings: Any
     toy: bool
     candidates: Any
+    classes: Any = None
 
 
 class UnjoinedError(InputError):
@@ -203,11 +227,28 @@ def check(csv_path, challenge, id_column="ImageId", split_column=None, where=(),
     """
     columns = _columns(challenge, id_column, split_column, where, group_column)
     with _records(csv_path, columns, -1 if where else _HEADER_BYTES) as (header, records):
+        if label_sets.asked(challenge, header):
+            for name in label_sets.named(challenge) or ():
+                _check_column(csv_path, header, name)
+        else:
+            _check_column(csv_path, header, label_column(challenge, header))
         if where:
             records = [fields for _, fields in records]
             names = [label_column(column, header) for column, _ in where]
             cells = {name: [fields[header.index(name)] for fields in records] for name in names}
             _select(cells, where, csv_path)
+
+
+def has_several_labels(csv_path, challenge):
+    """Whether a challenge is of columns of 0 and 1; of the CSV no more than its header is read.
+
+    Raises:
+        InputError: see read_csv.
+    """
+    if not label_sets.asked(challenge):
+        return False
+    with _records(csv_path, [], _HEADER_BYTES) as (header, _):
+        return label_sets.asked(challenge, header)
 
 
 def read_csv(path, *required):
@@ -249,11 +290,13 @@ def read(
     """Read the ids and labels of a challenge from a CSV file.
 
     Rows whose label is empty or in `drop_labels` (any case) are left out; these words name no group
-    either.
+    either. Of several labels a row is left out if one of its cells is empty; one with nothing but 0
+    is a picture without labels, and is in.
 
     Args:
         csv_path: of the file.
-        challenge: a name in CHALLENGES or a column, as is group_column.
+        challenge: a name in CHALLENGES or a column, as is group_column; or for several labels a
+            picture columns of 0 and 1, see transfer.label_sets.
         id_column, split_column, group_column: of the CSV.
         drop_labels: labels that name no class.
         where: pairs of a column and a value that a row must have; of several values of one column,
@@ -261,22 +304,25 @@ def read(
 
     Returns:
         Collection, its rows in the file's order; findings "row without id", "row not selected",
-        "label dropped", "duplicate id", "control characters", "labels that look alike".
+        "label dropped", "label not filled in", "label always the same", "duplicate id", "control
+        characters", "labels that look alike".
 
     Raises:
-        InputError: see read_csv; no rows left; an id with two labels or splits.
+        InputError: see read_csv; no rows left; an id with two labels or splits; of several labels a
+            value other than 0 and 1.
     """
     columns = _columns(challenge, id_column, split_column, where, group_column)
     table = read_csv(csv_path, *columns)
-    label, group = (label_column(name or "", table.columns) for name in (challenge, group_column))
+    group = label_column(group_column or "", table.columns)
     unwanted = {"", *(clean_label(text).casefold() for text in drop_labels)}
-    rows = _cleaned(table, id_column, label, split_column, group, unwanted)
-    rows, findings = _wanted(rows, table, where, unwanted, csv_path)
-    controls = _controls(table.loc[rows.index], id_column, label, rows["id"])
+    labels = _labels(table, challenge, id_column, {split_column, group}, where, csv_path)
+    rows = _cleaned(table, id_column, labels.texts, split_column, group, unwanted)
+    rows, findings = _wanted(rows, table, where, unwanted, csv_path, labels.missing)
+    controls = _controls(table.loc[rows.index], id_column, labels.columns, rows["id"])
     if rows.empty:
         raise InputError(
-            f"{csv_path} has no row with an id and a label in column {label!r}"
-            f" ({summary(findings)})"
+            f"{csv_path} has no row with an id and a label in column"
+            f" {' and '.join(map(repr, labels.columns))} ({summary(findings)})"
         )
     kept = rows.drop_duplicates("id")
     # an id both anonymous and named is a contradiction, not an anonymous row to leave out
@@ -286,10 +332,17 @@ def read(
         label=claims["detail"], split=claims["id"].map(kept.set_index("id")["split"])
     )
     _refuse_contradictions(gather(rows, claims), "id", csv_path)
-    findings = gather(findings, _doubled(rows), controls, look_alikes(kept))
+    findings = gather(findings, _doubled(rows), controls, labels.findings)
+    findings = gather(findings, look_alikes(kept if labels.classes is None else _each_label(kept)))
     toy = TOY_COLUMN in table and bool((table[[TOY_COLUMN]].map(str.strip) == "1").all(axis=None))
-    candidates = _group_columns(table, kept, {id_column, label, split_column, group}, unwanted)
-    return Collection(kept.reset_index(drop=True), findings, toy, candidates)
+    others = {id_column, *labels.columns, split_column, group}
+    candidates = _group_columns(table, kept, others, unwanted)
+    return Collection(kept.reset_index(drop=True), findings, toy, candidates, labels.classes)
+
+
+def _each_label(rows):
+    """A row for each label of each picture."""
+    return rows.assign(label=rows["label"].map(label_sets.members)).explode("label")
 
 
 def look_alikes(rows):
@@ -440,7 +493,9 @@ def write_report(findings, path):
 
 def _columns(challenge, id_column, split_column, where, group_column):
     """The columns needed, each a tuple of the names it may have."""
-    named = [challenge, *(column for column, _ in where), *filter(None, [group_column])]
+    # of several labels the columns are looked for in the header itself
+    alone = [] if label_sets.asked(challenge) else [challenge]
+    named = [*alone, *(column for column, _ in where), *filter(None, [group_column])]
     columns = [(id_column,), *((name, label_column(name)) for name in named)]
     return [*columns, (split_column,)] if split_column else columns
 
@@ -544,13 +599,57 @@ def _check_column(path, header, name):
     raise InputError(f"{path} has no column {name!r}; it has {names}{alone}")
 
 
-def _cleaned(table, id_column, label_column, split_column, group_column, unwanted):
-    """DataFrame of ROWS, one for every row of the CSV."""
+class _Labels(NamedTuple):
+    """What the rows of a CSV are labelled with.
+
+    columns: that say it. texts: of every row, "" for none. classes: of several labels, else None.
+    missing: of several labels the names of each row's empty cells, else None. findings.
+    """
+
+    columns: list
+    texts: list
+    classes: list | None
+    missing: Any
+    findings: Any
+
+
+def _labels(table, challenge, id_column, others, where, csv_path):
+    """The _Labels of all rows; of several labels those that `where` does not ask for have none.
+
+    others: columns that are no labels, if they are columns.
+    """
+    import pandas
+
+    nothing = findings_of("label always the same", detail=[])
+    if not label_sets.asked(challenge, table.columns):
+        column = label_column(challenge, table.columns)
+        _check_column(csv_path, list(table.columns), column)
+        texts = [clean_label(text) for text in table[column]]
+        return _Labels([column], texts, None, None, nothing)
+    conditions = {label_column(column, table.columns) for column, _ in where}
+    cells = {name: table[name] for name in conditions}
+    chosen = np.array(_select(cells, where, csv_path) if where else [True] * len(table), bool)
+    others = {*others, *conditions, id_column, TOY_COLUMN}
+    columns, constant = label_sets.of_columns(table, challenge, others, chosen)
+    for name in columns:
+        _check_column(csv_path, list(table.columns), name)
+    asked = table[chosen]
+    texts, missing = label_sets.of_rows(asked, columns, table[id_column][chosen], csv_path)
+    found = findings_of("label always the same", detail=constant)
+    texts, missing = (
+        pandas.Series(values, asked.index, dtype=object).reindex(table.index, fill_value="")
+        for values in (texts, missing)
+    )
+    return _Labels(columns, list(texts), columns, missing, found)
+
+
+def _cleaned(table, id_column, labels, split_column, group_column, unwanted):
+    """DataFrame of ROWS, one for every row of the CSV; labels: their texts."""
     import pandas
 
     columns = {
         "id": [_clean_id(text) for text in table[id_column]],
-        "label": [clean_label(text) for text in table[label_column]],
+        "label": labels,
         "split": [text.strip() for text in table[split_column]] if split_column else "",
         "group": _named(table[group_column], unwanted) if group_column else "",
     }
@@ -567,13 +666,17 @@ def _named(texts, unwanted):
     return ["" if text.casefold() in unwanted else text for text in texts]
 
 
-def _wanted(rows, table, where, unwanted, csv_path):
-    """(The rows that have an id and a label and are asked for; findings for the others)."""
+def _wanted(rows, table, where, unwanted, csv_path, missing=None):
+    """(The rows that have an id and a label and are asked for; findings for the others).
+
+    missing: of several labels the names of each row's empty cells.
+    """
     nameless = rows.index[rows["id"] == ""]
     names = {label_column(column, table.columns) for column, _ in where}
     cells = {name: table[name] for name in names}
     chosen = np.array(_select(cells, where, csv_path) if where else [True] * len(rows), bool)
     asked = rows[chosen]
+    unwanted = unwanted if missing is None else {""}  # a set may well be called as these
     anonymous = asked["label"].str.casefold().isin(unwanted)
     named = asked["id"] != ""
     dropped = asked[named & anonymous]
@@ -582,7 +685,9 @@ def _wanted(rows, table, where, unwanted, csv_path):
     findings = gather(
         findings_of("row without id", detail=[f"line {line}" for line in nameless]),
         findings_of("row not selected", id=others["id"], detail=others["label"]),
-        findings_of("label dropped", id=dropped["id"], detail=dropped["label"]),
+        findings_of("label dropped", id=dropped["id"], detail=dropped["label"])
+        if missing is None
+        else findings_of("label not filled in", id=dropped["id"], detail=missing[dropped.index]),
     )
     return asked[named & ~anonymous], findings
 
@@ -615,11 +720,12 @@ def _select(cells, where, csv_path):
     return chosen
 
 
-def _controls(table, id_column, label_column, ids):
-    """A finding for every row whose id or label had characters that nothing shows."""
-    texts = zip(table[id_column], table[label_column], strict=True)
-    found = [bool(UNPRINTABLE.search(f"{one.strip()}{_one_line(two)}")) for one, two in texts]
-    found = np.array(found, bool)
+def _controls(table, id_column, label_columns, ids):
+    """A finding for every row whose id or labels had characters that nothing shows."""
+    found = table[id_column].str.strip().map(UNPRINTABLE.search).astype(bool).to_numpy()
+    for name in label_columns:
+        texts = table[name].map(_one_line)
+        found = found | texts.map(UNPRINTABLE.search).astype(bool).to_numpy()
     return findings_of("control characters", id=ids[found])
 
 

@@ -49,6 +49,28 @@ def write(store, scores, probabilities, folder, say=print):
         write_bytes(folder / name, content)
 
 
+def write_labels(store, scores, counted, folder, say=print):
+    """Write per_class.csv and class_distribution.png of a test of several labels.
+
+    Args:
+        store, folder, say: as for write.
+        scores: (test pictures, classes), probabilities.
+        counted: (classes,) bool, those that count in the mean.
+    """
+    labels, classes = store.labels, store.classes
+    font = plots.font_for(classes, _once(say))
+    names = [name if font.has_all(name) else f"class {n}" for n, name in enumerate(classes)]
+    table = evaluate.per_label(scores, labels["test"], classes)
+    for split in ("train", "val"):
+        table[f"{split}_pictures"] = labels[split].sum(axis=0)
+    table["counted"] = np.where(counted, "yes", "no")
+    write_csv(folder / "per_class.csv", table)
+    present = {split: np.nonzero(rows)[1] for split, rows in labels.items()}
+    pictures = {split: len(rows) for split, rows in labels.items()}
+    figure = plots.class_distribution(present, names, pictures=pictures)
+    write_bytes(folder / "class_distribution.png", plots.png(figure))
+
+
 def _once(say):
     """A say that says the first line alone: ids may lack the glyphs that names lack."""
     said = []

@@ -633,13 +633,14 @@ def reliability(bins):
     return figure
 
 
-def class_distribution(labels, names, most=MOST_BARS):
+def class_distribution(labels, names, most=MOST_BARS, pictures=None):
     """Draw how many pictures of each class train, validate and test.
 
     Args:
         labels: dict split -> (pictures,) class numbers.
         names: of the classes, as they are shown.
         most: of classes drawn as bars, the commonest at the top; more are curves over their ranks.
+        pictures: dict split -> how many; None for as many as there are class numbers.
 
     Returns:
         matplotlib Figure.
@@ -650,7 +651,8 @@ def class_distribution(labels, names, most=MOST_BARS):
     counts = {split: np.bincount(part, minlength=len(names)) for split, part in labels.items()}
     total = sum(counts.values())
     order = np.argsort(-total, kind="stable")
-    told = ", ".join(f"{split} {part.sum()}" for split, part in counts.items())
+    pictures = pictures or {split: part.sum() for split, part in counts.items()}
+    told = ", ".join(f"{split} {count}" for split, count in pictures.items())
     title = f"Pictures of {len(names)} classes: {told}"
     shown = [shortened(one_line(names[number])) for number in order]
     font = font_for([*shown, title], lambda line: None)  # see confusion_matrix

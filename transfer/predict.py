@@ -1,5 +1,7 @@
 """Command: a trained network names new pictures: classes and probabilities in a CSV.
 
+Of a network of several labels a picture: those of a probability above 0.5, and that of every label.
+
 python -m transfer.predict RUN|MODEL PICTURES... --out CSV [--sheet FIGURE]
 """
 
@@ -12,6 +14,7 @@ from pathlib import Path
 from models import class_names, weights
 from models.command import exit_code, start_keras
 from models.errors import InputError
+from transfer import label_sets
 from transfer.pictures import DECODING, encoded, find_files, read
 from transfer.result_folder import check_writable, result_folder, write_bytes, write_csv
 from transfer.run import named_network
@@ -60,7 +63,7 @@ def flags():
         "--out",
         type=Path,
         required=True,
-        help="The CSV to write: a row for each picture with its five most probable classes.",
+        help="The CSV to write: a row for each picture with its most probable classes.",
     )
     parser.add_argument(
         "--sheet",
@@ -156,13 +159,12 @@ def predict(request, say=print):
     classes, values, numbers = (np.load(request.kept / name, mmap_mode="r") for name in files)
     problems = _problems(request.pictures, numbers, network.size)
     if not out.exists():
-        write_csv(out, table(network, request.pictures, classes, values, numbers, problems))
+        tabled = label_table if network.several else table
+        write_csv(out, tabled(network, request.pictures, classes, values, numbers, problems))
         unread = f", {len(problems)} could not be read (column problem)" if problems else ""
         say(f"{len(numbers)} pictures named in {out}{unread}")
     if request.sheet:
-        best = dict(
-            zip(numbers.tolist(), zip(classes[:, 0], values[:, 0], strict=True), strict=True)
-        )
+        best = dict(zip(numbers.tolist(), zip(classes, values, strict=True), strict=True))
         write_bytes(request.sheet, sheet(network, request, best))
         say(f"wrote {request.sheet}")
 
@@ -215,7 +217,8 @@ def _compute(network, request, classes, values, numbers):
     from transfer import inference
     from transfer.progress import Progress
 
-    forward, first = backend.forward(network.model), min(FIRST, network.model.output_shape[-1])
+    forward, outputs = backend.forward(network.model), network.model.output_shape[-1]
+    first = outputs if network.several else min(FIRST, outputs)
 
     def best(pictures):
         outputs = np.asarray(forward(pictures))
@@ -275,13 +278,35 @@ def table(network, pictures, classes, values, numbers, problems):
     return pd.DataFrame(columns)
 
 
+def label_table(network, pictures, classes, values, numbers, problems):
+    """The same of several labels: picture, labels (of 0.5 or more), `probability of` each, problem.
+
+    Args:
+        network, ...: as for table; classes, values: of all labels.
+    """
+    import numpy as np
+    import pandas as pd
+
+    names = [network.class_name(number) for number in range(network.model.output_shape[-1])]
+    every = np.full((len(pictures), len(names)), np.nan)
+    every[np.asarray(numbers)[:, None], classes] = values
+    present = ["" if np.isnan(row[0]) else label_sets.present(row, names) for row in every]
+    frame = pd.DataFrame({"picture": [str(path) for path in pictures], "labels": present})
+    columns = [[float(f"{value:.6g}") for value in column] for column in every.T]
+    for number, (name, column) in enumerate(zip(names, columns, strict=True)):
+        frame.insert(2 + number, f"{network.output} of {name}", column, allow_duplicates=True)
+    frame["problem"] = [problems.get(number, "") for number in range(len(pictures))]
+    return frame
+
+
 def sheet(network, request, best):
-    """A contact sheet of pictures with their first class, as the bytes of a file.
+    """A contact sheet of pictures with their first class, or all labels, as the bytes of a file.
 
     Args:
         network: models.network.Network.
         request: Request.
-        best: dict number of a picture -> (class number, value); of those that could be read.
+        best: dict number of a picture -> (class numbers, their values), the likeliest first; of
+            those that could be read.
     """
     from functools import partial
 
@@ -291,13 +316,19 @@ def sheet(network, request, best):
     for number, path in enumerate(request.pictures[:MOST_TILES]):
         text = "cannot be read"
         if number in best:
-            index, value = best[number]
-            value = f"{value:.2f}" if network.output == "probability" else f"score {value:.3g}"
-            text = f"{network.class_name(index)}, {value}"
+            text = _told(network, *best[number])
         tiles.append((partial(encoded, path), f"{text}\n{path.stem}"))
     count = len(request.pictures)
     title = f"the first {MOST_TILES} of {count} pictures" if count > MOST_TILES else ""
     return contact_sheet(tiles, kind=SHEETS[request.sheet.suffix.lower()], title=title)
+
+
+def _told(network, classes, values):
+    """What a sheet says of a picture."""
+    if network.several:
+        return label_sets.present(values, [network.class_name(number) for number in classes])
+    value = f"{values[0]:.2f}" if network.output == "probability" else f"score {values[0]:.3g}"
+    return f"{network.class_name(classes[0])}, {value}"
 
 
 if __name__ == "__main__":

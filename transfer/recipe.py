@@ -141,12 +141,29 @@ class Recipe:
         """Whether the network stays as it is and sees every picture once: features are enough."""
         return self.layers == "head" and self.augmentation == "none" and self.redrawn == "none"
 
-    @property
-    def head(self):
-        """Activation of the one dense layer on the pooled features; an SVM has decision values."""
+    def head(self, several=False):
+        """Activation of the one dense layer on the pooled features; an SVM has decision values.
+
+        several: whether a picture has several labels.
+        """
         if self.classifier == "svm":
             return "linear"
-        return "softmax" if self.head_activation == "own" else self.head_activation
+        own = "sigmoid" if several else "softmax"
+        return own if self.head_activation == "own" else self.head_activation
+
+    def refuse_several_labels(self):
+        """InputError where this is no training for pictures with several labels."""
+        accepted = {
+            "classifier": (("softmax",), "softmax (one dense layer, here with a sigmoid)"),
+            "class_weights": (("none",), "none"),
+            "head_activation": (("own", "sigmoid"), "own or sigmoid"),
+        }
+        for name, (values, told) in accepted.items():
+            if getattr(self, name) not in values:
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}, for one label a picture; accepted for "
+                    f"several labels: {told}"
+                )
 
     def adapted(self, pretrained, **changes):
         """This recipe with some fields changed, for a network with trained weights or without.

@@ -35,6 +35,8 @@ PARTIAL = re.compile(r"\.(.+)\.partial")  # names of unfinished folders
 GOES_ON = "interrupted: the same command goes on from here"
 # what a spreadsheet computes (OWASP, "CSV injection"), and such a text with apostrophes before it
 FORMULA = re.compile(r"'*[=+\-@\t\r]")
+# of a folder's name: file systems take 255 bytes, `.NAME.partial` is longer
+NAME_BYTES, NAME_DIGITS = 200, 8
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab and line ends
 
 
@@ -533,6 +535,16 @@ def sha256(path):
 def sha256_of_all(paths):
     """SHA-256 of files as a set: of their bytes, whatever their names and order."""
     return hashlib.sha256("".join(sorted(map(sha256, paths))).encode()).hexdigest()
+
+
+def short_name(text):
+    """A safe_name of a length that file systems take: a long one ends in a digest instead."""
+    name = safe_name(text)
+    if len(name.encode()) <= NAME_BYTES:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:NAME_DIGITS]
+    start = name.encode()[: NAME_BYTES - len(digest) - 1].decode(errors="ignore")
+    return f"{start}-{digest}"
 
 
 def safe_name(text):

@@ -16,6 +16,8 @@ import pandas as pd
 
 from transfer.evaluate import wilson
 from transfer.recipes import RECIPES, published_file
+from transfer.run import SEVERAL, headline
+from transfer.splits import SPLITS
 
 # The paper's own classifier is the softmax layer and goes unnamed; the others are its footnote 7.
 CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest"}
@@ -274,22 +276,16 @@ def interval(runs):
     if len(splits(runs)) > 1:
         return None
     measured = runs[0].metrics
-    found = (measured.get("intervals") or {}).get(headline(runs[0]))
+    found = (measured.get("intervals") or {}).get(headline(measured))
     if len(runs) == 1 and found:
         return tuple(100 * bound for bound in found)
-    grouped = any(headline(run) in (run.metrics.get("intervals") or {}) for run in runs)
+    grouped = any(headline(run.metrics) in (run.metrics.get("intervals") or {}) for run in runs)
     if grouped or any("top1_interval" not in run.metrics for run in runs):
         return None
     if len(runs) == 1:
         return tuple(100 * bound for bound in measured["top1_interval"])
     count = measured.get("n_test")
     return count and tuple(100 * bound for bound in wilson(accuracy(runs)[0] * count / 100, count))
-
-
-def headline(run):
-    """The key of metrics.json that tables show of a run: several labels have no top-1 accuracy."""
-    several = "mean_average_precision"
-    return several if several in run.metrics else "top1_accuracy"
 
 
 def splits(runs):
@@ -301,12 +297,11 @@ def comparison_frame(comparisons):
     """A row per cell of every comparison, for comparison.csv."""
     cells = [cell for table in comparisons for cell in table.cells.items()]
     rows = [_cell_row(runs, row, column) for (row, column), runs in cells]
-    if not any("low95_percent" in row for row in rows):
-        return pd.DataFrame(rows, dtype=object)
     return pd.DataFrame(rows, dtype=object).fillna("")
 
 
 def _cell_row(runs, row, column):
+    several = headline(runs[0].metrics) == SEVERAL
     mean, least, greatest, deviation = accuracy(runs)
     weights = dict.fromkeys(column_of(run).weights for run in runs)
     return {
@@ -316,7 +311,7 @@ def _cell_row(runs, row, column):
         "network": row.network,
         "input_size": str(_fields_of(runs[0])["size"] or ""),
         **column._asdict() | {"weights": " / ".join(weights)},
-        "top1_accuracy_percent": f"{mean:.2f}",
+        "top1_accuracy_percent": "" if several else f"{mean:.2f}",
         "sample_sd_percent": "" if len(runs) == 1 else f"{deviation:.2f}",
         "lowest_percent": f"{least:.2f}",
         "highest_percent": f"{greatest:.2f}",
@@ -324,6 +319,7 @@ def _cell_row(runs, row, column):
         **{key: _distinct(runs, key) for key in ("head_parameters", "feature_size")},
         "split_sha256": " / ".join(splits(runs)),
         **_interval_columns(runs),
+        **({f"{SEVERAL}_percent": f"{mean:.2f}"} if several else {}),
     }
 
 
@@ -363,8 +359,11 @@ def page(comparisons, sections):
     brackets = any(map(interval, cells)) * (
         " In square brackets: the 95 % interval, for other test pictures like these."
     )
+    several = any(headline(run.metrics) == SEVERAL for runs in cells for run in runs) * (
+        " (where they have several labels the mean average precision)"
+    )
     intro = (
-        "# Comparison of runs\n\nTop-1 accuracy on the test pictures in %; the best of a"
+        f"# Comparison of runs\n\nTop-1 accuracy on the test pictures{several} in %; the best of a"
         " challenge is bold. Runs repeated with other seeds: their mean (least–greatest, number of"
         f" runs).{brackets}\n"
     )
@@ -504,13 +503,13 @@ def _notes(comparison, short):
 
 def _several_labels(runs):
     """What stands in the cells where it is no top-1 accuracy."""
-    if any(headline(run) != "top1_accuracy" for run in runs):
+    if any(headline(run.metrics) != "top1_accuracy" for run in runs):
         yield "pictures have several labels: shown is the mean average precision, in %"
-    missing = dict.fromkeys(
-        name for run in runs for name in run.metrics.get("classes_without_positive") or ()
-    )
-    if missing:
-        yield f"not counted, because no test picture has them: {', '.join(missing)}"
+    for part in SPLITS:
+        absent = [(run.metrics.get("classes_without_positive") or {}).get(part, ()) for run in runs]
+        names = dict.fromkeys(name for of_run in absent for name in of_run)
+        if names:
+            yield f"not counted, because no {part} picture has them: {', '.join(names)}"
 
 
 def _different_splits(comparison, cells):
@@ -555,7 +554,8 @@ def _seeds(cells):
 
 def _chance(runs):
     """What an answer by chance would score, as measured with each run; older runs do not say."""
-    known = [run.metrics.get("chance_top1") for run in runs]
+    keys = {"top1_accuracy": "chance_top1", SEVERAL: f"chance_{SEVERAL}"}
+    known = [run.metrics.get(keys[headline(run.metrics)]) for run in runs]
     shown = dict.fromkeys(f"{100 * value:.2f} %" for value in known if value is not None)
     if shown:
         yield f"by chance: {' / '.join(shown)}"

@@ -1,6 +1,5 @@
 """Run: a network trained by a recipe on data; what decides its numbers; finished ones read back."""
 
-import hashlib
 import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -21,11 +20,11 @@ from transfer.result_folder import (
     read_json,
     safe_name,
     sha256,
+    short_name,
 )
 
-# of a folder's name: file systems take 255 bytes, `.NAME.partial` is longer
-NAME_BYTES = 200
 NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
+SEVERAL = "mean_average_precision"  # in metrics.json where pictures have several labels
 SHORT_KEY = 8  # digits of a data set's or a file's digest that a name shows
 AT_START = "@start"  # behind a run's folder: the network before its first step
 START = "start.keras"  # that network, kept where it was drawn
@@ -78,6 +77,8 @@ class Run:
                 f"{self.recipe.name} starts from He-uniform; weights {self.network.weights} are "
                 "for others"
             )
+        if self.data.several:
+            self.recipe.refuse_several_labels()
         self.network.check()
         self.network.side(self.input_size)
 
@@ -122,11 +123,7 @@ class Run:
         name = self.recipe.name + (f"_{classifier}" if classifier != "softmax" else "")
         name = ",".join([name, *(f"{key}={value}" for key, value in changes.items())])
         name = NOT_ON_WINDOWS.sub("_", safe_name(name)).rstrip(". ")
-        if len(name.encode()) > NAME_BYTES:
-            digest = hashlib.sha256(name.encode()).hexdigest()[:SHORT_KEY]
-            start = name.encode()[: NAME_BYTES - len(digest) - 1].decode(errors="ignore")
-            name = f"{start}-{digest}"
-        return Path(*map(safe_name, names), name)
+        return Path(*map(short_name, names), short_name(name))
 
     @property
     def _changes(self):
@@ -209,8 +206,9 @@ class FinishedRun:
     """A run that was finished, as its files tell it.
 
     folder: where it lies. network, mode: the ANN and tl_mode of metrics.json. accuracy: top-1 on
-    the test pictures, in percent. metrics: all of metrics.json. history: pandas DataFrame of
-    HISTORY_COLUMNS, a row per epoch, or None for a classifier that is not trained by epochs.
+    the test pictures, in percent; of several labels the mean average precision. metrics: all of
+    metrics.json. history: pandas DataFrame of HISTORY_COLUMNS, a row per epoch, or None for a
+    classifier that is not trained by epochs.
     """
 
     folder: Path
@@ -237,8 +235,13 @@ def finished_run(folder, metrics, history=None):
     named = {"network": "ANN", "mode": "tl_mode"}
     fields = ("dataset", "challenge", "network", "mode", "classifier", "weights", "toy")
     values = {name: metrics[named.get(name, name)] for name in (*fields, "split_sha256")}
-    accuracy = 100 * metrics["top1_accuracy"]
+    accuracy = 100 * metrics[headline(metrics)]
     return FinishedRun(Path(folder), **values, accuracy=accuracy, metrics=metrics, history=history)
+
+
+def headline(metrics):
+    """The key of metrics.json that tells how good a run is: several labels have no top-1."""
+    return SEVERAL if SEVERAL in metrics else "top1_accuracy"
 
 
 def read_run(folder):
@@ -349,9 +352,11 @@ def _read_metrics(path):
             expected = "text" if accepted is str else "true or false"
         if not sound:
             raise InputError(f"{path}: {key} is {value!r}, expected {expected}")
-    top1 = metrics.get("top1_accuracy")
-    if isinstance(top1, bool) or not isinstance(top1, int | float) or not 0 <= top1 <= 1:
-        raise InputError(f"{path}: top1_accuracy is {top1!r}, expected a fraction from 0 to 1")
+    value = metrics.get(headline(metrics))
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(
+            f"{path}: {headline(metrics)} is {value!r}, expected a fraction from 0 to 1"
+        )
     return metrics
 
 

@@ -14,7 +14,8 @@ import pandas as pd
 from models.errors import InputError
 from transfer import uncertainty
 from transfer.result_folder import read_csv
-from transfer.results import accuracy, escape, headline, markdown_table, named_cells, splits
+from transfer.results import accuracy, escape, markdown_table, named_cells, splits
+from transfer.run import headline
 
 MOST = 8  # runs in a matrix that is still read in a terminal; all pairs are in the CSV
 SAME = "cannot be told apart"
@@ -104,7 +105,7 @@ def _answers(run):
     Several labels are neither right nor wrong.
     """
     path = run.folder / "predictions.csv"
-    if headline(run) != "top1_accuracy" or not path.exists():
+    if headline(run.metrics) != "top1_accuracy" or not path.exists():
         return None
     rows = read_csv(path)
     if not {"id", "true", "predicted"} <= set(rows.columns):

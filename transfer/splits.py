@@ -54,7 +54,14 @@ class Folds(NamedTuple):
 
 
 def assign(
-    pictures, protocol, seed=42, min_pictures=1, val_percent=0, test_percent=0, least_classes=2
+    pictures,
+    protocol,
+    seed=42,
+    min_pictures=1,
+    val_percent=0,
+    test_percent=0,
+    least_classes=2,
+    several=False,
 ):
     """Give every picture a split by a protocol of PROTOCOLS.
 
@@ -67,6 +74,9 @@ def assign(
     percents as the groups allow; without groups it is the same as before there were any. A split
     of the collection's own is left as it is, and what it tears apart is a finding.
 
+    Where pictures have several labels no class decides anything: no picture is left out for its
+    labels, and no draw is stratified by them.
+
     Args:
         pictures: DataFrame of metadata.PICTURES, ids unique; split is what the CSV says or "". A
             column near_duplicates, where there is one, is a group as well.
@@ -77,6 +87,7 @@ def assign(
             0 for none.
         test_percent: the same for a test part.
         least_classes: fewer left are an error; a classifier needs two.
+        several: whether labels are sets, see transfer.label_sets.
 
     Returns:
         (the pictures that are in, sorted by id, split one of SPLITS; DataFrame of findings).
@@ -89,30 +100,43 @@ def assign(
         raise InputError(f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}")
     rows = pictures.sort_values(["id", "path"], ignore_index=True)
     rows, contradicting = _without_contradictions(rows)
+    labels = rows["label"]
+    if several:
+        rows, min_pictures, least_classes = rows.assign(label="pictures"), 0, 1
     rows, too_small = _without_small_classes(rows, min_pictures)
+    rows, found = _parted(rows, protocol, seed, {"val": val_percent, "test": test_percent})
+    rows, dropped = _in_all_splits(rows)
+    if rows["label"].nunique() < least_classes:
+        had = rows if several else pictures
+        raise InputError(_too_few(had["label"], rows, protocol, min_pictures, least_classes))
+    rows = rows.assign(label=labels[rows.index])
+    return rows.reset_index(drop=True), gather(contradicting, too_small, found, dropped)
+
+
+def _parted(rows, protocol, seed, percents):
+    """(The pictures with their splits, findings); percents: of val and test to make of train."""
     draw = PROTOCOLS[protocol]
     if draw is None:
         rows, found = _from_column(rows)
-        rows = _completed(rows, {"val": val_percent, "test": test_percent}, seed)
-        found = gather(found, _torn_groups(rows))
-    elif val_percent or test_percent:
+        rows = _completed(rows, percents, seed)
+        return rows, gather(found, _torn_groups(rows))
+    if any(percents.values()):
         raise InputError(
-            f"protocol {protocol} draws every part; val_percent {val_percent} and test_percent"
-            f" {test_percent} are for a split that is given and lacks one"
+            f"protocol {protocol} draws every part; val_percent {percents['val']} and test_percent"
+            f" {percents['test']} are for a split that is given and lacks one"
         )
-    else:
-        rows, found = _drawn(rows, draw, protocol, seed)
-    rows, dropped = _in_all_splits(rows)
-    left = rows["label"].nunique()
-    if left < least_classes:
-        had = pictures["label"].value_counts()
-        needed = "a classifier needs two classes" if least_classes == 2 else "needed is a class"
-        raise InputError(
-            f"{needed} that occur{'s' * (least_classes == 1)} in train, val and test;"
-            f" {left} left of {len(had)} ({_counted(had)}; min_pictures {min_pictures})"
-            f"{_remedy(had, protocol, min_pictures, least_classes)}"
-        )
-    return rows.reset_index(drop=True), gather(contradicting, too_small, found, dropped)
+    return _drawn(rows, draw, protocol, seed)
+
+
+def _too_few(labels, left, protocol, min_pictures, least_classes):
+    """What to say of too few classes; labels: of all pictures, left: rows that are in."""
+    had = labels.value_counts()
+    needed = "a classifier needs two classes" if least_classes == 2 else "needed is a class"
+    return (
+        f"{needed} that occur{'s' * (least_classes == 1)} in train, val and test;"
+        f" {left['label'].nunique()} left of {len(had)} ({_counted(had)}; min_pictures"
+        f" {min_pictures}){_remedy(had, protocol, min_pictures, least_classes)}"
+    )
 
 
 def _remedy(had, protocol, min_pictures, least_classes):

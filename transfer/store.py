@@ -3,7 +3,8 @@
 `training_images.hdf5` (X_train), `training_labels.hdf5` (y_train), and likewise validation
 (X_val, y_val) and testing (X_test, y_test). A picture is its encoded file as a variable-length
 uint8 array; a label is a one-hot row. Files made by the authors' code are read as they are, and
-theirs reads ours; ours add the class names (attribute) and the picture ids (data set `ids`).
+theirs reads ours; ours add the class names (attribute) and the picture ids (data set `ids`). Where
+pictures have several labels a row has a 1 for each, and an attribute says so.
 """
 
 import hashlib
@@ -15,11 +16,12 @@ import h5py
 import numpy as np
 
 from models.errors import InputError
-from transfer import pictures, pixel_cache, result_folder, variants
+from transfer import label_sets, pictures, pixel_cache, result_folder, variants
 
 # split -> (word in the file names, word in the data set names), as released
 SPLITS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
 MAX_CLASSES = 4000  # an HDF5 attribute holds 64 KiB, 16 bytes for each variable-length name
+SEVERAL = "several_labels"  # attribute, true of rows with any number of ones
 GROUPS = "groups.csv"  # what every picture belongs to, see Store.groups
 PIXELS = "pixels"  # folder of decoded pictures, see transfer.pixel_cache
 # how the pictures of an epoch come: from their files; from the cache, looked at and drawn from;
@@ -33,7 +35,7 @@ def file_path(folder, split, kind):
     return Path(folder) / f"{SPLITS[split][0]}_{kind}.hdf5"
 
 
-def write(rows, picture_folder, folder, report=None):
+def write(rows, picture_folder, folder, report=None, classes=None):
     """Write the six files.
 
     Args:
@@ -41,8 +43,11 @@ def write(rows, picture_folder, folder, report=None):
         picture_folder: where the rows' paths lead from.
         folder: an empty folder to write into.
         report: called as report(done, total) after each picture.
+        classes: of pictures with several labels, whose texts are sets (transfer.label_sets); None
+            where a label is a class.
     """
-    classes = sorted(set(rows["label"]))
+    several = classes is not None
+    classes = classes if several else sorted(set(rows["label"]))
     if len(classes) > MAX_CLASSES:
         raise InputError(
             f"{len(classes)} classes; a store holds {MAX_CLASSES}: leave rare ones out with "
@@ -62,7 +67,8 @@ def write(rows, picture_folder, folder, report=None):
                 if report:
                     report(done, len(rows))
             file.create_dataset("ids", data=list(part["id"]), dtype=h5py.string_dtype())
-        _write_labels(file_path(folder, split, "labels"), split, list(part["label"]), classes)
+        path = file_path(folder, split, "labels")
+        _write_labels(path, split, list(part["label"]), classes, several)
 
 
 def write_groups(rows, candidates, folder):
@@ -85,7 +91,7 @@ def _accepted(path):
     return content if pictures.is_decodable(content) else pictures.reencoded(path)
 
 
-def _write_labels(path, split, labels, classes):
+def _write_labels(path, split, labels, classes, several):
     number = {label: i for i, label in enumerate(classes)}
     with h5py.File(path, "w") as file:
         # one row a chunk row, compressed: 1196 classes one-hot would else be 110 MB for 90,000
@@ -97,6 +103,10 @@ def _write_labels(path, split, labels, classes):
             compression="gzip",
         )
         one_hot.attrs.create("class_names", classes, dtype=h5py.string_dtype())
+        if several:
+            one_hot.attrs[SEVERAL] = True
+            one_hot[:] = label_sets.rows_of(labels, classes)
+            return
         for start in range(0, len(labels), 256):
             block = [number[label] for label in labels[start : start + 256]]
             one_hot[start : start + 256] = np.eye(len(classes), dtype=np.uint8)[block]
@@ -172,9 +182,30 @@ class Store:
             return [n if isinstance(n, str) else n.decode() for n in names]
 
     @cached_property
+    def several(self):
+        """Whether a picture has any number of labels."""
+        with h5py.File(file_path(self.folder, "train", "labels"), "r") as file:
+            return bool(file["y_train"].attrs.get(SEVERAL, False))
+
+    @cached_property
     def labels(self):
-        """Class numbers: split -> int32 array of one label per picture."""
-        return {split: self._class_numbers(split) for split in SPLITS}
+        """Split -> labels: class numbers, int32 (pictures,); or where a picture has several labels
+        0 and 1, uint8 (pictures, classes).
+        """
+        read = self._label_rows if self.several else self._class_numbers
+        return {split: read(split) for split in SPLITS}
+
+    def _label_rows(self, split):
+        path, name = file_path(self.folder, split, "labels"), f"y_{SPLITS[split][1]}"
+        with h5py.File(path, "r") as file:
+            rows = file[name][:]
+            marked = file[name].attrs.get(SEVERAL, False)
+        if not marked or rows.shape[1] != len(self.classes) or not np.isin(rows, (0, 1)).all():
+            raise InputError(
+                f"{name} in {path} must be rows of 0 and 1 over the {len(self.classes)} labels of "
+                "y_train, and say that they are"
+            )
+        return rows.astype(np.uint8)
 
     def _class_numbers(self, split):
         path, name = file_path(self.folder, split, "labels"), f"y_{SPLITS[split][1]}"

@@ -21,6 +21,7 @@ from transfer import (
     evaluate,
     features,
     inference,
+    label_sets,
     losses,
     mistakes,
     optimizers,
@@ -70,8 +71,9 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
 
     Returns:
         Path of the result folder: metrics.json, history.csv, predictions.csv,
-        confusion_matrix.csv, learning_curve.png, model.keras, manifest.json, and what
-        transfer.mistakes writes; a random forest has no learning curve and no model.keras.
+        confusion_matrix.csv (of one label a picture), learning_curve.png, model.keras,
+        manifest.json, and what transfer.mistakes writes; a random forest has no learning curve and
+        no model.keras.
 
     Raises:
         InputError: a part of the run that cannot be used, a picture that cannot be decoded, or
@@ -79,6 +81,8 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
     """
     check_paths(run, results_path, tensorboard)
     store = run.data.open()
+    if store.several:
+        run.recipe.refuse_several_labels()
     identity = run.identity(store)
     folder = find_result(Path(results_path) / run.folder, identity)
     beside = _beside(run, store, folder)
@@ -133,7 +137,7 @@ def build(run, store):
             len(store.classes),
             run.size,
             recipe.pixels,
-            recipe.head,
+            recipe.head(store.several),
             recipe.seed,
             dropout=recipe.dropout,
             say=print,
@@ -211,8 +215,8 @@ def _train_layers(model, run, store, folder, callbacks, cache_gb):
     validation = store.dataset("val", size, recipe.batch_size, **seen)
     weights = _class_weights(recipe, labels["train"])
     epoch = steps(store, recipe)
-    trained = with_auxiliary(model, recipe)
-    history = fit(trained, recipe, shuffled, validation, epoch, folder, weights, callbacks)
+    trained, several = with_auxiliary(model, recipe, store.several), store.several
+    history = fit(trained, recipe, shuffled, validation, epoch, folder, weights, callbacks, several)
     model = in_float32(model, run, store)
     test = inference.stored(store, "test", size, recipe.batch_size, **seen)
     progress = Progress(len(labels["test"]), "pictures tested")
@@ -221,7 +225,7 @@ def _train_layers(model, run, store, folder, callbacks, cache_gb):
     return Trained(scores, history, sum(row["seconds"] for row in history), pictures, model)
 
 
-def with_auxiliary(model, recipe):
+def with_auxiliary(model, recipe, several=False):
     """The classifier with its auxiliary heads, (pictures, heads, classes), if the recipe has them.
 
     Source: Szegedy et al. 2015, section 5. Their layers are the model's own beside theirs.
@@ -229,7 +233,7 @@ def with_auxiliary(model, recipe):
     if not recipe.auxiliary:
         return model
     before = {id(layer) for layer in model.layers}
-    outputs = inception_v1.auxiliary_heads(model, model.output_shape[-1], recipe.head)
+    outputs = inception_v1.auxiliary_heads(model, model.output_shape[-1], recipe.head(several))
     stacked = keras.layers.Lambda(lambda all_of: keras.ops.stack(all_of, axis=1), dtype="float32")
     whole = keras.Model(model.inputs, stacked([model.output, *outputs]))
     initializers.redraw([la for la in whole.layers if id(la) not in before], recipe.seed)
@@ -247,8 +251,8 @@ def _fit_dense(model, pooled, store, recipe, folder, callbacks):
     head = keras.Model(inputs, model.get_layer("head")(inputs))  # shares the weights
     validation = features.batches(pooled["val"], labels["val"], size)
     weights = _class_weights(recipe, labels["train"])
-    epoch = steps(store, recipe)
-    history = fit(head, recipe, shuffled, validation, epoch, folder, weights, callbacks)
+    epoch, several = steps(store, recipe), store.several
+    history = fit(head, recipe, shuffled, validation, epoch, folder, weights, callbacks, several)
     scores = head.predict(pooled["test"], size, verbose=0)
     return Trained(scores, history, sum(row["seconds"] for row in history), 0, model)
 
@@ -275,13 +279,12 @@ def metrics(model, run, store, trained):
     losses = [row["val_loss"] for row in trained.history]
     groups = store.groups("test")
     together = None if groups is None else splits.components(groups)
+    test = several_labels_test if store.several else one_label_test
     return {
         **run.described,
         "classifier": recipe.classifier,
         "toy": store.toy,
-        **evaluate.metrics(trained.scores, labels["test"], probabilities=recipe.head == "softmax"),
-        **uncertainty.intervals(trained.scores, labels["test"], together),
-        "chance_top1": evaluate.chance(labels["train"], labels["test"]),
+        **test(trained.scores, store, recipe, together),
         **{f"n_{split}": len(part) for split, part in labels.items()},
         "n_classes": len(store.classes),
         "head_parameters": model.get_layer("head").count_params(),
@@ -301,6 +304,37 @@ def metrics(model, run, store, trained):
     }
 
 
+def one_label_test(scores, store, recipe, together):
+    """What a test of one label a picture gives: metrics, intervals, chance, a dict.
+
+    Args:
+        scores: (test pictures, classes).
+        store, recipe: as for metrics.
+        together: what every test picture belongs to, or None, see uncertainty.intervals.
+    """
+    labels = store.labels
+    return {
+        **evaluate.metrics(scores, labels["test"], recipe.head() == "softmax"),
+        **uncertainty.intervals(scores, labels["test"], together),
+        "chance_top1": evaluate.chance(labels["train"], labels["test"]),
+    }
+
+
+def several_labels_test(scores, store, _, together):
+    """The same of several labels; one without a positive in a part is named, and counts nowhere."""
+    labels, counted = store.labels["test"], counted_labels(store)
+    return {
+        **evaluate.label_metrics(scores, labels, store.classes, counted),
+        **uncertainty.label_intervals(scores[:, counted], labels[:, counted], together),
+        "classes_without_positive": label_sets.absent(store.labels, store.classes),
+    }
+
+
+def counted_labels(store):
+    """Which of several labels have a positive in every part: bool (classes,)."""
+    return np.all([rows.any(axis=0) for rows in store.labels.values()], axis=0)
+
+
 def write_results(model, run, store, trained, values, folder):
     """Write everything but the manifest into a run's folder, and print the test in one line.
 
@@ -311,11 +345,15 @@ def write_results(model, run, store, trained, values, folder):
     """
     labels, classes = store.labels["test"], store.classes
     write_json(folder / "metrics.json", values)
-    predictions = evaluate.predictions(store.ids("test"), labels, trained.scores, classes)
+    told = evaluate.label_predictions if store.several else evaluate.predictions
+    predictions = told(store.ids("test"), labels, trained.scores, classes)
     write_csv(folder / "predictions.csv", predictions)
-    confusion = evaluate.confusion(labels, trained.scores, classes)
-    write_csv(folder / "confusion_matrix.csv", confusion)
-    mistakes.write(store, trained.scores, run.recipe.head == "softmax", folder)
+    if store.several:
+        mistakes.write_labels(store, trained.scores, counted_labels(store), folder)
+    else:
+        confusion = evaluate.confusion(labels, trained.scores, classes)
+        write_csv(folder / "confusion_matrix.csv", confusion)
+        mistakes.write(store, trained.scores, run.recipe.head() == "softmax", folder)
     if run.recipe.classifier != "random_forest":
         save(model, run, store, folder / "model.keras", seen_pictures.after(run, store))
     if trained.history:
@@ -324,13 +362,14 @@ def write_results(model, run, store, trained, values, folder):
         title = f"{finished.title}, {finished.network}, {finished.mode}"
         figure = plots.learning_curves([finished], title)
         write_bytes(folder / "learning_curve.png", plots.png(figure))
-    print(test_line(values))
-    print(chance_line(values))
-    correct = np.argmax(trained.scores, axis=1) == labels
-    seen = evaluate.by_group(correct, store.shared_groups())
-    write_csv(folder / "groups_seen.csv", seen)
-    for line in group_lines(seen):
+    for line in test_lines(values):
         print(line)
+    if not store.several:
+        correct = np.argmax(trained.scores, axis=1) == labels
+        seen = evaluate.by_group(correct, store.shared_groups())
+        write_csv(folder / "groups_seen.csv", seen)
+        for line in group_lines(seen):
+            print(line)
 
 
 def save(model, run, store, path, seen):
@@ -344,7 +383,7 @@ def save(model, run, store, path, seen):
     pixels = zoo.scaling_for(run.network, run.recipe.pixels)
     architecture, trained_on = run.network.architecture, seen_pictures.written(seen)
     named = network.Network(architecture, model, store.classes, pixels, trained_on=trained_on)
-    network.save(named, path)
+    network.save(replace(named, several=store.several), path)
 
 
 def group_lines(seen):
@@ -362,6 +401,38 @@ def group_lines(seen):
         line = f"{row.seen_pictures} of {count} test pictures {have} {share}: top-1 "
         line += f"{row.seen_accuracy:.1%} of {them}"
         yield line + (f", {row.other_accuracy:.1%} of the others" if row.other_pictures else "")
+
+
+def test_lines(values):
+    """The test in lines; values: from metrics."""
+    if "mean_average_precision" not in values:
+        return [test_line(values), chance_line(values)]
+    return [labels_line(values), *labels_chance_lines(values)]
+
+
+def labels_line(values):
+    """The test of several labels in one line; values: from metrics."""
+    return (
+        f"test: mean average precision {values['mean_average_precision']:.2%} over "
+        f"{values['classes_counted']} of {values['n_classes']} labels, macro F1 "
+        f"{values['macro_f1']:.4f} at 0.5, {values['n_test']} pictures"
+    )
+
+
+def labels_chance_lines(values):
+    """How sure the mean average precision is, what chance gives, and which labels do not count.
+
+    Args:
+        values: from metrics.
+    """
+    interval = values["intervals"]["mean_average_precision"]
+    if interval:
+        sure = f"it is {interval[0]:.1%} to {interval[1]:.1%} with 95% confidence"
+    else:
+        sure = f"without an interval: {values['intervals_left_out']}"
+    yield f"{sure}; by chance it would be {values['chance_mean_average_precision']:.1%}"
+    for part, names in values["classes_without_positive"].items():
+        yield f"not counted, because no {part} picture has them: {', '.join(names)}"
 
 
 def test_line(values):
@@ -390,7 +461,17 @@ def chance_line(values):
     )
 
 
-def fit(model, recipe, train, validation, steps, folder, class_weight=None, callbacks=()):
+def fit(
+    model,
+    recipe,
+    train,
+    validation,
+    steps,
+    folder,
+    class_weight=None,
+    callbacks=(),
+    several=False,
+):
     """Train a classifier until its validation loss has not fallen for `recipe.patience` epochs.
 
     Every finished epoch is kept in `folder`, so the same call continues where a killed one was.
@@ -406,6 +487,7 @@ def fit(model, recipe, train, validation, steps, folder, class_weight=None, call
         folder: where epochs are kept; only this function writes there.
         class_weight: dict class number -> weight of its pictures in the training loss.
         callbacks: further Keras callbacks.
+        several: whether labels are rows of 0 and 1.
 
     Returns:
         list of dicts, one per epoch, with the keys of HISTORY (losses in nats, accuracies in
@@ -415,7 +497,8 @@ def fit(model, recipe, train, validation, steps, folder, class_weight=None, call
         InputError: the validation loss was never a number (the learning rate is too high).
     """
     heads = 1 if len(model.output_shape) == 2 else model.output_shape[1]
-    loss, accuracy = losses.loss_and_accuracy(recipe.head, recipe.auxiliary, heads)
+    head = recipe.head(several)
+    loss, accuracy = losses.loss_and_accuracy(head, recipe.auxiliary, heads, several)
     model.compile(optimizers.optimizer(recipe, model, steps), loss, metrics=[accuracy])
     model.optimizer.build(model.trainable_variables)
     epochs = KeptEpochs(folder, recipe, Progress(recipe.epochs, steps=steps, unit="epochs"))

@@ -777,7 +777,8 @@ def test_summary_counts_each_kind_on_one_line():
 
 def test_rasta_joins_completely_and_keeps_its_own_splits(shared):
     where = shared / "data" / "rasta_small"
-    rows, first, toy, candidates = metadata.read(where / "metadata.csv", "style", "path", "split")
+    found = metadata.read(where / "metadata.csv", "style", "path", "split")
+    rows, first, toy, candidates, _ = found
     joined, second = metadata.join(rows, where)
     assert first.empty and second.empty and len(joined) == 748 and not toy
     assert list(candidates.columns) == ["artist", "title"]

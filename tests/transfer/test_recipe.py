@@ -35,8 +35,8 @@ def test_what_a_mode_means_are_fields():
     assert [r.initial_weights for r in sabatelli2018.RECIPES] == ["given", "given", "he_uniform"]
     assert [r.layers for r in sabatelli2018.RECIPES] == ["head", "all", "all"]
     assert [r.batch_norm for r in sabatelli2018.RECIPES] == ["frozen", "frozen", "train"]
-    assert RECIPES["off_the_shelf"].adapted(True, classifier="svm").head == "linear"
-    assert {recipe.head for recipe in sabatelli2018.RECIPES} == {"softmax"}
+    assert RECIPES["off_the_shelf"].adapted(True, classifier="svm").head() == "linear"
+    assert {recipe.head() for recipe in sabatelli2018.RECIPES} == {"softmax"}
 
 
 @pytest.mark.parametrize(
