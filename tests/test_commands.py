@@ -115,6 +115,18 @@ def test_walk_from_a_museums_csv_to_a_figure(museum):
 
 
 @pytest.mark.slow
+def test_several_labels_of_the_experiments_page(museum):
+    rows = pandas.read_csv(museum / "mymuseum.csv", dtype=str, index_col=0)
+    rows["lake"] = [str(number % 2) for number in range(len(rows))]
+    rows["tree"] = [str(int(number % 3 == 0)) for number in range(len(rows))]
+    rows.to_csv(museum / "mymuseum.csv")
+    walk("experiment.md", museum)
+    header, *new = (museum / "new.csv").read_text("utf-8-sig").splitlines()
+    assert header == "picture,labels,probability of lake,probability of tree,problem"
+    assert len(new) == 3
+
+
+@pytest.mark.slow
 def test_commands_of_the_page_about_worth(museum):
     walk("worth.md", museum)
     page = (museum / "results" / "tables" / "comparison.md").read_text(encoding="utf-8")

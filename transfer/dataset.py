@@ -206,6 +206,14 @@ class Data:
                 settings[name] = getattr(self, name)
         return settings
 
+    def check_one_label(self):
+        """InputError where pictures have several labels."""
+        if self.several:
+            raise InputError(
+                f"challenge is {self.challenge!r}, of several labels; accepted here: one column, "
+                "whose values are the classes"
+            )
+
     def open(self):
         """Find or make the data set.
 
@@ -252,11 +260,7 @@ class Data:
         Raises:
             InputError: see open.
         """
-        if self.several:
-            raise InputError(
-                f"challenge is {self.challenge!r}, of several labels; accepted here: one column, "
-                "whose values are the classes"
-            )
+        self.check_one_label()
         collection = self._read()
         rows, findings, _ = self._choose(collection, Path(report), least_classes)
         return Chosen(rows, findings, collection.toy, collection.candidates)

@@ -60,8 +60,7 @@ class Search:
     def __post_init__(self):
         if self.network.is_released:
             raise InputError(f"ANN is {self.network.text}; accepted: a network to take features of")
-        if self.data.several:
-            _refuse_several_labels(self.data)
+        self.data.check_one_label()
         self.network.check()
         if self.network.weights is None:
             raise InputError(
@@ -94,13 +93,6 @@ class Search:
             "data": store.key,
             "split_sha256": store.split_sha256,
         }
-
-
-def _refuse_several_labels(data):
-    raise InputError(
-        f"challenge is {data.challenge!r}, of several labels, whose doubts nothing here finds; "
-        "accepted: one column, e.g. one of these by itself"
-    )
 
 
 def flags():
@@ -178,7 +170,7 @@ def search_labels(search, out):
 
     store = search.data.open()
     if store.several:
-        _refuse_several_labels(search.data)
+        raise InputError(f"{store.folder} holds several labels a picture; accepted: one")
     seen_pictures.refuse_seen(search.network, store)
     with result_folder(out, search.identity(store)) as result:
         if result.finished:

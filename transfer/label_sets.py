@@ -66,9 +66,9 @@ def of_columns(table, challenge, others, used):
         names = []
         for place, name in enumerate(table.columns):
             if name and name not in others:
-                cells = table.iloc[:, place].str.strip().str.casefold()
+                cells = table.iloc[:, place][used].str.strip().str.casefold()
                 if set(cells) <= {"", *VALUES} and set(cells) != {""}:
-                    values = {VALUES[text] for text in cells[used] if text}
+                    values = {VALUES[text] for text in cells if text}
                     (names if len(values) == 2 else constant).append(name)
         if len(names) < 2:
             told = f"has {', '.join(names) or 'none'}"

@@ -82,7 +82,7 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
     check_paths(run, results_path, tensorboard)
     store = run.data.open()
     if store.several:
-        run.recipe.refuse_several_labels()
+        _check_labels(run, store)
     identity = run.identity(store)
     folder = find_result(Path(results_path) / run.folder, identity)
     beside = _beside(run, store, folder)
@@ -110,6 +110,18 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
         result.about = {"device": values["device"], "split_sha256": store.split_sha256}
     print(f"results in {folder}")
     return folder
+
+
+def _check_labels(run, store):
+    """InputError where several labels cannot be trained, or none of them counts in the test."""
+    run.recipe.refuse_several_labels()
+    if not counted_labels(store).any():
+        parts = label_sets.absent(store.labels, store.classes)
+        lacking = "; ".join(f"{part}: {label_sets.told(names)}" for part, names in parts.items())
+        raise InputError(
+            f"none of {len(store.classes)} labels has a picture in every part of the split, so "
+            f"that no test counts (without a picture: {lacking}); another split_seed may help"
+        )
 
 
 def _beside(run, store, folder):

@@ -112,6 +112,7 @@ class Comparison:
     names: tuple = ()
 
     def __post_init__(self):
+        self.data.check_one_label()
         if self.names and len(self.names) != len(self.networks):
             raise InputError(
                 f"names are {', '.join(self.names)}; accepted: one for each of the "

@@ -404,3 +404,69 @@ def test_one_class_can_be_chosen_where_it_will_do(data, tmp_path):
         one.choose(tmp_path / "refused.csv")
     chosen = one.choose(tmp_path / "refused.csv", least_classes=1)
     assert set(chosen.rows["label"]) == {"007"}
+
+
+@pytest.fixture
+def several(data):
+    """The same pictures with three labels: one rare, one that the test part lacks, one common."""
+    lines = ["ImageId,title,rare,early,common,fold"]
+    for i in range(60):
+        part = ("train", "val", "test")[i % 3]
+        early = int(part != "test" and i % 4 == 0)
+        lines.append(f"{i:03},t{i // 2},{int(i < 2)},{early},{int(i % 5 > 1)},{part}")
+    data.metadata_path.write_text("\n".join(lines) + "\n")
+    return replace(data, challenge="all", split="column=fold")
+
+
+def test_several_labels_are_stored_and_told(several, capsys):
+    store = replace(several, min_pictures=3).open()
+    said = capsys.readouterr().out
+    assert "2 labels: common, early\n" in said
+    assert "label too rare: 1." in said and "rare: 2 of 3 distinct pictures" in said
+    assert "label without a picture: 1." in said and "early: none in test" in said
+    assert store.several and store.classes == ["common", "early"]
+    rows = (store.folder / "split.csv").read_text("utf-8-sig").splitlines()
+    assert len(rows) == 61 and rows[1].startswith("000,early,train,")
+    assert rows[2].startswith("001,(none),val,")  # rare alone: a picture without labels
+    by_hand = {"train": [], "val": [], "test": []}
+    for i in range(60):
+        part = ("train", "val", "test")[i % 3]
+        by_hand[part].append([int(i % 5 > 1), int(part != "test" and i % 4 == 0)])
+    assert {part: labels.tolist() for part, labels in store.labels.items()} == by_hand
+    again = replace(several, min_pictures=3).open()
+    assert again.folder == store.folder and "data set found" in capsys.readouterr().out
+    named = replace(several, challenge="rare, common").open()
+    assert named.classes == ["common", "rare"] and named.folder.parent.name == "rare, common"
+    drawn = replace(several, split="cetinic2018", group_column="title").open()
+    groups = [set(drawn.groups(part)["group"]) for part in ("train", "val", "test")]
+    assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
+    assert {part: len(rows) for part, rows in drawn.labels.items()} == {
+        "train": 42,
+        "val": 6,
+        "test": 12,
+    }
+
+
+def test_several_labels_that_cannot_be(several, tmp_path):
+    with pytest.raises(InputError, match="no column 'lake'"):
+        replace(several, challenge="common,lake")
+    with pytest.raises(InputError, match=r"1 of 3 have 20 pictures or more \(early: 10 of 20"):
+        replace(several, min_pictures=20).open()
+    (tmp_path / "jpg" / "a").mkdir()
+    for challenge in ("all", "common,rare"):
+        with pytest.raises(InputError, match="a folder is one label"):
+            replace(several, challenge=challenge, metadata_path=None, split=None)
+    with pytest.raises(InputError, match="accepted here: one column"):
+        several.choose(tmp_path / "report.csv")
+    assert several.several and not replace(several, challenge="common").several
+    text = several.metadata_path.read_text().replace("007,t3,0,", "007,t3,,")
+    several.metadata_path.write_text(text)
+    store = several.open()
+    assert sum(map(len, store.labels.values())) == 59
+    report = (store.folder / "report.csv").read_text("utf-8-sig")
+    assert "label not filled in,007,,rare," in report and "picture without row" not in report
+    several.metadata_path.write_text(text.replace("008,t4,0,", "008,t4,3,"))
+    with pytest.raises(
+        InputError, match="line 10, id '008': column 'common' holds|'rare' holds '3'"
+    ):
+        replace(several, challenge="rare,common").open()

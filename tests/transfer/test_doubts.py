@@ -244,3 +244,12 @@ def test_encoded_sheet_is_a_picture(collection):
     run(collection, "--folds", 3, "--shown", 1)
     content = (collection / "doubts" / "doubts.png").read_bytes()
     assert Image.open(io.BytesIO(content)).format == "PNG"
+
+
+def test_several_labels_are_refused(collection, capsys):
+    path = collection / "metadata.csv"
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    lines = [f"{row},{number % 2},1" for number, row in enumerate(rows)]
+    path.write_text("\n".join([f"{header},a,b", *lines]) + "\n", encoding="utf-8")
+    assert run(collection, "--challenge", "a,b") == 2
+    assert "challenge is 'a,b', of several labels" in capsys.readouterr().err

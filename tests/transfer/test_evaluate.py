@@ -10,7 +10,10 @@ from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
     classification_report,
+    f1_score,
     log_loss,
+    precision_score,
+    recall_score,
     top_k_accuracy_score,
 )
 
@@ -126,8 +129,26 @@ def test_several_labels_agree_with_scikit_learn(data, classes, pictures):
     theirs = average_precision_score(labels[:, some], scores[:, some], average="macro")
     assert found["mean_average_precision"] == pytest.approx(theirs)
     assert found["chance_mean_average_precision"] == pytest.approx(labels[:, some].mean())
-    missing = [name for name, has in zip(names, some, strict=True) if not has]
-    assert found["classes_without_positive"] == missing
+    assert found["classes_counted"] == some.sum()
+    said = scores >= 0.5
+    for name, score in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        theirs = [score(labels[:, n], said[:, n], zero_division=0) for n in np.flatnonzero(some)]
+        assert found[f"macro_{name}"] == pytest.approx(np.mean(theirs))
+
+
+def test_labels_that_do_not_count_are_in_no_mean_but_in_the_loss():
+    labels = np.array([[1, 0, 1], [0, 1, 1]])
+    scores = np.array([[0.9, 0.8, 0.5], [0.2, 0.3, 0.6]])
+    every = evaluate.label_metrics(scores, labels, list("abc"))
+    two = evaluate.label_metrics(scores, labels, list("abc"), np.array([True, False, True]))
+    apart = evaluate.label_metrics(scores[:, [0, 2]], labels[:, [0, 2]], list("ac"))
+    assert two["mean_average_precision"] == 1 != every["mean_average_precision"]
+    assert two["loss"] == every["loss"] != apart["loss"]
+    assert {k: v for k, v in two.items() if k != "loss"} == {
+        k: v for k, v in apart.items() if k != "loss"
+    }
+    with pytest.raises(InputError, match="none of 3 classes"):
+        evaluate.label_metrics(scores, labels, list("abc"), np.zeros(3, bool))
 
 
 def test_loss_of_several_labels_is_summed_over_classes():
@@ -144,8 +165,8 @@ def test_predictions_of_several_labels_are_told_in_full():
     rows = evaluate.label_predictions(["x", "y"], labels, scores, ["tree", "lake"])
     assert rows.to_dict("list") == {
         "id": ["x", "y"],
-        "true": ["tree | lake", ""],
-        "predicted": ["tree", ""],
+        "true": ["tree | lake", "(none)"],
+        "predicted": ["tree", "(none)"],
         "score of tree": [0.5, 0.125],
         "score of lake": [0.25, 0.333333],
     }

@@ -10,19 +10,22 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from sklearn.metrics import average_precision_score
 
 from models import network
 from models.errors import InputError
-from transfer import evaluate, experiment, results, train
+from transfer import evaluate, experiment, results, tables, train
 from transfer import run as finished
 from transfer.flags import read_data
 from transfer.recipes import RECIPES
-from transfer.run import read_runs
+from transfer.result_folder import read_csv
+from transfer.run import read_run, read_runs
 from transfer.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -381,6 +384,104 @@ def test_a_chain_goes_on_from_a_runs_folder_and_finds_its_stages(collection, tmp
     assert finished.named_network(f"{second}@start") == str(first / "model.keras")
     with pytest.raises(InputError, match="nowhere is not the folder of a finished run"):
         finished.named_network("nowhere@start")
+
+
+@pytest.fixture
+def labelled(collection):
+    """The same pictures, each with any of three labels; the test part lacks one."""
+    lines = ["ImageId,part,dc_creator,warm,third,early"]
+    for i in range(30):
+        part = ("train", "train", "train", "val", "test")[i % 5]
+        early = int(part != "test" and i % 2 == 0)
+        name = ("warm", "cold")[i % 2]
+        lines.append(f"{i:07d}_X,{part},{name},{i % 2},{int(i % 3 == 0)},{early}")
+    (collection / "metadata.csv").write_text("\n".join(lines) + "\n")
+    return collection
+
+
+LABEL_FILES = {"metrics.json", "history.csv", "predictions.csv", "per_class.csv"} | {
+    "learning_curve.png",
+    "class_distribution.png",
+    "model.keras",
+    "manifest.json",
+}
+
+
+def check_labels(folder, printed):
+    """The files of a run of several labels, and its numbers, computed from its predictions."""
+    assert {path.name for path in folder.iterdir()} - {"start.keras"} == LABEL_FILES
+    found, rows = metrics(folder), read_csv(folder / "predictions.csv")
+    assert rows["id"].tolist() == [f"{i:07d}_X" for i in range(4, 30, 5)]
+    sets = [set(text.split(" | ")) - {"(none)"} for text in rows["true"]]
+    tested = range(4, 30, 5)
+    assert sets == [{*["warm"] * (i % 2), *["third"] * (i % 3 == 0)} for i in tested]
+    scores = {n: rows[f"score of {n}"].astype(float) for n in ("early", "third", "warm")}
+    said = [{n for n in scores if scores[n][row] >= 0.5} for row in rows.index]
+    assert [set(text.split(" | ")) - {"(none)"} for text in rows["predicted"]] == said
+    averages = [
+        average_precision_score([name in one for one in sets], scores[name])
+        for name in ("third", "warm")
+    ]
+    assert found["mean_average_precision"] == pytest.approx(np.mean(averages))
+    assert found["chance_mean_average_precision"] == pytest.approx((2 / 6 + 3 / 6) / 2)
+    assert found["classes_without_positive"] == {"test": ["early"]}
+    assert (found["classes_counted"], found["n_classes"]) == (2, 3)
+    assert "top1_accuracy" not in found and found["intervals_left_out"]
+    assert "over 2 of 3 labels" in printed and "by chance it would be 41.7%" in printed
+    assert "no test picture has them: early" in printed
+    opened = network.load(str(folder / "model.keras"))
+    assert opened.several and opened.classes == ["early", "third", "warm"]
+    assert opened.output == "probability"
+    return found
+
+
+def test_several_labels_after_one(labelled, tmp_path, capsys):
+    """From one label to several, off the shelf and fine-tuned, to the tables; found again."""
+    split = {"split": "column=part"}
+    assert run(labelled, tmp_path, **split) == 0
+    capsys.readouterr()
+    first = result(tmp_path)
+    more = split | {"challenge": "all", "weights": first}
+    assert run(labelled, tmp_path, **more) == 0
+    folder = result(tmp_path, challenge="all")
+    check_labels(folder, capsys.readouterr().out)
+    assert metrics(folder)["weights"] == str(first / "model.keras")
+    assert run(labelled, tmp_path, **more) == 0
+    assert "already finished" in capsys.readouterr().out
+    more |= {"challenge": "early,third,warm", "augmentation": "flip_shift"}
+    assert run(labelled, tmp_path, "fine_tuning", **more) == 0
+    (folder,) = tmp_path.glob("results/tiny/early,third,warm/*/fine_tuning,*")
+    check_labels(folder, capsys.readouterr().out)
+    history = read_run(folder).history
+    assert len(history) == 2 and history["val_accuracy"].between(0, 1).all()
+    text = tables.collate(tmp_path / "results")["comparison.md"].decode()
+    assert "shown is the mean average precision" in text and "by chance: 41.67 %" in text
+
+
+def test_the_files_of_several_labels_need_no_csv(labelled, tmp_path, capsys):
+    assert run(labelled, tmp_path, challenge="all", split="column=part") == 0
+    (stored,) = tmp_path.glob("datasets/tiny/all/*/testing_labels.hdf5")
+    given = tmp_path / "datasets" / "tiny" / "given"
+    given.mkdir()
+    for path in stored.parent.glob("*.hdf5"):
+        shutil.copy(path, given)
+    flags = {"challenge": "given", "metadata_path": None, "jpg_images_path": None}
+    assert run(labelled, tmp_path, class_weights="balanced", **flags) == 2
+    assert "class_weights is 'balanced', for one label a picture" in capsys.readouterr().err
+    path = given / "testing_labels.hdf5"
+    kept = path.read_bytes()
+    with h5py.File(path, "r+") as file:
+        file["y_test"][:] = 0
+    assert run(labelled, tmp_path, **flags) == 2
+    error = capsys.readouterr().err
+    assert "none of 3 labels has a picture in every part" in error and "test: early, th" in error
+    path.write_bytes(kept)
+    assert run(labelled, tmp_path, **flags) == 0
+    first, second = (
+        metrics(result(tmp_path, challenge="all")),
+        metrics(result(tmp_path, challenge="given")),
+    )
+    assert first["mean_average_precision"] == second["mean_average_precision"]
 
 
 def test_a_recipe_that_there_is_not_is_one_line_with_near_names(collection, tmp_path, capsys):

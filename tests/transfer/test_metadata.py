@@ -127,6 +127,66 @@ def test_written_out_bytes_clean_to_the_text_they_stand_for(text):
 
 # ---- reading
 
+SEVERAL = """ImageId,part,unknown,lake,tree,place,art_transfer_toy
+1,train,0,1,1,A,1
+2,test,0,0,0,A,1
+3,train,1,TRUE,0,B,1
+4,train,,0,,A,1
+5,train,1,?,0,C,1
+"""
+
+
+def test_several_labels_are_sets_and_none_is_one_too(table):
+    path = table(SEVERAL.replace("?", "0"))
+    found = metadata.read(path, "all", split_column="part")
+    assert found.classes == ["lake", "tree", "unknown"] and found.toy
+    assert listed(found.rows, Row) == [
+        Row("1", "lake | tree", "train"),
+        Row("2", "(none)", "test"),
+        Row("3", "lake | unknown", "train"),
+        Row("5", "unknown", "train"),  # a word that is no name of an artist may be a label
+    ]
+    assert listed(found.findings, Finding) == [
+        Finding("label not filled in", "4", "", "tree, unknown")
+    ]
+    assert metadata.has_several_labels(path, "all")
+    assert metadata.has_several_labels(path, "tree,lake")
+    assert not metadata.has_several_labels(path, "tree")
+    one = metadata.read(path, "tree")
+    assert one.classes is None and set(one.rows["label"]) == {"0", "1"}
+
+
+def test_a_value_that_is_no_label_is_refused_where_its_row_is_asked_for(table):
+    path = table(SEVERAL)
+    with pytest.raises(InputError, match="line 6, id '5': column 'lake' holds '\\?'"):
+        metadata.read(path, "lake,tree")
+    found = metadata.read(path, "tree,lake", where=[("place", "A"), ("place", "B")])
+    assert found.classes == ["lake", "tree"]
+    assert [row.id for row in listed(found.rows, Row)] == ["1", "2", "3"]
+    every = metadata.read(path, "all", where=[("place", "A")])
+    assert every.classes == ["lake", "tree"]  # unknown is 0 in all rows that are asked for
+
+
+def test_columns_of_labels_that_are_not_there(table):
+    path = table(SEVERAL)
+    for function in (metadata.check, metadata.read):
+        with pytest.raises(InputError, match="no column 'leke'; it has lake"):
+            function(path, "tree,leke")
+    doubled = table("ImageId,a,a,b\n1,0,1,1\n2,1,0,0\n")
+    with pytest.raises(InputError, match="2 columns named 'a'"):
+        metadata.read(doubled, "all")
+    whole = table("ImageId,all\n1,x\n2,y\n")
+    assert metadata.read(whole, "all").classes is None
+
+
+def test_labels_that_are_always_the_same_and_sets_that_no_reader_confuses(table):
+    found = metadata.read(table("ImageId,Tree,tree,sun\n1,0,1,1\n2,1,0,1\n"), "all")
+    assert found.classes == ["Tree", "tree"]
+    assert listed(found.findings, Finding) == [
+        Finding("label always the same", "", "", "sun"),
+        Finding("labels that look alike", "", "", "Tree (1) | tree (1)"),
+    ]
+
 
 @pytest.mark.parametrize(
     ("challenge", "labels", "dropped"),

@@ -106,3 +106,20 @@ def test_without_a_font_classes_are_numbers_and_one_line_says_so(tmp_path, monke
     tested = mistakes.Tested(Store(["铜"], [0]), np.ones((1, 1)), False, ["class 0"])
     assert tested.tile(0)[1] == "class 0\nright, score 1.00\nid 0"
     assert capfd.readouterr() == ("", "")
+
+
+def test_several_labels_are_told_label_by_label(tmp_path):
+    store = Store(["tree", "铜器", "never"], [0])
+    rows = np.array([[1, 0, 0], [1, 1, 0], [0, 0, 0]])
+    store.labels = {"train": np.repeat(rows, 2, axis=0), "val": rows[:1], "test": rows}
+    scores = np.array([[0.9, 0.1, 0.2], [0.4, 0.6, 0.7], [0.5, 0.2, 0.1]])
+    counted = np.array([True, False, False])
+    mistakes.write_labels(store, scores, counted, tmp_path, lambda line: None)
+    assert {path.name for path in tmp_path.iterdir()} == {"per_class.csv", "class_distribution.png"}
+    table = pd.read_csv(tmp_path / "per_class.csv")
+    assert table["class"].tolist() == ["tree", "铜器", "never"]
+    assert table["pictures"].tolist() == [2, 1, 0]
+    assert table["train_pictures"].tolist() == [4, 2, 0]
+    assert table["val_pictures"].tolist() == [1, 0, 0]
+    assert table["counted"].tolist() == ["yes", "no", "no"]
+    assert table["average_precision"].tolist()[:2] == [pytest.approx(5 / 6), 1.0]

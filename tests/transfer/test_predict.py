@@ -37,10 +37,11 @@ def tiny(outputs=6, activation="softmax", size=8):
     return model
 
 
-def save(path, classes=NAMES, **how):
+def save(path, classes=NAMES, several=False, **how):
     model = tiny(**how)
     side = how.get("size", 8)
-    network.save(network.Network("MobileNet", model, classes, "own", side), path)
+    saved = network.Network("MobileNet", model, classes, "own", side, several=several)
+    network.save(saved, path)
     return path
 
 
@@ -349,3 +350,26 @@ def test_a_hundred_thousand_pictures_make_their_table_soon(tmp_path):
     assert time.monotonic() - started < 10
     assert len(table) == count and table["problem"].ne("").sum() == 1
     assert pd.isna(table["probability_1"][500]) and table["class_1"][501] == NAMES[0]
+
+
+def test_of_several_labels_all_are_told(folder, tmp_path):
+    names = ["lake", "tree", "=sun"]
+    model = save(tmp_path / "several.keras", names, True, outputs=3, activation="sigmoid")
+    (folder / "00 é.png").write_bytes(b"broken")
+    out = tmp_path / "out.csv"
+    assert run(model, folder, "--out", out, "--sheet", tmp_path / "sheet.png") == 0
+    rows = rows_of(out)
+    columns = [f"probability of {name}" for name in names]
+    assert list(rows[0]) == ["picture", "labels", *columns, "problem"]
+    assert rows[0]["labels"] == "" and rows[0]["problem"] and rows[0][columns[0]] == ""
+    # the bias of the last is -1, of the second -0.5: black would have the first alone, at 0.5
+    assert rows[1]["labels"] == "lake | tree" and rows[2]["labels"] == "lake | =sun"
+    pixels = np.stack([pictures.read(row["picture"], 8) for row in rows[1:]])
+    expected = network.load(str(model)).model.predict(pixels, verbose=0)
+    given = [[float(row[column]) for column in columns] for row in rows[1:]]
+    np.testing.assert_allclose(given, expected, rtol=1e-5)
+    assert network.load(str(model)).several and (tmp_path / "sheet.png").exists()
+    other = tmp_path / "names.txt"
+    other.write_text("a\nb\nc\n")
+    assert run(model, folder, "--out", tmp_path / "b.csv", "--classes", other) == 0
+    assert rows_of(tmp_path / "b.csv")[1]["labels"] == "a | b"

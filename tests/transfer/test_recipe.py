@@ -36,6 +36,8 @@ def test_what_a_mode_means_are_fields():
     assert [r.layers for r in sabatelli2018.RECIPES] == ["head", "all", "all"]
     assert [r.batch_norm for r in sabatelli2018.RECIPES] == ["frozen", "frozen", "train"]
     assert RECIPES["off_the_shelf"].adapted(True, classifier="svm").head() == "linear"
+    assert RECIPES["fine_tuning"].head(several=True) == "sigmoid"
+    assert RECIPES["fine_tuning"].adapted(True, head_activation="sigmoid").head() == "sigmoid"
     assert {recipe.head() for recipe in sabatelli2018.RECIPES} == {"softmax"}
 
 

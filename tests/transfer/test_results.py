@@ -138,11 +138,20 @@ def test_splits_that_differ_in_more_than_the_seed_are_no_repeats(made):
 
 
 def test_several_labels_say_what_is_shown(made):
-    told = {"mean_average_precision": 0.5, "classes_without_positive": ["lake"]}
+    lacking = {"test": ["lake"], "val": ["lake", "sun"]}
+    told = {"mean_average_precision": 0.5, "classes_without_positive": lacking}
+    told |= {"chance_mean_average_precision": 0.125}
     run = made(**told, intervals={"mean_average_precision": [0.4, 0.6]})
     text = section([run])
     assert "[40.0, 60.0]" in text and "shown is the mean average precision" in text
-    assert "no test picture has them: lake" in text
+    assert "no test picture has them: lake\n" in text and "val picture has them: lake, sun" in text
+    assert "by chance: 12.50 %" in text
+    frame = results.comparison_frame(results.compare([run, made(dataset="b")]))
+    assert frame["top1_accuracy_percent"].tolist() == ["90.27", ""]
+    assert frame["mean_average_precision_percent"].tolist() == ["", "50.00"]
+    comparisons = results.compare([run])
+    assert "several labels the mean average precision)" in results.page(comparisons, [])
+    assert "several labels" not in results.page(results.compare([made()]), [])
 
 
 def test_equal_as_shown_is_equally_bold(made):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -179,3 +180,37 @@ def test_no_run_and_no_folder_say_what_was_looked_for(tmp_path, write_run):
         run.read_runs(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         run.read_runs(tmp_path / "absent")
+
+
+def test_a_run_of_several_labels_is_read_by_its_mean_average_precision(write_run, tmp_path):
+    write_run(tmp_path / "a", mean_average_precision=0.25, top1_accuracy=None)
+    assert run.read_run(tmp_path / "a").accuracy == 25
+    write_run(tmp_path / "b", mean_average_precision=1.5)
+    with pytest.raises(InputError, match="mean_average_precision is 1.5, expected a fraction"):
+        run.read_run(tmp_path / "b")
+
+
+def test_many_labels_make_no_name_too_long(tmp_path):
+    challenge = ",".join(f"label {number}" for number in range(40))
+    data = Data("a", challenge, tmp_path)
+    names = run.Run(data, zoo.parse("VGG19:imagenet"), RECIPES["fine_tuning"]).folder.parts
+    assert names[1] == data.folder.name and len(names[1]) == 200
+    assert names[1].startswith("label 0,label 1,")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"classifier": "svm"}, "classifier is 'svm'.*several labels: softmax"),
+        ({"classifier": "random_forest"}, "classifier is 'random_forest'"),
+        ({"class_weights": "balanced"}, "class_weights is 'balanced'.*several labels: none"),
+        ({"head_activation": "softmax"}, "head_activation is 'softmax'.*own or sigmoid"),
+    ],
+)
+def test_what_is_for_one_label_is_refused_before_pictures_are_read(tmp_path, changes, told):
+    (tmp_path / "m.csv").write_text("ImageId,a,b\n1,0,1\n")
+    data = Data("a", "a,b", tmp_path / "d", tmp_path / "m.csv", tmp_path)
+    recipe = RECIPES["off_the_shelf"].adapted(True, **changes)
+    with pytest.raises(InputError, match=told):
+        run.Run(data, zoo.parse("VGG19:imagenet"), recipe)
+    assert run.Run(replace(data, challenge="a"), zoo.parse("VGG19:imagenet"), recipe)

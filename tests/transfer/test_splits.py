@@ -416,3 +416,29 @@ def test_folds_of_single_pictures_are_even_in_every_class():
 def test_impossible_numbers_of_folds_are_refused(k):
     with pytest.raises(InputError, match=f"folds is {k}; it must be 2 or more"):
         splits.folds(["a", "b", "a"], ["x", "y", "z"], k)
+
+
+@pytest.mark.parametrize("protocol", DRAWN)
+def test_several_labels_decide_nothing_of_a_draw(protocol):
+    """As if all pictures were of one class: rare sets stay, also those of one picture."""
+    sets = [f"only {number}" if number < 5 else "lake | tree" for number in range(40)]
+    pictures = [made(f"p{number}", 1)[0] for number in range(40)]
+    alike = [picture._replace(label="x") for picture in pictures]
+    several = [one._replace(label=label) for one, label in zip(pictures, sets, strict=True)]
+    expected, _ = assign(alike, protocol, least_classes=1)
+    found, findings = assign(several, protocol, min_pictures=3, several=True)
+    assert [(one.id, one.split) for one in found] == [(one.id, one.split) for one in expected]
+    labels = {one.id: one.label for one in several}
+    assert all(one.label == labels[one.id] for one in found) and findings == []
+
+
+def test_several_labels_keep_a_split_of_their_own_or_complete_it():
+    pictures = [*made("a", 20, split="train"), *made("b", 1, split="test")]
+    with pytest.raises(InputError, match="no val part"):
+        assign(pictures, "column", several=True)
+    found, _ = assign(pictures, "column", val_percent=10, several=True)
+    assert Counter(one.split for one in found) == {"train": 18, "val": 2, "test": 1}
+    copy = made("a", 1, split="train")[0]._replace(id="copy", path="copy.jpg", label="other")
+    found, findings = assign([*pictures, copy], "column", val_percent=10, several=True)
+    assert [one.kind for one in findings] == ["byte-identical pictures with different labels"] * 2
+    assert len(found) == 20

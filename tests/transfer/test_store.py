@@ -378,3 +378,32 @@ def test_a_manifest_that_describes_nothing_is_one_line(made):
     (made.folder / "manifest.json").write_text("[]")
     with pytest.raises(InputError, match="holds no description of a data set"):
         Store(made.folder)
+
+
+def test_several_labels_a_picture(made, tmp_path):
+    rows, folder = tabled(made.rows), tmp_path / "several"
+    folder.mkdir()
+    texts = {"red": "lake | tree", "Grün": "(none)"}
+    rows["label"] = rows["label"].map(lambda label: texts.get(label, "tree"))
+    stores.write(rows, made.pictures, folder, classes=["lake", "sun", "tree"])
+    store = Store(folder)
+    assert store.several and not Store(made.folder).several
+    assert store.classes == ["lake", "sun", "tree"] and store.labels["val"].dtype == np.uint8
+    assert store.labels["val"].tolist() == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
+    for seed in (None, 3):
+        batches = store.dataset("train", 8, 7, seed)
+        pictures, labels = next(iter(batches))
+        assert pictures.shape == (7, 8, 8, 3) and labels.shape == (7, 3)
+        order = labels.numpy().tolist()
+        assert (order == store.labels["train"].tolist()) == (seed is None)
+        assert sorted(order) == sorted(store.labels["train"].tolist())
+    path = stores.file_path(folder, "test", "labels")
+    with h5py.File(path, "r+") as file:
+        del file["y_test"].attrs[stores.SEVERAL]
+    with pytest.raises(InputError, match="y_test .* rows of 0 and 1 over the 3 labels"):
+        Store(folder)
+    for split in stores.SPLITS:  # as if another program had written them: no class is guessed
+        with h5py.File(stores.file_path(folder, split, "labels"), "r+") as file:
+            file[f"y_{stores.SPLITS[split][1]}"].attrs.pop(stores.SEVERAL, None)
+    with pytest.raises(InputError, match="must be one-hot rows"):
+        Store(folder)

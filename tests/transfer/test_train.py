@@ -314,3 +314,17 @@ def test_auxiliary_heads_need_their_modules():
     model = keras.Model(pixels, keras.layers.Dense(2)(keras.layers.Flatten()(pixels)))
     with pytest.raises(InputError, match="mixed4a and mixed4d, which .* lacks; accepted: GoogLe"):
         train.with_auxiliary(model, replace(RECIPE, auxiliary=0.3))
+
+
+def test_several_labels_are_fitted_with_the_loss_that_is_summed_over_them(tmp_path):
+    inputs = keras.Input((6,))
+    model = keras.Model(inputs, keras.layers.Dense(3, "sigmoid")(inputs))
+    labels = np.stack([Y, 1 - Y, X[:, 1] > 0], axis=1).astype(np.uint8)
+    history = fit(model, tmp_path, labels=labels, several=True)
+    best = min(history, key=lambda row: row["val_loss"])
+    scores = model.predict(X[40:], verbose=0)
+    loss = evaluate.label_metrics(scores, labels[40:], list("abc"))["loss"]
+    assert best["val_loss"] == pytest.approx(loss, rel=1e-4)
+    right = (scores >= 0.5) == labels[40:]
+    assert best["val_accuracy"] == pytest.approx(right.mean())
+    assert history[-1]["loss"] < history[0]["loss"]

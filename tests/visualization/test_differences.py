@@ -101,3 +101,10 @@ def test_seconds_add_up():
         with clock.of(what):
             pass
     assert clock.seconds == {"pass": 7, "atlas": 0}
+
+
+def test_a_collection_of_several_labels_is_refused(tmp_path):
+    (tmp_path / "table.csv").write_text("ImageId,lake,tree\n1,0,1\n2,1,0\n")
+    several = Data("museum", "lake,tree", tmp_path, tmp_path / "table.csv", tmp_path)
+    with pytest.raises(InputError, match="'lake,tree', of several labels; accepted here: one col"):
+        Comparison("VGG16", "VGG19", several)
