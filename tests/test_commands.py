@@ -125,6 +125,14 @@ def test_commands_of_the_page_about_worth(museum):
 
 
 @pytest.mark.slow
+def test_commands_of_the_page_about_recipes(museum):
+    walk("recipes.md", museum)
+    runs = museum / "results" / "mymuseum" / "material" / SMALL
+    (run,) = [path for path in runs.iterdir() if path.name.startswith("gonthier2020.mode_a,")]
+    assert (run / "model.keras").exists()
+
+
+@pytest.mark.slow
 def test_walk_from_sorted_folders_to_a_figure(museum):
     rows = pandas.read_csv(museum / "mymuseum.csv", dtype=str)
     for name, kind in zip(rows["ImageId"], rows["dc_type"].str.strip(), strict=True):
