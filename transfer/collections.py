@@ -45,6 +45,7 @@ WIKIART_STYLES = _words(  # cs-chan/ArtGAN, WikiArt Dataset/Style/style_class.tx
 # ngonthier/Icono_Art_Analysis, Classif_Paintings/IMDB.py
 PAINTINGS_CLASSES = _words("aeroplane bird boat chair cow diningtable dog horse sheep train")
 ICONART_CLASSES = _words("angel Child_Jesus crucifixion_of_Jesus Mary nudity ruins Saint_Sebastien")
+ID = "ImageId"  # of every table, and of Data
 TIMEFRAME_YEARS = 50  # Cetinic et al. 2018, section 3
 _EXAMPLES = 5  # how many names a message tells
 _YEAR = re.compile(r"(?<!\d)\d{3,4}(?!\d)")
@@ -72,7 +73,7 @@ class Collection:
     """A collection: a row of COLLECTIONS.
 
     title: for people. publisher: where its files are kept. read: a function (folder, this row) ->
-    DataFrame of text, a row for each picture: id (a path in the folder, or a file's name), split
+    DataFrame of text, a row for each picture: ID (a path in the folder, or a file's name), split
     where one is published, columns. challenges: pairs of a name and a Challenge; () where any
     column is one. split: of Data, where nobody asks for another. labels: the 0/1 columns of a
     collection whose pictures have several labels. sizes: pairs of a part ("" for all) and its
@@ -143,7 +144,7 @@ def collection_data(name, folder, challenge, datasets_path, say=print, **changes
         Path(datasets_path),
         path,
         Path(folder),
-        **{**changes, "id_column": "id"},
+        **changes,
     )
 
 
@@ -156,7 +157,7 @@ def read_collection(collection, folder, challenge):
         challenge: a Challenge.
 
     Returns:
-        DataFrame of text, see Collection.read, sorted by id.
+        DataFrame of text, see Collection.read, sorted by ID.
 
     Raises:
         InputError: a file or column is missing, a label is outside the published classes.
@@ -169,14 +170,14 @@ def read_collection(collection, folder, challenge):
     table = collection.read(folder, collection)
     column = challenge.column
     if column and column not in table:
-        known = [name for name in table if name not in ("id", "split")]
+        known = [name for name in table if name not in (ID, "split")]
         raise InputError(
             f"{folder} tells no {column}{_near(column, known)}; it tells {', '.join(known)};"
             f" {collection.publisher}"
         )
     if challenge.classes:
         _check_labels(collection, table[column], challenge.classes)
-    return table.sort_values("id", kind="stable", ignore_index=True)
+    return table.sort_values(ID, kind="stable", ignore_index=True)
 
 
 def timeframe(year, years=TIMEFRAME_YEARS):
@@ -197,7 +198,7 @@ def timeframe(year, years=TIMEFRAME_YEARS):
 
 
 def find_file(folder, name, publisher):
-    """The file of a name, in a folder or up to two folders below.
+    """The file of a name, in a folder or up to three folders below.
 
     Args:
         name: with its ending; one without, as cs-chan/ArtGAN has some, counts too.
@@ -215,8 +216,8 @@ def find_file(folder, name, publisher):
 def _search_file(folder, name):
     """The file that find_file finds; None where there is none."""
     for ending in (name, name.rpartition(".")[0]):
-        for pattern in (ending, f"*/{ending}", f"*/*/{ending}"):
-            for path in sorted(Path(folder).glob(pattern)):
+        for above in ("", "*/", "*/*/", "*/*/*/"):
+            for path in sorted(Path(folder).glob(above + ending)):
                 if path.is_file():
                     return path
     return None
@@ -247,9 +248,10 @@ def _asked(collection, challenge):
 
 
 def _near(name, known):
-    near = difflib.get_close_matches(str(name).lower(), [text.lower() for text in known], 3, 0.5)
-    near = [text for text in known if text.lower() in near]
-    return f" (near: {', '.join(near)})" if near else ""
+    """Names like one, the likest first, as the end of a message; "" where there is none."""
+    written = {text.lower(): text for text in known}
+    near = difflib.get_close_matches(str(name).lower(), written, 3, 0.5)
+    return f" (near: {', '.join(written[text] for text in near)})" if near else ""
 
 
 def _some(names):
@@ -272,15 +274,15 @@ def _check_labels(collection, values, classes):
 
 def _missing(collection, table, folder, challenge):
     """Lines that tell what of a published set is not in its folder; InputError where all is."""
-    here = _is_here(table["id"], folder)
+    here = _is_here(table[ID], folder)
     if not here.any():
         raise InputError(
             f"none of the {len(table)} pictures that {collection.name} names is in {folder},"
-            f" e.g. {table['id'].iloc[0]}; {collection.publisher}"
+            f" e.g. {table[ID].iloc[0]}; {collection.publisher}"
         )
     lines = []
     if not here.all():
-        lost = table["id"][~here]
+        lost = table[ID][~here]
         lines.append(
             f"{collection.name}: {len(lost)} of {len(table)} pictures are not in {folder}:"
             f" {_some(lost)}; {collection.publisher}"
@@ -374,7 +376,7 @@ def read_rasta(folder, collection):
             artist, title, year = _parts_of_name(name)
             style = metadata.clean_label(style)
             rows.append((name, parts[part], style, artist, title, year, timeframe(year)))
-    columns = ("id", "split", "style", "artist", "title", "year", "timeframe")
+    columns = (ID, "split", "style", "artist", "title", "year", "timeframe")
     return _frame(rows, columns)
 
 
@@ -387,9 +389,9 @@ def read_museum(folder, collection):
         raise InputError(
             f"{folder} holds {many}; accepted: metadata.csv, or one other; {collection.publisher}"
         )
-    table = metadata.read_csv(named[0], ("ImageId", "id", "path"))
-    id_column = next(name for name in ("ImageId", "id", "path") if name in table)
-    table = table.rename(columns={id_column: "id"})
+    table = metadata.read_csv(named[0], ("path", ID))
+    if ID not in table:
+        table = table.rename(columns={"path": ID})
     table = table[[name for name in table if name.strip()]]
     if "year" in table and "timeframe" not in table:
         table = table.assign(timeframe=table["year"].map(timeframe))
@@ -401,7 +403,7 @@ def read_wga(folder, collection):
     path = find_file(folder, "catalog.csv", collection.publisher)
     header, *rows = _lines(path, ";")
     names = {
-        **{"URL": "id", "AUTHOR": "artist", "TYPE": "genre", "SCHOOL": "nationality"},
+        **{"URL": ID, "AUTHOR": "artist", "TYPE": "genre", "SCHOOL": "nationality"},
         **{"TIMEFRAME": "timeframe", "FORM": "form", "TITLE": "title", "DATE": "year"},
     }
     header = [name.strip().upper() for name in header]
@@ -413,11 +415,11 @@ def read_wga(folder, collection):
             raise InputError(f"{path}: row {number} has {len(row)} cells, the header {len(header)}")
     table = _frame(rows, header)[list(names)].rename(columns=names).map(str.strip)
     below = {name.removeprefix("art/"): name for name in find_pictures(folder)}
-    paths = [_path_of_page(url) for url in table["id"]]
+    paths = [_path_of_page(url) for url in table[ID]]
     # a picture of which the page has another ending stays a missing one, named as on the site
     ids = [below.get(path, f"art/{path}") for path in paths]
     span = table["timeframe"].str.replace(r"\s*[-–]\s*", "-", regex=True)
-    return table.assign(id=ids, timeframe=span).drop_duplicates("id")
+    return table.assign(**{ID: ids, "timeframe": span}).drop_duplicates(ID)
 
 
 def _path_of_page(url):
@@ -443,7 +445,7 @@ def read_wikiart(folder, collection, every_artist=False):
         style = "Art_Nouveau" if (kind := short.split("/")[0]) == "Art_Nouveau_Modern" else kind
         rows.append(
             {
-                "id": pictures.get(short, short),
+                ID: pictures.get(short, short),
                 "style": style,
                 "artist": artist if every_artist else labels["artist"][0],
                 "genre": labels["genre"][0],
@@ -509,8 +511,8 @@ def read_paintings(folder, collection):
     for label in PAINTINGS_CLASSES:
         table[label] = [str(int(label in of_picture)) for of_picture in names]
     files = [PurePosixPath(unquote(urlsplit(url).path)).name for url in table["Image URL"]]
-    table = table.assign(id=files, set=table["Subset"].str.strip(" '"))
-    return _with_labels(path, table, "id", "set", PAINTINGS_CLASSES)
+    table = table.assign(**{ID: files, "set": table["Subset"].str.strip(" '")})
+    return _with_labels(path, table, ID, "set", PAINTINGS_CLASSES)
 
 
 def _with_labels(path, table, id_column, split_column, classes):
@@ -519,8 +521,8 @@ def _with_labels(path, table, id_column, split_column, classes):
         wrong = sorted(set(table[label].str.strip()) - {"0", "1"})
         if wrong:
             raise InputError(f"{path}: column {label} holds {wrong[0]!r}; accepted: 0 and 1")
-    table = table.rename(columns={id_column: "id", split_column: "split"})
-    return table[["id", "split", *classes]].map(str.strip).drop_duplicates("id")
+    table = table.rename(columns={id_column: ID, split_column: "split"})
+    return table[[ID, "split", *classes]].map(str.strip).drop_duplicates(ID)
 
 
 _ARTGAN = (
