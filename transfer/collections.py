@@ -313,7 +313,7 @@ def _is_here(ids, folder):
     for name in map(_folded, find_pictures(folder)):
         path = PurePosixPath(name)
         known.update((name, path.name, str(path.with_suffix("")), path.stem))
-    return ids.map(lambda id: _folded(id) in known)
+    return ids.map(lambda id: _folded(id.strip().replace("\\", "/")) in known)
 
 
 def _folded(text):

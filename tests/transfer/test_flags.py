@@ -80,6 +80,7 @@ def test_a_condition_that_is_none_is_refused(text):
         (["--group_column", "titel"], "no column 'titel'"),
         (["--split", "column=fold"], "no column 'fold'"),
         (["--min_pictures", "-1"], "min_pictures is -1"),
+        (["--collection", "rasta"], "and collection is rasta; give one"),
         (["--jpg_images_path", "nowhere"], "picture folder nowhere"),
         (
             ["--pictures_glob", "*.tif"],
