@@ -415,3 +415,20 @@ def test_every_command_of_the_pages_is_known_here():
     for page in PAGES:
         for command in blocks(page):
             assert shlex.split(command, comments=True) and command.startswith(tested), command
+
+
+@pytest.mark.slow
+def test_command_of_the_page_about_collections(tmp_path):
+    """On the toy's pictures, two of its classes in place of styles, laid out as RASTA is."""
+    paint_collection(tmp_path / "toy", count=90)
+    rows = pandas.read_csv(tmp_path / "toy" / "metadata.csv", dtype=str)
+    kinds = rows["dc_type"].value_counts().index[:2]
+    for kind, style in zip(kinds, ("Rococo", "Ukiyo-e"), strict=True):
+        for number, name in enumerate(rows["ImageId"][rows["dc_type"] == kind]):
+            part = ("train", "train", "train", "val", "test")[number % 5]
+            folder = tmp_path / "rasta" / f"wikipaintings_{part}" / style
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tmp_path / "toy" / "jpg" / f"{name}.jpg", folder / f"painter_{name}.jpg")
+    walk("collections.md", tmp_path)
+    run = tmp_path / "results/rasta/style" / SMALL / "off_the_shelf,epochs=1"
+    assert (run / "metrics.json").exists()
