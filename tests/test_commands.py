@@ -137,6 +137,14 @@ def test_commands_of_the_page_about_worth(museum):
 
 
 @pytest.mark.slow
+def test_commands_of_the_page_about_recipes(museum):
+    walk("recipes.md", museum)
+    runs = museum / "results" / "mymuseum" / "material" / SMALL
+    (run,) = [path for path in runs.iterdir() if path.name.startswith("gonthier2020.mode_a,")]
+    assert (run / "model.keras").exists()
+
+
+@pytest.mark.slow
 def test_walk_from_sorted_folders_to_a_figure(museum):
     rows = pandas.read_csv(museum / "mymuseum.csv", dtype=str)
     for name, kind in zip(rows["ImageId"], rows["dc_type"].str.strip(), strict=True):
@@ -419,3 +427,20 @@ def test_every_command_of_the_pages_is_known_here():
     for page in PAGES:
         for command in blocks(page):
             assert shlex.split(command, comments=True) and command.startswith(tested), command
+
+
+@pytest.mark.slow
+def test_command_of_the_page_about_collections(tmp_path):
+    """On the toy's pictures, two of its classes in place of styles, laid out as RASTA is."""
+    paint_collection(tmp_path / "toy", count=90)
+    rows = pandas.read_csv(tmp_path / "toy" / "metadata.csv", dtype=str)
+    kinds = rows["dc_type"].value_counts().index[:2]
+    for kind, style in zip(kinds, ("Rococo", "Ukiyo-e"), strict=True):
+        for number, name in enumerate(rows["ImageId"][rows["dc_type"] == kind]):
+            part = ("train", "train", "train", "val", "test")[number % 5]
+            folder = tmp_path / "rasta" / f"wikipaintings_{part}" / style
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tmp_path / "toy" / "jpg" / f"{name}.jpg", folder / f"painter_{name}.jpg")
+    walk("collections.md", tmp_path)
+    run = tmp_path / "results/rasta/style" / SMALL / "off_the_shelf,epochs=1"
+    assert (run / "metrics.json").exists()

@@ -1,10 +1,11 @@
 """The flags of commands that read a collection, and the Data that they name."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 from models.errors import InputError
 from transfer import splits
+from transfer.collections import COLLECTIONS, collection_data
 from transfer.dataset import DEFAULT_SPLIT, LAYOUTS, NEAR_DUPLICATES, Data
 
 _DEFAULT = {field.name: field.default for field in fields(Data)}
@@ -14,14 +15,24 @@ def add_data_flags(parser):
     """Add the flags of a collection that is stored to a parser, one for each field of Data."""
     group = parser.add_argument_group("the collection")
     group.add_argument(
-        "--dataset_name", required=True, help="The collection's name; result folders have it."
+        "--dataset_name",
+        help="The collection's name; result folders have it (default: that of "
+        "--collection, else of the folder of pictures).",
+    )
+    group.add_argument(
+        "--collection",
+        metavar="NAME",
+        help="A published collection, laid out in jpg_images_path as its publisher does: "
+        + ", ".join(collection.name for collection in COLLECTIONS)
+        + " (own: your metadata.csv) (default: what metadata_path says).",
     )
     group.add_argument(
         "--challenge",
         required=True,
         help="What to predict: material, type, artist, or any column of the CSV; for several "
         "labels a picture columns of 0 and 1, as tree,lake,mountain, or all of them: all; with "
-        "layout folders a word for what the folders are, e.g. genre.",
+        "layout folders a word for what the folders are, e.g. genre; of a published collection one "
+        "of its challenges.",
     )
     group.add_argument(
         "--datasets_path",
@@ -103,12 +114,39 @@ def read_splits(arguments):
         InputError: see Data; a `where` that is no column=value.
     """
     values = {field.name: getattr(arguments, field.name) for field in fields(Data)}
-    if arguments.dataset_name is None:
-        values["dataset_name"] = arguments.jpg_images_path.resolve().name
     values["drop_labels"] = tuple(arguments.drop_labels)
     values["where"] = tuple(map(_condition, arguments.where))
-    del values["split_seed"]
-    return [Data(**values, split_seed=seed) for seed in dict.fromkeys(arguments.split_seed)]
+    # None where the flag is not given: of a collection the challenge then says how many
+    values = {name: value for name, value in values.items() if value is not None}
+    first, *others = dict.fromkeys(values.pop("split_seed"))
+    if getattr(arguments, "collection", None) is None:
+        data = Data(**_named(values), split_seed=first)
+    else:
+        data = _published(arguments.collection, values, first)
+    return [data, *(replace(data, split_seed=seed) for seed in others)]
+
+
+def _named(values):
+    """The values with a dataset_name, that of the folder where none is given."""
+    if "dataset_name" not in values and "jpg_images_path" not in values:
+        raise InputError("dataset_name is not given, and jpg_images_path, whose name it would be")
+    return {"dataset_name": Path(values.get("jpg_images_path", "")).resolve().name, **values}
+
+
+def _published(name, values, seed):
+    """The Data of a published collection; InputError where flags of a CSV are given beside it."""
+    for other in ("metadata_path", "layout", "id_column"):
+        if values.get(other, _DEFAULT[other]) != _DEFAULT[other]:
+            raise InputError(
+                f"{other} is {values[other]} and collection is {name}; give one: a collection has"
+                " labels of its own"
+            )
+    if "jpg_images_path" not in values:
+        raise InputError(f"collection {name} needs jpg_images_path, the folder it lies in")
+    values = {key: value for key, value in values.items() if key not in ("id_column", "layout")}
+    folder, challenge = values.pop("jpg_images_path"), values.pop("challenge")
+    datasets_path = values.pop("datasets_path")
+    return collection_data(name, folder, challenge, datasets_path, **values, split_seed=seed)
 
 
 def _condition(text):
@@ -160,8 +198,8 @@ def _add_choice_flags(group):
     group.add_argument(
         "--min_pictures",
         type=int,
-        default=_DEFAULT["min_pictures"],
-        help="How many pictures a class needs; smaller ones are left out (default: %(default)s).",
+        help="How many pictures a class needs; smaller ones are left out (default: "
+        f"{_DEFAULT['min_pictures']}, or what the papers ask for in a published collection).",
     )
 
 

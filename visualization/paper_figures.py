@@ -91,20 +91,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Column:
-    """A channel as several networks have it: a Seen for each.
-
-    reference: the top set that frames are relative to, where it is not the first network's (a
-    column per training of one channel: figures 2 and 9).
-    """
+    """A channel as several networks have it: a Seen for each."""
 
     title: str
     seen: Sequence[Seen]
-    reference: Sequence[int] | None = None
 
     def shared(self, number):
         """Indices of the pictures that are framed in the top set of a network, by its number."""
-        if self.reference is not None:
-            return _kept(self.reference)
         others = self.seen[1:] if number == 0 else self.seen[:1]
         return [index for seen in others for index in _kept(seen.top)]
 
@@ -202,10 +195,7 @@ def _foot(columns, grid):
     most = max(len(seen.top) for column in columns for seen in column.seen)
     parts = []
     if grid and any(column.shared(0) for column in columns):
-        if any(column.reference is not None for column in columns):
-            of = "the reference too"
-        else:
-            of = "both networks" if len(columns[0].seen) == 2 else "the first network and another"
+        of = "both networks" if len(columns[0].seen) == 2 else "the first network and another"
         parts.append(f"green frame: in the top {most} of {of}")
     if 0 < grid**2 < most:
         parts.append(f"the first {grid**2} of the top {most} are shown")

@@ -10,7 +10,7 @@ import pytest
 
 from models.errors import InputError
 from transfer.dataset import Data
-from transfer.flags import add_data_flags, add_picture_flags, read_data
+from transfer.flags import add_data_flags, add_picture_flags, read_data, read_splits
 
 ROOT = Path(__file__).resolve().parents[2]
 NEEDED = ["--dataset_name", "a", "--challenge", "b", "--datasets_path", "d"]
@@ -28,7 +28,7 @@ def read(*given):
 
 def test_every_field_has_a_flag_with_its_default():
     actions = {action.dest: action for action in parser()._actions if action.dest != "help"}
-    assert set(actions) == {field.name for field in fields(Data)}
+    assert set(actions) == {"collection", *(field.name for field in fields(Data))}
     assert read() == Data("a", "b", Path("d"))
 
 
@@ -80,6 +80,7 @@ def test_a_condition_that_is_none_is_refused(text):
         (["--group_column", "titel"], "no column 'titel'"),
         (["--split", "column=fold"], "no column 'fold'"),
         (["--min_pictures", "-1"], "min_pictures is -1"),
+        (["--collection", "rasta"], "and collection is rasta; give one"),
         (["--jpg_images_path", "nowhere"], "picture folder nowhere"),
         (
             ["--pictures_glob", "*.tif"],
@@ -124,3 +125,63 @@ def test_a_collection_that_is_read_where_it_lies(tmp_path, names):
     data = read_data(made.parse_args(words))
     assert data == Data("museum", "style", Path(), table, tmp_path / "museum")
     assert read_data(made.parse_args([*words, "--dataset_name", "a"])).dataset_name == "a"
+
+
+@pytest.fixture
+def rasta(tmp_path):
+    for part in ("train", "val", "test"):
+        for style in ("Cubism", "Rococo"):
+            folder = tmp_path / "rasta" / f"wikipaintings_{part}" / style
+            folder.mkdir(parents=True)
+            (folder / "a_b.jpg").touch()
+    return tmp_path
+
+
+def given(folder, *words):
+    made = argparse.ArgumentParser()
+    add_data_flags(made)
+    here = ("--datasets_path", folder / "d", "--jpg_images_path", folder / "rasta")
+    return made.parse_args([str(word) for word in (*here, *words)])
+
+
+def test_a_published_collection_is_read(rasta):
+    data = read_data(given(rasta, "--collection", "rasta", "--challenge", "style"))
+    (table,) = (rasta / "d" / "rasta").iterdir()
+    folder = rasta / "rasta"
+    split = "column=split"
+    assert data == Data("rasta", "style", rasta / "d", table, folder, split=split)
+
+
+def test_flags_over_what_a_collection_asks_for(rasta):
+    words = ("--collection", "rasta", "--challenge", "artist", "--dataset_name", "mine")
+    words += ("--split", "cetinic2018", "--min_pictures", "3", "--split_seed", "1", "2")
+    found = read_splits(given(rasta, *words))
+    assert [data.split_seed for data in found] == [1, 2]
+    assert {(d.dataset_name, d.split, d.min_pictures) for d in found} == {
+        ("mine", "cetinic2018", 3)
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--collection", "rasta", "--metadata_path", "a.csv"), "metadata_path is a.csv and coll"),
+        (("--collection", "rasta", "--layout", "folders"), "layout is folders and collection is"),
+        (("--collection", "rasta", "--id_column", "Id"), "id_column is Id and collection is rasta"),
+        (("--collection", "rastta"), r"collection is 'rastta' \(near: rasta\)"),
+        (("--collection", "rasta", "--min_pictures", "-1"), "min_pictures is -1"),
+    ],
+)
+def test_what_does_not_go_with_a_collection_is_refused(rasta, words, message):
+    with pytest.raises(InputError, match=message):
+        read_data(given(rasta, "--challenge", "style", *words))
+
+
+def test_a_collection_needs_its_folder_and_a_data_set_a_name(tmp_path):
+    made = argparse.ArgumentParser()
+    add_data_flags(made)
+    words = ["--challenge", "style", "--datasets_path", str(tmp_path)]
+    with pytest.raises(InputError, match="collection rasta needs jpg_images_path"):
+        read_data(made.parse_args([*words, "--collection", "rasta"]))
+    with pytest.raises(InputError, match="dataset_name is not given, and jpg_images_path"):
+        read_data(made.parse_args(words))

@@ -98,20 +98,12 @@ def test_a_picture_is_framed_where_the_other_set_has_it_beyond_what_is_drawn():
     assert framed(content, 1) == [True] and framed(content, 5) == []
 
 
-def test_of_several_networks_the_first_is_the_others_reference():
+def test_of_several_networks_the_first_is_compared_with_all_others():
     seen = [drawn.Seen(top) for top in ([1, 2], [2, 3], [3, 1])]
     content = page([drawn.Column("c", seen)], "abc", grid=2)
     assert framed(content, 1) == [True, True]
     assert framed(content, 2) == [True, True]
     assert framed(content, 3) == [False, False]
-
-
-def test_columns_may_be_trainings_of_one_channel_beside_a_reference():
-    columns = [drawn.Column("before", [drawn.Seen([1, 2])])]
-    columns += [drawn.Column("after", [drawn.Seen([2, 3], overlap=0.5)], reference=[1, 2])]
-    content = page(columns, ["mixed4d:52"], grid=2)
-    assert framed(content, 2) in ([False, True], [True, False])
-    assert framed(content, 1) == framed(content, 3) == [False]
 
 
 def test_places_that_no_picture_fills_stay_empty():
