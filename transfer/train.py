@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from models import backend, inception_v1, initializers, network, zoo
+from models import backend, inception_v1, initializers, network, weights, zoo
 from models.errors import InputError
 from transfer import (
     classifiers,
@@ -42,7 +42,7 @@ from transfer.result_folder import (
     write_csv,
     write_json,
 )
-from transfer.run import HISTORY_COLUMNS, START, check_paths, read_run
+from transfer.run import HISTORY_COLUMNS, SCORES, START, check_paths, read_run
 
 HISTORY = (*HISTORY_COLUMNS, "seconds")
 
@@ -69,7 +69,7 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
             number depends on it.
 
     Returns:
-        Path of the result folder: metrics.json, history.csv, predictions.csv,
+        Path of the result folder: metrics.json, history.csv, predictions.csv, scores.npy,
         confusion_matrix.csv, learning_curve.png, model.keras, manifest.json, and what
         transfer.mistakes writes; a random forest has no learning curve and no model.keras.
 
@@ -89,6 +89,8 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
             return folder
         if folder.name != run.folder.name:
             print(f"{run.folder.name} holds another run; this one is {folder.name}", flush=True)
+        for line in start_lines(run, store):
+            print(line, flush=True)
         keras.utils.clear_session()  # layers are named as in a process of their own
         callbacks = []
         if tensorboard:
@@ -271,19 +273,13 @@ def steps(store, recipe):
 
 def metrics(model, run, store, trained):
     """Everything metrics.json holds, as a dict; accuracies and F1 in [0, 1], seconds, nats."""
-    labels, recipe = store.labels, run.recipe
+    recipe = run.recipe
     losses = [row["val_loss"] for row in trained.history]
-    groups = store.groups("test")
-    together = None if groups is None else splits.components(groups)
     return {
         **run.described,
         "classifier": recipe.classifier,
         "toy": store.toy,
-        **evaluate.metrics(trained.scores, labels["test"], probabilities=recipe.head == "softmax"),
-        **uncertainty.intervals(trained.scores, labels["test"], together),
-        "chance_top1": evaluate.chance(labels["train"], labels["test"]),
-        **{f"n_{split}": len(part) for split, part in labels.items()},
-        "n_classes": len(store.classes),
+        **test_metrics(store, trained.scores, recipe.head == "softmax"),
         "head_parameters": model.get_layer("head").count_params(),
         "parameters": model.count_params(),
         "feature_size": model.get_layer("features").output.shape[-1],
@@ -294,11 +290,59 @@ def metrics(model, run, store, trained):
         "device": backend.device_name(),
         "backend": keras.backend.backend(),
         "seed": recipe.seed,
+        **_seen_before(run, store),
         "split_sha256": store.split_sha256,
         "split": run.data.settings if run.data.jpg_images_path else None,
         "settings": {**run.settings, "split_sha256": store.split_sha256},
         "versions": versions(),
     }
+
+
+def test_metrics(store, scores, probabilities):
+    """What metrics.json holds of a test alone, whatever the scores come from, as a dict.
+
+    Args:
+        store: transfer.store.Store.
+        scores: (test pictures, classes), in stored order.
+        probabilities: whether they are.
+    """
+    labels, groups = store.labels, store.groups("test")
+    together = None if groups is None else splits.components(groups)
+    return {
+        **evaluate.metrics(scores, labels["test"], probabilities),
+        **uncertainty.intervals(scores, labels["test"], together),
+        "chance_top1": evaluate.chance(labels["train"], labels["test"]),
+        **{f"n_{split}": len(part) for split, part in labels.items()},
+        "n_classes": len(store.classes),
+    }
+
+
+def _seen_before(run, store):
+    """How many test pictures a saved network that a run starts from was trained on, as a dict."""
+    if not weights.is_keras(run.network.weights):
+        return {}
+    return {"n_test_seen_before": seen_pictures.count_tested(run.network, store)}
+
+
+def start_lines(run, store):
+    """Lines on what a run's numbers owe to the saved network that it starts from.
+
+    Args:
+        run: transfer.run.Run.
+        store: transfer.store.Store.
+    """
+    source = run.network.weights
+    if run.start_size not in (None, run.size):
+        yield f"{source} is of pictures of {run.start_size} pixels; here they have {run.size}"
+    for seen in _seen_before(run, store).values():
+        count = len(store.labels["test"])
+        if seen is None:
+            yield f"{source}: it is not known which of the {count} test pictures it was trained on"
+        elif seen:
+            yield (
+                f"{source} was trained on {seen} of the {count} test pictures, so that the "
+                "accuracy may be too high"
+            )
 
 
 def write_results(model, run, store, trained, values, folder):
@@ -309,13 +353,7 @@ def write_results(model, run, store, trained, values, folder):
         values: from metrics.
         folder: Path.
     """
-    labels, classes = store.labels["test"], store.classes
     write_json(folder / "metrics.json", values)
-    predictions = evaluate.predictions(store.ids("test"), labels, trained.scores, classes)
-    write_csv(folder / "predictions.csv", predictions)
-    confusion = evaluate.confusion(labels, trained.scores, classes)
-    write_csv(folder / "confusion_matrix.csv", confusion)
-    mistakes.write(store, trained.scores, run.recipe.head == "softmax", folder)
     if run.recipe.classifier != "random_forest":
         save(model, run, store, folder / "model.keras", seen_pictures.after(run, store))
     if trained.history:
@@ -324,9 +362,27 @@ def write_results(model, run, store, trained, values, folder):
         title = f"{finished.title}, {finished.network}, {finished.mode}"
         figure = plots.learning_curves([finished], title)
         write_bytes(folder / "learning_curve.png", plots.png(figure))
+    write_test(store, trained.scores, run.recipe.head == "softmax", values, folder)
+
+
+def write_test(store, scores, probabilities, values, folder):
+    """Write what a test alone gives, whatever the scores come from, and print it in one line.
+
+    Args:
+        store, scores, probabilities: as for test_metrics.
+        values: what metrics.json holds.
+        folder: Path.
+    """
+    labels, classes = store.labels["test"], store.classes
+    with open_whole(folder / SCORES) as file:
+        np.save(file, np.asarray(scores, "<f4"))
+    predictions = evaluate.predictions(store.ids("test"), labels, scores, classes)
+    write_csv(folder / "predictions.csv", predictions)
+    write_csv(folder / "confusion_matrix.csv", evaluate.confusion(labels, scores, classes))
+    mistakes.write(store, scores, probabilities, folder)
     print(test_line(values))
     print(chance_line(values))
-    correct = np.argmax(trained.scores, axis=1) == labels
+    correct = np.argmax(scores, axis=1) == labels
     seen = evaluate.by_group(correct, store.shared_groups())
     write_csv(folder / "groups_seen.csv", seen)
     for line in group_lines(seen):

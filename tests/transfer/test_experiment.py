@@ -27,6 +27,7 @@ from transfer.store import Store
 
 ROOT = Path(__file__).parents[2]
 RESULT_FILES = {"metrics.json", "history.csv", "predictions.csv", "confusion_matrix.csv"} | {
+    "scores.npy",
     "learning_curve.png",
     "model.keras",
     "manifest.json",
