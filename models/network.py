@@ -29,7 +29,8 @@ class Network:
     where it takes any. report: what became of every array of the weights file, or None.
     classes_from: where the names of classes are from, where that is not the file itself.
     trained_on: text that lists the pictures its layers below the head were trained on here
-    (transfer.seen_pictures); "" for none, None where that is not known.
+    (transfer.seen_pictures); "" for none, None where that is not known. augmentation: how training
+    changed pictures, which says what part of one a test sees (transfer.variants), or None.
     """
 
     spec: str
@@ -40,6 +41,7 @@ class Network:
     report: Report | None = None
     classes_from: str | None = None
     trained_on: str | None = None
+    augmentation: str | None = None
 
     def __repr__(self):
         sides = f"of {self.size}x{self.size} pixels" if self.size else "of any size"
@@ -217,11 +219,12 @@ def load(text, size=None):
         report = weights.load(model, spec, _side(model), spec.weights)
     source = imagenet.source_of_names(spec, model.output_shape[-1])
     classes = imagenet.names() if source else None
-    side, seen = (
-        _side(model) or size,
-        None if spec.is_released else weights.trained_on(spec.weights),
+    seen, changed = (
+        None if spec.is_released else of(spec.weights)
+        for of in (weights.trained_on, weights.augmentation_of)
     )
-    return Network(spec.text, model, classes, spec.pixels, side, report, source, seen)
+    side = _side(model) or size
+    return Network(spec.text, model, classes, spec.pixels, side, report, source, seen, changed)
 
 
 def _opened(spec, size):
@@ -231,8 +234,9 @@ def _opened(spec, size):
         model = own.drawn_anew(model)
         initializers.draw_he_uniform(model, seed=0)
     classes, scaling = weights.read_about(spec.file).get("classes"), zoo.scaling_of(spec.file)
-    seen = weights.trained_on(spec.weights)
-    return Network(spec.text, model, classes, scaling, _side(model) or size, trained_on=seen)
+    side, seen = _side(model) or size, weights.trained_on(spec.weights)
+    changed = weights.augmentation_of(spec.weights)
+    return Network(spec.text, model, classes, scaling, side, None, None, seen, changed)
 
 
 def save(network, path):
@@ -241,13 +245,15 @@ def save(network, path):
     The file opens with keras.models.load_model too.
 
     Args:
-        network: Network; its `spec`, `pixels` (a name in zoo.PIXELS, or `own`) and `trained_on`
-            are kept.
+        network: Network; its `spec`, `pixels` (a name in zoo.PIXELS, or `own`), `trained_on` and
+            `augmentation` are kept.
         path: ends in `.keras`.
     """
     about = {"classes": network.classes, "network": network.spec, "pixels": network.pixels}
     if network.trained_on is not None:
         about[weights.TRAINED_ON] = network.trained_on
+    if network.augmentation is not None:
+        about[weights.AUGMENTATION] = network.augmentation
     weights.save(network.model, path, about)
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from models.command import exit_code, start_keras
 from models.errors import InputError
-from transfer import evaluate
 from transfer.result_folder import (
     MANIFEST,
     check_place,
@@ -27,7 +26,6 @@ from transfer.result_folder import (
     versions,
     write_json,
 )
-from transfer.results import headline
 from transfer.run import ENSEMBLE, MEAN, NAME_BYTES, SCORES, FinishedRun, named_network, read_run
 from transfer.store import Store
 
@@ -115,6 +113,8 @@ def read_members(folders):
     for folder in folders:
         if not (folder / "metrics.json").exists():
             raise InputError(f"{folder} holds no metrics.json; accepted: the folder of a run")
+    from transfer.results import headline
+
     members = [Member(read_run(folder)) for folder in folders]
     if len(members) < 2:
         raise InputError(f"{folders[0]} is one run; accepted: two or more")
@@ -199,7 +199,7 @@ def average(members, store, results_path):
             print(f"already finished: {result.final}")
             return result.final
         start_keras()
-        from transfer import train
+        from transfer import evaluate, train
 
         scores = evaluate.mean_scores([read_scores(member, store) for member in members])
         values = {**described, **train.test_metrics(store, scores, True)}
@@ -231,6 +231,8 @@ def describe(members):
 
 def _summed(members):
     """What metrics.json says of the members: which, and what they took and had together."""
+    from transfer.results import headline
+
     runs = [member.run for member in members]
     sizes = {member.told("input_size") for member in members}
     totals = {}

@@ -331,10 +331,10 @@ def _why_no_network(folder):
     """What is wrong with a folder without a model.keras."""
     if not (folder / "metrics.json").exists():
         return f"{folder} holds no {MODEL}; accepted: the folder of a finished run"
-    told = _read_metrics(folder / "metrics.json")
-    if told["tl_mode"] == ENSEMBLE:
+    told = read_json(folder / "metrics.json")
+    if told.get("tl_mode") == ENSEMBLE:
         return f"{folder} is an ensemble, no network; accepted: one of its runs, {told['weights']}"
-    if told["classifier"] == "random_forest":
+    if told.get("classifier") == "random_forest":
         return (
             f"{folder} is the run of a random forest, which is not kept; accepted: a run with "
             f"another classifier, which has a {MODEL}"

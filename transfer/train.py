@@ -390,7 +390,7 @@ def write_test(store, scores, probabilities, values, folder):
 
 
 def save(model, run, store, path, seen):
-    """Write a run's classifier with its classes and how it scales pixels, as models.load opens it.
+    """Write a run's classifier with its classes and its view of pictures, as models.load opens it.
 
     Args:
         model, run, store: as for metrics.
@@ -398,8 +398,14 @@ def save(model, run, store, path, seen):
         seen: the pictures it was trained on, see seen_pictures.after.
     """
     pixels = zoo.scaling_for(run.network, run.recipe.pixels)
-    architecture, trained_on = run.network.architecture, seen_pictures.written(seen)
-    named = network.Network(architecture, model, store.classes, pixels, trained_on=trained_on)
+    named = network.Network(
+        run.network.architecture,
+        model,
+        store.classes,
+        pixels,
+        trained_on=seen_pictures.written(seen),
+        augmentation=run.recipe.augmentation,
+    )
     network.save(named, path)
 
 

@@ -320,3 +320,10 @@ def test_weights_files_of_one_name_are_told_apart_by_their_folders():
         results.Column("fine_tuning", path, "softmax") for path in ("/a/x/m.h5", "/b/x/m.h5")
     ]
     assert results.short_weights(columns) == {"/a/x/m.h5": "a/x/m.h5", "/b/x/m.h5": "b/x/m.h5"}
+
+
+def test_pictures_that_an_earlier_stage_was_trained_on_are_told(made):
+    text = section([made(n_test_seen_before=3), made(ANN="A", n_test_seen_before=0)])
+    note = "VGG19 fine tuning: of its test pictures, the network that it started from was trained"
+    assert f"- Note: {note} on up to 3; its accuracy may be too high\n" in text
+    assert text.count("too high") == 1
