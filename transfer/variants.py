@@ -209,3 +209,14 @@ def read(path, size, name=None):
     chosen = named(name or "none")
     picture = pictures.stored(path, chosen.stored_side(size), chosen.keeps_proportion)
     return middle(picture, size).astype(np.float32)
+
+
+def lines_on_whole(networks):
+    """A line for each network that a test showed the middle of pictures, where it now sees all.
+
+    Args:
+        networks: of models.network.Network.
+    """
+    for network in networks:
+        if named(network.augmentation or "none").cuts:
+            yield f"{network.spec} was tested on the middle of pictures; here it sees all of each"

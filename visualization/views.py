@@ -94,9 +94,9 @@ def open_networks(specs, size=None, class_names=None, say=print):
         raise InputError(
             f"{len(class_names)} class names fit no network without names of its own: {outputs}"
         )
+    for line in variants.lines_on_whole(networks):
+        say(line)
     for network in networks:
-        if variants.named(network.augmentation or "none").cuts:
-            say(f"{network.spec} was tested on the middle of pictures; here it sees all of each")
         if _is_resized(network):
             say(
                 f"{network.spec} is fed pictures of {network.size} pixels; weights of "

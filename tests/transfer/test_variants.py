@@ -1,5 +1,7 @@
 """Variants of pictures against crops worked out by hand, and what decides them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -156,3 +158,13 @@ def test_a_file_is_read_as_it_is_tested(tmp_path, name, places):
 def test_a_file_for_an_augmentation_that_there_is_not(tmp_path):
     with pytest.raises(InputError, match="augmentation is 'twirl'"):
         variants.read(tmp_path / "wide.png", 28, "twirl")
+
+
+def test_what_was_tested_on_the_middle_is_told():
+    def trained(name, augmentation):
+        return SimpleNamespace(spec=name, augmentation=augmentation)
+
+    several = [trained(name, name) for name in ("none", "flip_shift", "crop")]
+    assert list(variants.lines_on_whole([*several, trained("VGG19", None)])) == [
+        "crop was tested on the middle of pictures; here it sees all of each"
+    ]
