@@ -57,11 +57,11 @@ def ours(size, batch, precision):
     recipe = replace(RECIPES["fine_tuning"], precision=precision)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
-    model = zoo.build(zoo.parse("ResNet50"), CLASSES, size, "own", recipe.head, recipe.seed)
+    model = zoo.build(zoo.parse("ResNet50"), CLASSES, size, "own", recipe.head(), recipe.seed)
     keras.config.set_dtype_policy(before)
     for layer in model.layers:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-    loss, accuracy = losses.loss_and_accuracy(recipe.head, recipe.auxiliary, 1)
+    loss, accuracy = losses.loss_and_accuracy(recipe.head(), recipe.auxiliary, 1)
     model.compile(optimizers.optimizer(recipe, model), loss, metrics=[accuracy])
     pictures = np.random.default_rng(0).integers(256, size=(batch, size, size, 3), dtype=np.uint8)
     labels = np.arange(batch) % CLASSES

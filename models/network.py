@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,9 @@ class Network:
     where it takes any. report: what became of every array of the weights file, or None.
     classes_from: where the names of classes are from, where that is not the file itself.
     trained_on: text that lists the pictures its layers below the head were trained on here
-    (transfer.seen_pictures); "" for none, None where that is not known. several: whether a picture
-    has any number of its classes, each with a probability of its own.
+    (transfer.seen_pictures); "" for none, None where that is not known. augmentation: how training
+    changed pictures, which says what part of one a test sees (transfer.variants), or None. several:
+    whether a picture has any number of its classes, each with a probability of its own.
     """
 
     spec: str
@@ -41,6 +42,7 @@ class Network:
     report: Report | None = None
     classes_from: str | None = None
     trained_on: str | None = None
+    augmentation: str | None = None
     several: bool = False
 
     def __repr__(self):
@@ -219,11 +221,12 @@ def load(text, size=None):
         report = weights.load(model, spec, _side(model), spec.weights)
     source = imagenet.source_of_names(spec, model.output_shape[-1])
     classes = imagenet.names() if source else None
-    side, seen = (
-        _side(model) or size,
-        None if spec.is_released else weights.trained_on(spec.weights),
+    seen, changed = (
+        None if spec.is_released else of(spec.weights)
+        for of in (weights.trained_on, weights.augmentation_of)
     )
-    return Network(spec.text, model, classes, spec.pixels, side, report, source, seen)
+    side = _side(model) or size
+    return Network(spec.text, model, classes, spec.pixels, side, report, source, seen, changed)
 
 
 def _opened(spec, size):
@@ -233,9 +236,11 @@ def _opened(spec, size):
         model = own.drawn_anew(model)
         initializers.draw_he_uniform(model, seed=0)
     about, scaling = weights.read_about(spec.file), zoo.scaling_of(spec.file)
+    several = about.get("several_labels") is True
     side, seen = _side(model) or size, weights.trained_on(spec.weights)
-    opened = Network(spec.text, model, about.get("classes"), scaling, side, trained_on=seen)
-    return replace(opened, several=about.get("several_labels") is True)
+    changed = weights.augmentation_of(spec.weights)
+    names = about.get("classes")
+    return Network(spec.text, model, names, scaling, side, None, None, seen, changed, several)
 
 
 def save(network, path):
@@ -244,8 +249,8 @@ def save(network, path):
     The file opens with keras.models.load_model too.
 
     Args:
-        network: Network; its `spec`, `pixels` (a name in zoo.PIXELS, or `own`) and `trained_on`
-            are kept.
+        network: Network; its `spec`, `pixels` (a name in zoo.PIXELS, or `own`), `trained_on` and
+            `augmentation` are kept.
         path: ends in `.keras`.
     """
     about = {"classes": network.classes, "network": network.spec, "pixels": network.pixels}
@@ -253,6 +258,8 @@ def save(network, path):
         about["several_labels"] = True
     if network.trained_on is not None:
         about[weights.TRAINED_ON] = network.trained_on
+    if network.augmentation is not None:
+        about[weights.AUGMENTATION] = network.augmentation
     weights.save(network.model, path, about)
 
 

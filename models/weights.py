@@ -35,6 +35,7 @@ PASSING = {"shared_object_id", "build_config", "compile_config", "module"}
 OF_TRAINING = {"trainable", "momentum"}
 BLOCK = 1 << 20  # bytes read at once
 TRAINED_ON = "trained_on"  # in that member: which pictures a network was trained on
+AUGMENTATION = "augmentation"  # and how training changed them, which a test has to know
 ABOUT = "art_transfer.json"  # the member of a `.keras` zip beside Keras's own, which it passes over
 
 
@@ -240,7 +241,8 @@ def read_about(path):
         classes = known.get("classes", [])
         if not isinstance(classes, list):
             raise ValueError(f"its member {ABOUT} has no list of classes")
-        names = [known.get("network", ""), known.get("pixels", ""), *classes]
+        words = [known.get(key, "") for key in ("network", "pixels", AUGMENTATION)]
+        names = [*words, *classes]
         if not all(isinstance(name, str) for name in names):
             raise ValueError(f"its member {ABOUT} has a name that is no text")
         return about
@@ -256,6 +258,15 @@ def trained_on(source):
         return ""
     about = read_about(source)
     return about.get(TRAINED_ON, None if "network" in about else "")
+
+
+def augmentation_of(source):
+    """Read how training changed pictures, as models.network.save wrote it.
+
+    Returns:
+        Text; None where the file does not say, and of weights that are no `.keras` file.
+    """
+    return read_about(source).get(AUGMENTATION) if is_keras(source) else None
 
 
 def read_description(path):

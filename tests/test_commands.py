@@ -145,6 +145,32 @@ def test_commands_of_the_page_about_recipes(museum):
 
 
 @pytest.mark.slow
+def test_chain_and_ensemble_of_the_docs(museum):
+    """As written, but of the toy's network at 64 pixels and one epoch."""
+    paint_collection(museum / "other", count=40)
+    for name, kind in pandas.read_csv(museum / "other/metadata.csv", dtype=str)[
+        ["ImageId", "dc_type"]
+    ].itertuples(index=False):
+        (museum / "paintings" / kind.strip()).mkdir(parents=True, exist_ok=True)
+        picture = museum / "other" / "jpg" / f"{name}.jpg"
+        shutil.copy(picture, museum / "paintings" / kind.strip())
+    for command in blocks(ROOT / "docs" / "experiment.md"):
+        quick = f"--ANN '{SMALL}' --input_size 64 --epochs 1"
+        if "--ANN" in command and "--weights" not in command:
+            quick += f" --weights {ROOT}/toy/mobilenet_0.25_64_nature.weights.h5"
+        command = re.sub(r"((?:\w+/)+)ResNet50/(\w+)", rf"'\1{SMALL}/\2,epochs=1'", command)
+        shell(command.replace("--ANN ResNet50", quick), museum)
+    page = shell("python -m transfer.tables results", museum)
+    assert "  - mymuseum: material (toy collection), MobileNet(alpha=0.25) fine tuning" in page
+    assert "    - paintings: genre, MobileNet(alpha=0.25) fine tuning" in page
+    assert " ensemble |" in page
+    told = (
+        "MobileNet(alpha=0.25) ensemble: the mean of the probabilities of fine_tuning,epochs=1 + "
+    )
+    assert told in page
+
+
+@pytest.mark.slow
 def test_walk_from_sorted_folders_to_a_figure(museum):
     rows = pandas.read_csv(museum / "mymuseum.csv", dtype=str)
     for name, kind in zip(rows["ImageId"], rows["dc_type"].str.strip(), strict=True):
@@ -324,10 +350,10 @@ def test_job_sh_keeps_the_released_variables_and_slurm_lines():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_named_in_the_pages_exist(page):
-    from transfer import doubts, experiment, predict
+    from transfer import doubts, ensemble, experiment, predict
     from visualization import compare, deep_viz, render, sheet
 
-    commands = (experiment, predict, doubts, render, deep_viz, sheet, compare)
+    commands = (experiment, ensemble, predict, doubts, render, deep_viz, sheet, compare)
     actions = [action for command in commands for action in command.flags()._actions]
     known = {option for action in actions for option in action.option_strings}
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
@@ -338,10 +364,21 @@ def test_flags_named_in_the_pages_exist(page):
 def test_every_flag_has_a_sentence_of_help():
     from models import __main__ as network
     from toy import __main__ as toys
-    from transfer import doubts, experiment, predict, tables
+    from transfer import doubts, ensemble, experiment, predict, tables
     from visualization import compare, deep_viz, render, sheet
 
-    commands = (experiment, predict, doubts, tables, render, deep_viz, sheet, compare, toys)
+    commands = (
+        experiment,
+        ensemble,
+        predict,
+        doubts,
+        tables,
+        render,
+        deep_viz,
+        sheet,
+        compare,
+        toys,
+    )
     commands = (*commands, network)
     parsers = [command.flags() for command in commands] + [network.flags(converting=True)]
     parsers += toys.flags()._subparsers._group_actions[0].choices.values()
@@ -366,6 +403,11 @@ COLLECTION = "--dataset_name a --challenge b --datasets_path d"
         ("transfer.doubts", f"{COLLECTION} --ANN VGG91 --out o", "VGG91"),
         ("transfer.predict", "VGG19:imagenet nowhere --out o.csv", "no picture or folder nowhere"),
         ("transfer.tables", "nowhere", "nowhere: no such folder"),
+        (
+            "transfer.ensemble",
+            "nowhere other --results_path r --datasets_path d",
+            "nowhere holds no metrics.json",
+        ),
         ("visualization.deep_viz", "nowhere --models VGG19", "no picture or folder nowhere"),
         ("visualization.render", "VGG91 --layer l --channels 1 --out o", "VGG91"),
         ("visualization.sheet", "nowhere --out o.png", "nowhere holds no results"),
@@ -408,6 +450,7 @@ def test_every_command_of_the_pages_is_known_here():
     tested = (
         "python -m transfer.experiment --dataset_name mymuseum",
         "python -m transfer.tables results",
+        "python -m transfer.ensemble results/mymuseum",  # test_chain_and_ensemble_of_the_docs
         "python -m visualization.render GoogLeNet",  # test_optimized_images_of_the_docs
         "python -m visualization.sheet",  # test_channels_of_the_docs
         "for layer in mixed3a",  # the same

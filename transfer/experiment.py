@@ -19,7 +19,7 @@ from transfer.pixel_cache import MOST_GB
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES, find_recipe
 from transfer.result_folder import check_place
-from transfer.run import Run, check_paths, named_network
+from transfer.run import Run, check_paths, named_stage
 
 
 def flags():
@@ -32,8 +32,9 @@ def flags():
     network = parser.add_argument_group("the network")
     network.add_argument(
         "--weights",
-        help="What the network starts from: imagenet (default), none, a file, or the folder of a "
-        "finished run; not for recipes that start from scratch.",
+        help="What the network starts from: imagenet (default), none, a file, or a finished run, "
+        "by its folder or the folder's path below results_path; not for recipes that start from "
+        "scratch.",
     )
     network.add_argument(
         "--input_size",
@@ -201,8 +202,8 @@ def runs_from(arguments, data):
             raise InputError(f"ANN is {ann!r} and weights are {arguments.weights}; give one")
         for mode in dict.fromkeys(arguments.tl_mode):
             weights = network.weights or NONE if named else arguments.weights or IMAGENET
-            if weights not in (IMAGENET, NONE) and Path(weights).is_dir():
-                weights = named_network(weights)
+            if arguments.weights:
+                weights = named_stage(weights, arguments.results_path)
             for seed in seeds:
                 runs.append(_run(data, network, weights, RECIPES[mode], seed, arguments))
     return runs

@@ -9,6 +9,7 @@ pictures are decoded in every epoch: no number depends on it.
 """
 
 import contextlib
+import os
 import shutil
 import struct
 import threading
@@ -53,6 +54,10 @@ class PixelCache:
         If not, a pass that is `whole` writes the file, unless another process does or it cannot be.
         """
         with self._mutex:
+            if self._file is not None and self._file.is_cut():
+                # what is mapped beyond its end would end the process (SIGBUS)
+                self._file = None
+                self._tell("cut short while in use", "made again")
             if self._file is None and self._writing is None:
                 self._file = self._found()
                 if self._file is None and whole and not self._without:
@@ -204,12 +209,18 @@ class _Mapped:
                 raise ValueError("cut short")
             file.seek(begin)
             places = file.read(pictures * _PLACE * 8)
+            self._size, self._descriptor = size, os.dup(file.fileno())
+        weakref.finalize(self, os.close, self._descriptor)
         if zlib.crc32(places) != crc or pictures != count:
             raise ValueError(f"it holds no {count} pictures")
         self._places = np.frombuffer(places, "<i8").reshape(count, _PLACE)
         # "c", as TensorFlow takes no array that is read-only; nobody writes into it
         self._pixels = np.asarray(np.memmap(path, np.uint8, "c"))
         self._checked = np.full(count, checked)
+
+    def is_cut(self):
+        """Whether the file that is mapped has become shorter."""
+        return os.fstat(self._descriptor).st_size < self._size
 
     def picture(self, number):
         begin, height, width, _ = self._places[number].tolist()

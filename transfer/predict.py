@@ -15,9 +15,10 @@ from models import class_names, weights
 from models.command import exit_code, start_keras
 from models.errors import InputError
 from transfer import label_sets
-from transfer.pictures import DECODING, encoded, find_files, read
+from transfer.pictures import DECODING, encoded, find_files
 from transfer.result_folder import check_writable, result_folder, write_bytes, write_csv
 from transfer.run import named_network
+from transfer.variants import named, read
 
 FIRST = 5  # classes of a picture, the likeliest
 MOST_TILES = 200  # pictures of a sheet
@@ -157,7 +158,7 @@ def predict(request, say=print):
             _compute(network, request, *(result.path / name for name in files))
             result.about = {"model": request.model}
     classes, values, numbers = (np.load(request.kept / name, mmap_mode="r") for name in files)
-    problems = _problems(request.pictures, numbers, network.size)
+    problems = _problems(request.pictures, numbers, network)
     if not out.exists():
         tabled = label_table if network.several else table
         write_csv(out, tabled(network, request.pictures, classes, values, numbers, problems))
@@ -200,7 +201,9 @@ def identity(network, request):
     for path in request.pictures:
         status = path.stat()
         files.update(repr((str(path), status.st_size, status.st_mtime_ns)).encode())
+    cut = named(network.augmentation or "none").cuts
     return {
+        **({"augmentation": network.augmentation} if cut else {}),
         "weights_identity": weights.fingerprint(network.model),
         "input_size": network.size,
         "classes": network.classes,
@@ -228,7 +231,9 @@ def _compute(network, request, classes, values, numbers):
         return order, np.take_along_axis(outputs, order, axis=1).astype("<f4")
 
     batches = inference.files(
-        request.pictures, lambda path: read(path, network.size), request.batch_size
+        request.pictures,
+        lambda path: read(path, network.size, network.augmentation),
+        request.batch_size,
     )
     with inference.explained(request.batch_size, network.size):
         inference.collect(
@@ -239,12 +244,12 @@ def _compute(network, request, classes, values, numbers):
         )
 
 
-def _problems(pictures, numbers, size):
+def _problems(pictures, numbers, network):
     """What is wrong with the pictures that could not be read: dict number -> reason."""
     problems = {}
     for number in sorted(set(range(len(pictures))).difference(numbers.tolist())):
         try:
-            read(pictures[number], size)
+            read(pictures[number], network.size, network.augmentation)
             problems[number] = "it could not be read when the others were"
         except InputError as error:
             problems[number] = str(error).removeprefix(f"picture {pictures[number]}: ")

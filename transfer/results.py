@@ -16,11 +16,12 @@ import pandas as pd
 
 from transfer.evaluate import wilson
 from transfer.recipes import RECIPES, published_file
-from transfer.run import SEVERAL, headline
+from transfer.run import ENSEMBLE, MEAN, SEVERAL, headline
 from transfer.splits import SPLITS
 
 # The paper's own classifier is the softmax layer and goes unnamed; the others are its footnote 7.
-CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest"}
+CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest", MEAN: ""}
+TITLES = {name: recipe.title for name, recipe in RECIPES.items()} | {ENSEMBLE: "ensemble"}
 # The rows of Sabatelli et al. 2018, table 2; other networks follow by name.
 PAPER_NETWORKS = ("Xception", "InceptionV3", "ResNet50", "VGG19")
 # the columns of runs.csv, in order
@@ -152,7 +153,8 @@ def _differing_settings(runs):
     differing = [n for n in names if len({json.dumps(s.get(n)) for s in settings}) > 1]
     marks = []
     for run, of_run in zip(runs, settings, strict=True):
-        own = asdict(RECIPES[run.mode].adapted(run.weights != "none"))
+        recipe = RECIPES.get(run.mode)
+        own = asdict(recipe.adapted(run.weights != "none")) if recipe else {}
         told = [name for name in differing if name not in own or own[name] != of_run.get(name)]
         marks.append(", ".join(f"{name}={_shortened(name, of_run.get(name))}" for name in told))
     return pd.Series([mark and f" [{mark}]" for mark in marks], runs.index, dtype=object)
@@ -200,12 +202,13 @@ def column_of(run):
 
     A network started at random has no starting weights whatever was asked for. A path that
     contains the network's own name has it replaced by "*", so that VGG19 and ResNet50, each
-    started from its own weights of one earlier experiment, share a column as in table 3.
+    started from its own weights of one earlier experiment, share a column as in table 3. An
+    ensemble's are its members.
     """
     weights = run.weights
     if _is_scratch(run.mode):
         weights = "none"
-    elif weights not in ("", "imagenet", "none"):
+    elif run.mode != ENSEMBLE and weights not in ("", "imagenet", "none"):
         weights = str(PurePath(weights)).replace(run.network, "*")
     return Column(run.mode, weights, run.classifier)
 
@@ -214,9 +217,10 @@ def short_weights(columns):
     """Map the starting weights of the columns to short names that still differ.
 
     The short name is the file's name, with as many parent folders as it takes. A scratch column
-    has no starting weights and is left out, as are those whose weights are not told apart.
+    has no starting weights and is left out, as are ensembles and those whose weights are not told
+    apart.
     """
-    told = [c.weights for c in columns if c.weights and not _is_scratch(c.tl_mode)]
+    told = [c.weights for c in columns if c.weights and _starts_somewhere(c.tl_mode)]
     paths = {weights: PurePath(weights).parts for weights in told}
     for depth in range(1, 1 + max(map(len, paths.values()), default=0)):
         short = {name: str(PurePath(*parts[-depth:])) for name, parts in paths.items()}
@@ -230,21 +234,28 @@ def label_column(column, short):
 
     short: what `short_weights` gave for the whole table.
     """
-    label = RECIPES[column.tl_mode].title
-    if column.weights and not _is_scratch(column.tl_mode) and list(short) != ["imagenet"]:
+    label = TITLES[column.tl_mode]
+    if column.weights and column.tl_mode == ENSEMBLE:
+        label = f"{label} of {column.weights}"
+    elif column.weights and _starts_somewhere(column.tl_mode) and list(short) != ["imagenet"]:
         label = f"{short[column.weights]} + {label}"
     classifier = CLASSIFIERS[column.classifier]
     return f"{label}, {classifier}" if classifier else label
 
 
 def _is_scratch(mode):
-    return RECIPES[mode].initial_weights == "he_uniform"
+    return mode in RECIPES and RECIPES[mode].initial_weights == "he_uniform"
+
+
+def _starts_somewhere(mode):
+    """Whether runs of a mode are told by the weights that they started from."""
+    return mode != ENSEMBLE and not _is_scratch(mode)
 
 
 def _column_rank(column):
     # ImageNet first, as theta stands before theta-hat in table 3.
     return (
-        list(RECIPES).index(column.tl_mode),
+        list(TITLES).index(column.tl_mode),
         column.weights != "imagenet",
         column.weights,
         list(CLASSIFIERS).index(column.classifier),
@@ -448,6 +459,12 @@ def _list(notes):
 def _cell(runs, best):
     if not runs:
         return NO_RUN
+    text = cell_text(runs)
+    return f"**{text}**" if f"{accuracy(runs)[0]:.2f}" == best else text
+
+
+def cell_text(runs):
+    """The accuracy of repeats as text: mean, interval, range, how many."""
     mean, least, greatest, _ = accuracy(runs)
     text = f"{mean:.2f}"
     if found := interval(runs):
@@ -457,7 +474,7 @@ def _cell(runs, best):
         if len(splits(runs)) > 1 and _seeds_of_splits(runs):
             count = f"{len(splits(runs))} splits" + (len(splits(runs)) < len(runs)) * f", {count}"
         text += f" ({least:.2f}–{greatest:.2f}, {count})"
-    return f"**{text}**" if f"{mean:.2f}" == best else text
+    return text
 
 
 def _best(comparison):
@@ -497,7 +514,9 @@ def _notes(comparison, short):
         if len({_text([run.metrics.get("seed"), run.split_sha256]) for run in runs}) < len(runs):
             yield f"{name}: some of its {len(runs)} runs have the same seed"
     yield from _starts(comparison, short)
-    if any(run.history is None for run in comparison.runs):
+    yield from _ensembles(comparison, short)
+    yield from _seen_before(cells)
+    if any(run.history is None and run.mode != ENSEMBLE for run in comparison.runs):
         yield "SVMs and random forests are not trained by epochs and have no learning curve"
 
 
@@ -565,9 +584,9 @@ def _starts(comparison, short):
     """Which weights the networks started from, where the table's head does not say it all."""
     starts = {}
     for run in comparison.runs:
-        if not _is_scratch(run.mode):
+        if _starts_somewhere(run.mode):
             networks = starts.setdefault(column_of(run).weights, {})
-            networks.setdefault(run.network, {})[RECIPES[run.mode].title] = None
+            networks.setdefault(run.network, {})[TITLES[run.mode]] = None
     if list(starts) == ["imagenet"]:
         return
     for weights, networks in starts.items():
@@ -579,6 +598,26 @@ def _starts(comparison, short):
             started = {"imagenet": "ImageNet's weights", "none": "no weights"}.get(weights, weights)
             named = [f"{network} ({', '.join(modes)})" for network, modes in networks.items()]
             yield f"started from {started}{star}: {', '.join(named)}"
+
+
+def _seen_before(cells):
+    """Which runs were tested on pictures that the network they started from was trained on."""
+    for name, runs in cells.items():
+        counts = [run.metrics.get("n_test_seen_before") or 0 for run in runs]
+        if any(counts):
+            yield (
+                f"{name}: of its test pictures, the network that it started from was trained on up "
+                f"to {max(counts)}; its accuracy may be too high"
+            )
+
+
+def _ensembles(comparison, short):
+    """What ensembles are the means of, where the table's head does not say it."""
+    for (row, column), runs in comparison.cells.items():
+        if column.tl_mode == ENSEMBLE and not column.weights:
+            label = f"{row.network} {label_column(column, short)}"
+            for members in dict.fromkeys(run.weights for run in runs):
+                yield f"{label}: the mean of the probabilities of {members}"
 
 
 def _distinct(runs, key):

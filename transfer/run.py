@@ -1,12 +1,13 @@
 """Run: a network trained by a recipe on data; what decides its numbers; finished ones read back."""
 
+import difflib
 import re
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from models import weights, zoo
+from models import own, weights, zoo
 from models.errors import InputError
 from models.zoo import Spec
 from transfer import pictures
@@ -21,6 +22,7 @@ from transfer.result_folder import (
     safe_name,
     sha256,
     short_name,
+    unfinished,
 )
 
 NOT_ON_WINDOWS = re.compile(r'[<>:"|?*]')
@@ -28,6 +30,10 @@ SEVERAL = "mean_average_precision"  # in metrics.json where pictures have severa
 SHORT_KEY = 8  # digits of a data set's or a file's digest that a name shows
 AT_START = "@start"  # behind a run's folder: the network before its first step
 START = "start.keras"  # that network, kept where it was drawn
+MODEL = "model.keras"  # the trained network
+SCORES = "scores.npy"  # what a run's test gave: float32 (pictures, classes), in stored order
+ENSEMBLE = "ensemble"  # the mode that is no recipe: a mean of runs (transfer.ensemble)
+MEAN = "mean"  # its classifier
 # of a Recipe, that the first version had
 FIRST_SETTINGS = {"optimizer", "learning_rate", "momentum", "nesterov", "rho", "epsilon", "pixels"}
 FIRST_SETTINGS |= {"batch_size", "epochs", "patience", "batch_norm", "classifier", "class_weights"}
@@ -39,8 +45,8 @@ REQUIRED = {
     "dataset": str,
     "challenge": str,
     "ANN": str,
-    "tl_mode": tuple(RECIPES),
-    "classifier": CHOICES["classifier"],
+    "tl_mode": (*RECIPES, ENSEMBLE),
+    "classifier": (*CHOICES["classifier"], MEAN),
     "weights": str,
     "toy": bool,
     "split_sha256": str,
@@ -81,6 +87,7 @@ class Run:
             self.recipe.refuse_several_labels()
         self.network.check()
         self.network.side(self.input_size)
+        zoo.scaling_for(self.network, self.recipe.pixels)
 
     @property
     def size(self):
@@ -91,6 +98,12 @@ class Run:
     def weights(self):
         """What the network starts from: `imagenet`, `none`, or a file's path."""
         return self.network.weights or weights.NONE
+
+    @property
+    def start_size(self):
+        """Side of the pictures of the saved network that it starts from; None of other weights."""
+        source = self.network.weights
+        return own.side(source) if weights.is_keras(source) else None
 
     @property
     def folder(self):
@@ -208,7 +221,8 @@ class FinishedRun:
     folder: where it lies. network, mode: the ANN and tl_mode of metrics.json. accuracy: top-1 on
     the test pictures, in percent; of several labels the mean average precision. metrics: all of
     metrics.json. history: pandas DataFrame of HISTORY_COLUMNS, a row per epoch, or None for a
-    classifier that is not trained by epochs.
+    classifier that is not trained by epochs. An ensemble has the networks of its members, and its
+    weights name these.
     """
 
     folder: Path
@@ -304,15 +318,9 @@ def named_network(text):
         return _start(Path(text.removesuffix(AT_START)))
     folder = Path(text)
     if folder.is_dir():
-        if (folder / "model.keras").is_file():
-            return str(folder / "model.keras")
-        told = folder / "metrics.json"
-        if told.exists() and read_json(told).get("classifier") == "random_forest":
-            raise InputError(
-                f"{folder} is the run of a random forest, which is not kept; accepted: a run with "
-                "another classifier, which has a model.keras"
-            )
-        raise InputError(f"{folder} holds no model.keras; accepted: the folder of a finished run")
+        if (folder / MODEL).is_file():
+            return str(folder / MODEL)
+        raise InputError(_why_no_network(folder))
     try:
         zoo.parse(text).check()
     except InputError as error:
@@ -320,6 +328,55 @@ def named_network(text):
             raise
         raise InputError(f"no folder {folder}; {error}") from error
     return text
+
+
+def _why_no_network(folder):
+    """What is wrong with a folder without a model.keras."""
+    if not (folder / "metrics.json").exists():
+        return f"{folder} holds no {MODEL}; accepted: the folder of a finished run"
+    told = read_json(folder / "metrics.json")
+    if told.get("tl_mode") == ENSEMBLE:
+        return f"{folder} is an ensemble, no network; accepted: one of its runs, {told['weights']}"
+    if told.get("classifier") == "random_forest":
+        return (
+            f"{folder} is the run of a random forest, which is not kept; accepted: a run with "
+            f"another classifier, which has a {MODEL}"
+        )
+    return (
+        f"{folder} is a finished run whose {MODEL} is gone; put it back, or remove the folder and "
+        "run its command again"
+    )
+
+
+def named_stage(text, results_path):
+    """What a training starts from, as Run takes it, of what a user calls it.
+
+    Args:
+        text: `imagenet`, `none`, a weights file, or a finished run: its folder, or what stands
+            below the folder of all results, e.g. `wikiart/style/GoogLeNet/fine_tuning`.
+        results_path: the folder of all results.
+
+    Raises:
+        InputError: a run that is not finished, has no network, or is not there.
+    """
+    if text in (weights.IMAGENET, weights.NONE) or Path(text).is_file():
+        return text
+    if Path(text).is_dir():
+        return named_network(text)
+    folder = Path(results_path) / text
+    if folder.is_dir():
+        return named_network(str(folder))
+    if folder.name and unfinished(folder).is_dir():
+        raise InputError(f"{folder} is not finished: run its command again, it goes on from there")
+    if text.endswith((".keras", *weights.ENDINGS)):
+        return text
+    runs = [path.parent for path in Path(results_path).rglob(MODEL)]
+    names = [path.relative_to(results_path).as_posix() for path in runs if path.name[0] != "."]
+    near = difflib.get_close_matches(text, sorted(names), 3, 0.5)
+    raise InputError(
+        f"weights are {text!r}: no file, and no run below {results_path}; accepted: imagenet, "
+        f"none, a weights file or a finished run{', such as ' * bool(near)}{', '.join(near)}"
+    )
 
 
 def _start(folder):

@@ -59,6 +59,20 @@ def after(run, store):
     return None if before is None or own is None else before | own
 
 
+def count_tested(spec, store):
+    """How many test pictures of a data set the layers below a network's head were trained on.
+
+    Args:
+        spec: models.zoo.Spec.
+        store: transfer.store.Store.
+
+    Returns:
+        int, or None where that is not known.
+    """
+    seen, tested = of_network(spec), of_store(store, ("test",))
+    return None if seen is None or tested is None else len(seen & tested)
+
+
 def written(seen):
     """Pictures as the text of models.network.Network.trained_on; None for None."""
     return None if seen is None else base64.b64encode(b"".join(sorted(seen))).decode()

@@ -3,7 +3,8 @@
     python -m transfer.tables RESULTS_DIR [--out DIR] [--published sabatelli2018_table2]
 
 writes comparison.md, comparison.csv, runs.csv and a learning-curve figure per challenge, pairs.csv
-where runs were tested on the same pictures, and prints the Markdown. Published figures are shown
+where runs were tested on the same pictures, chains.csv where one started from another, and prints
+the Markdown. Published figures are shown
 and written apart, never merged with ours.
 """
 
@@ -99,7 +100,7 @@ def collate(results_dir):
     Raises:
         InputError: a run is damaged or there is none.
     """
-    from transfer import plots, results, run_pairs
+    from transfer import chains, plots, results, run_pairs
     from transfer.result_folder import csv_bytes
     from transfer.run import read_runs
 
@@ -124,6 +125,10 @@ def collate(results_dir):
         "comparison.csv": results.comparison_frame(comparisons),
         "runs.csv": results.runs_frame(runs, results_dir),
     }
+    stages = chains.find_chains(runs)
+    if stages:
+        sections.append(chains.section(stages))
+        frames["chains.csv"] = chains.chains_frame(stages, results_dir)
     if pairs:
         frames["pairs.csv"] = run_pairs.pairs_frame(pairs)
     return {

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from models import backend, inception_v1, initializers, network, zoo
+from models import backend, inception_v1, initializers, network, weights, zoo
 from models.errors import InputError
 from transfer import (
     classifiers,
@@ -43,7 +43,7 @@ from transfer.result_folder import (
     write_csv,
     write_json,
 )
-from transfer.run import HISTORY_COLUMNS, START, check_paths, read_run
+from transfer.run import HISTORY_COLUMNS, SCORES, START, check_paths, read_run
 
 HISTORY = (*HISTORY_COLUMNS, "seconds")
 
@@ -70,7 +70,7 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
             number depends on it.
 
     Returns:
-        Path of the result folder: metrics.json, history.csv, predictions.csv,
+        Path of the result folder: metrics.json, history.csv, predictions.csv, scores.npy,
         confusion_matrix.csv (of one label a picture), learning_curve.png, model.keras,
         manifest.json, and what transfer.mistakes writes; a random forest has no learning curve and
         no model.keras.
@@ -93,6 +93,8 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
             return folder
         if folder.name != run.folder.name:
             print(f"{run.folder.name} holds another run; this one is {folder.name}", flush=True)
+        for line in start_lines(run, store):
+            print(line, flush=True)
         keras.utils.clear_session()  # layers are named as in a process of their own
         callbacks = []
         if tensorboard:
@@ -287,18 +289,13 @@ def steps(store, recipe):
 
 def metrics(model, run, store, trained):
     """Everything metrics.json holds, as a dict; accuracies and F1 in [0, 1], seconds, nats."""
-    labels, recipe = store.labels, run.recipe
+    recipe = run.recipe
     losses = [row["val_loss"] for row in trained.history]
-    groups = store.groups("test")
-    together = None if groups is None else splits.components(groups)
-    test = several_labels_test if store.several else one_label_test
     return {
         **run.described,
         "classifier": recipe.classifier,
         "toy": store.toy,
-        **test(trained.scores, store, recipe, together),
-        **{f"n_{split}": len(part) for split, part in labels.items()},
-        "n_classes": len(store.classes),
+        **test_metrics(store, trained.scores, recipe.head(store.several) == "softmax"),
         "head_parameters": model.get_layer("head").count_params(),
         "parameters": model.count_params(),
         "feature_size": model.get_layer("features").output.shape[-1],
@@ -309,6 +306,7 @@ def metrics(model, run, store, trained):
         "device": backend.device_name(),
         "backend": keras.backend.backend(),
         "seed": recipe.seed,
+        **_seen_before(run, store),
         "split_sha256": store.split_sha256,
         "split": run.data.settings if run.data.jpg_images_path else None,
         "settings": {**run.settings, "split_sha256": store.split_sha256},
@@ -316,23 +314,38 @@ def metrics(model, run, store, trained):
     }
 
 
-def one_label_test(scores, store, recipe, together):
-    """What a test of one label a picture gives: metrics, intervals, chance, a dict.
+def test_metrics(store, scores, probabilities):
+    """What metrics.json holds of a test alone, whatever the scores come from, as a dict.
 
     Args:
-        scores: (test pictures, classes).
-        store, recipe: as for metrics.
-        together: what every test picture belongs to, or None, see uncertainty.intervals.
+        store: transfer.store.Store.
+        scores: (test pictures, classes), in stored order.
+        probabilities: whether they are.
+    """
+    labels, groups = store.labels, store.groups("test")
+    together = None if groups is None else splits.components(groups)
+    test = _several_labels if store.several else _one_label
+    return {
+        **test(store, scores, probabilities, together),
+        **{f"n_{split}": len(part) for split, part in labels.items()},
+        "n_classes": len(store.classes),
+    }
+
+
+def _one_label(store, scores, probabilities, together):
+    """What a test of one label a picture gives: metrics, intervals, chance, a dict.
+
+    together: what every test picture belongs to, or None, see uncertainty.intervals.
     """
     labels = store.labels
     return {
-        **evaluate.metrics(scores, labels["test"], recipe.head() == "softmax"),
+        **evaluate.metrics(scores, labels["test"], probabilities),
         **uncertainty.intervals(scores, labels["test"], together),
         "chance_top1": evaluate.chance(labels["train"], labels["test"]),
     }
 
 
-def several_labels_test(scores, store, _, together):
+def _several_labels(store, scores, _, together):
     """The same of several labels; one without a positive in a part is named, and counts nowhere."""
     labels, counted = store.labels["test"], counted_labels(store)
     return {
@@ -347,6 +360,34 @@ def counted_labels(store):
     return np.all([rows.any(axis=0) for rows in store.labels.values()], axis=0)
 
 
+def _seen_before(run, store):
+    """How many test pictures a saved network that a run starts from was trained on, as a dict."""
+    if not weights.is_keras(run.network.weights):
+        return {}
+    return {"n_test_seen_before": seen_pictures.count_tested(run.network, store)}
+
+
+def start_lines(run, store):
+    """Lines on what a run's numbers owe to the saved network that it starts from.
+
+    Args:
+        run: transfer.run.Run.
+        store: transfer.store.Store.
+    """
+    source = run.network.weights
+    if run.start_size not in (None, run.size):
+        yield f"{source} is of pictures of {run.start_size} pixels; here they have {run.size}"
+    for seen in _seen_before(run, store).values():
+        count = len(store.labels["test"])
+        if seen is None:
+            yield f"{source}: it is not known which of the {count} test pictures it was trained on"
+        elif seen:
+            yield (
+                f"{source} was trained on {seen} of the {count} test pictures, so that the "
+                "accuracy may be too high"
+            )
+
+
 def write_results(model, run, store, trained, values, folder):
     """Write everything but the manifest into a run's folder, and print the test in one line.
 
@@ -355,17 +396,7 @@ def write_results(model, run, store, trained, values, folder):
         values: from metrics.
         folder: Path.
     """
-    labels, classes = store.labels["test"], store.classes
     write_json(folder / "metrics.json", values)
-    told = evaluate.label_predictions if store.several else evaluate.predictions
-    predictions = told(store.ids("test"), labels, trained.scores, classes)
-    write_csv(folder / "predictions.csv", predictions)
-    if store.several:
-        mistakes.write_labels(store, trained.scores, counted_labels(store), folder)
-    else:
-        confusion = evaluate.confusion(labels, trained.scores, classes)
-        write_csv(folder / "confusion_matrix.csv", confusion)
-        mistakes.write(store, trained.scores, run.recipe.head() == "softmax", folder)
     if run.recipe.classifier != "random_forest":
         save(model, run, store, folder / "model.keras", seen_pictures.after(run, store))
     if trained.history:
@@ -374,18 +405,39 @@ def write_results(model, run, store, trained, values, folder):
         title = f"{finished.title}, {finished.network}, {finished.mode}"
         figure = plots.learning_curves([finished], title)
         write_bytes(folder / "learning_curve.png", plots.png(figure))
+    probabilities = run.recipe.head(store.several) == "softmax"
+    write_test(store, trained.scores, probabilities, values, folder)
+
+
+def write_test(store, scores, probabilities, values, folder):
+    """Write what a test alone gives, whatever the scores come from, and print it in a few lines.
+
+    Args:
+        store, scores, probabilities: as for test_metrics.
+        values: what metrics.json holds.
+        folder: Path.
+    """
+    labels, classes = store.labels["test"], store.classes
+    with open_whole(folder / SCORES) as file:
+        np.save(file, np.asarray(scores, "<f4"))
+    told = evaluate.label_predictions if store.several else evaluate.predictions
+    write_csv(folder / "predictions.csv", told(store.ids("test"), labels, scores, classes))
     for line in test_lines(values):
         print(line)
-    if not store.several:
-        correct = np.argmax(trained.scores, axis=1) == labels
-        seen = evaluate.by_group(correct, store.shared_groups())
-        write_csv(folder / "groups_seen.csv", seen)
-        for line in group_lines(seen):
-            print(line)
+    if store.several:
+        mistakes.write_labels(store, scores, counted_labels(store), folder)
+        return
+    write_csv(folder / "confusion_matrix.csv", evaluate.confusion(labels, scores, classes))
+    mistakes.write(store, scores, probabilities, folder)
+    correct = np.argmax(scores, axis=1) == labels
+    seen = evaluate.by_group(correct, store.shared_groups())
+    write_csv(folder / "groups_seen.csv", seen)
+    for line in group_lines(seen):
+        print(line)
 
 
 def save(model, run, store, path, seen):
-    """Write a run's classifier with its classes and how it scales pixels, as models.load opens it.
+    """Write a run's classifier with its classes and its view of pictures, as models.load opens it.
 
     Args:
         model, run, store: as for metrics.
@@ -393,9 +445,16 @@ def save(model, run, store, path, seen):
         seen: the pictures it was trained on, see seen_pictures.after.
     """
     pixels = zoo.scaling_for(run.network, run.recipe.pixels)
-    architecture, trained_on = run.network.architecture, seen_pictures.written(seen)
-    named = network.Network(architecture, model, store.classes, pixels, trained_on=trained_on)
-    network.save(replace(named, several=store.several), path)
+    named = network.Network(
+        run.network.architecture,
+        model,
+        store.classes,
+        pixels,
+        trained_on=seen_pictures.written(seen),
+        augmentation=run.recipe.augmentation,
+        several=store.several,
+    )
+    network.save(named, path)
 
 
 def group_lines(seen):

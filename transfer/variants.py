@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import InputError
+from transfer import pictures
 
 DRAWN = 3  # numbers that are drawn for a picture in an epoch: mirrored, down, to the right
 _FRACTION = 2.0**-53  # the upper 53 of 64 random bits as a number from 0 to below 1
@@ -109,11 +110,11 @@ def draws(seed, epoch, count):
     return ((bits >> np.uint64(11)) * _FRACTION).reshape(count, DRAWN)
 
 
-def augment(pictures, numbers, augmentation, size, seed, epoch):
+def augment(stored, numbers, augmentation, size, seed, epoch):
     """Draw one variant of each picture.
 
     Args:
-        pictures: sequence of uint8 arrays (H, W, 3) as they are stored for `size`.
+        stored: sequence of uint8 arrays (H, W, 3), pictures as they are stored for `size`.
         numbers: the pictures' numbers in their store.
         augmentation: Augmentation.
         size: side of the variants in pixels.
@@ -127,8 +128,8 @@ def augment(pictures, numbers, augmentation, size, seed, epoch):
             where nothing is cut.
     """
     drawn = draws(seed, epoch, max(numbers, default=-1) + 1)
-    variants = np.empty((len(pictures), size, size, 3), np.uint8)
-    for variant, picture, number in zip(variants, pictures, numbers, strict=True):
+    variants = np.empty((len(stored), size, size, 3), np.uint8)
+    for variant, picture, number in zip(variants, stored, numbers, strict=True):
         _check(picture, augmentation, size)
         draw(variant, picture, augmentation, drawn[number])
     return variants
@@ -189,3 +190,33 @@ def middle(picture, size):
     """What a test sees of a stored picture: the square of `size` in its middle, a view."""
     top, left = ((side - size) // 2 for side in picture.shape[:2])
     return picture[top : top + size, left : left + size]
+
+
+def read(path, size, name=None):
+    """Read a picture file as a test shows it to a network that was trained with an augmentation.
+
+    Args:
+        path: file that pictures.encoded takes.
+        size: side of the result in pixels.
+        name: of the augmentation; None where it is not known, as for `none`.
+
+    Returns:
+        float32 array (size, size, 3), RGB, whole numbers from 0 to 255.
+
+    Raises:
+        InputError: what is wrong with the file, or no such augmentation.
+    """
+    chosen = named(name or "none")
+    picture = pictures.stored(path, chosen.stored_side(size), chosen.keeps_proportion)
+    return middle(picture, size).astype(np.float32)
+
+
+def lines_on_whole(networks):
+    """A line for each network that a test showed the middle of pictures, where it now sees all.
+
+    Args:
+        networks: of models.network.Network.
+    """
+    for network in networks:
+        if named(network.augmentation or "none").cuts:
+            yield f"{network.spec} was tested on the middle of pictures; here it sees all of each"

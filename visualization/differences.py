@@ -18,6 +18,7 @@ import numpy as np
 
 from models import weights, zoo
 from models.errors import InputError
+from transfer import variants
 from transfer.dataset import REPORT, Data
 from transfer.pictures import DECODING, read
 from transfer.progress import Progress
@@ -284,6 +285,8 @@ def open_compared(comparison, say=print):
     from visualization import layer_pairs
 
     networks = {key: load(text) for key, text in comparison.networks.items()}
+    for line in variants.lines_on_whole(networks.values()):
+        say(line)
     size = common_size(networks, comparison.input_size)
     for network in networks.values():
         check_takes_pictures(replace(network, size=size))

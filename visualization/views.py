@@ -10,7 +10,7 @@ import pandas as pd
 from models import backend, memory, zoo
 from models.errors import InputError
 from models.network import check_takes_pictures, load
-from transfer import inference
+from transfer import inference, variants
 from transfer.pictures import proportion, read, read_all
 from transfer.progress import Progress
 from visualization import figures, page
@@ -74,8 +74,9 @@ def open_networks(specs, size=None, class_names=None, say=print):
         size: side of the input in pixels for networks that leave it open; None for the size of
             their ImageNet weights.
         class_names: names for networks that hold none and have as many outputs.
-        say: called with a line for each network that is fed at another size than its weights, and
-            with one where networks are fed at sizes that differ.
+        say: called with a line for each network that is fed at another size than its weights, or
+            was tested on a part of each picture, and with one where networks are fed at sizes that
+            differ.
 
     Returns:
         list of models.network.Network, each with its size.
@@ -93,6 +94,8 @@ def open_networks(specs, size=None, class_names=None, say=print):
         raise InputError(
             f"{len(class_names)} class names fit no network without names of its own: {outputs}"
         )
+    for line in variants.lines_on_whole(networks):
+        say(line)
     for network in networks:
         if _is_resized(network):
             say(

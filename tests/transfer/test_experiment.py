@@ -30,6 +30,7 @@ from transfer.store import Store
 
 ROOT = Path(__file__).parents[2]
 RESULT_FILES = {"metrics.json", "history.csv", "predictions.csv", "confusion_matrix.csv"} | {
+    "scores.npy",
     "learning_curve.png",
     "model.keras",
     "manifest.json",
@@ -707,6 +708,7 @@ def test_pixels_of_the_first_collection_stay(collection, tmp_path, capsys):
     weights = result(tmp_path, changed="batch_size=8,epochs=2,pixels=unit") / "model.keras"
     assert run(collection, tmp_path / "b", weights=weights) == 2
     assert "pixels unit" in capsys.readouterr().err
+    assert not (tmp_path / "b").exists()  # known before the data set is made
 
 
 def test_split_is_shared_by_modes_and_renewed_for_a_changed_csv(collection, tmp_path):
@@ -729,6 +731,40 @@ def test_from_one_collection_to_another(collection, tmp_path):
     weights = result(tmp_path) / "model.keras"
     assert run(collection, tmp_path / "b", "off_the_shelf", weights=weights) == 0
     assert metrics(result(tmp_path / "b", "off_the_shelf"))["weights"] == str(weights)
+
+
+@pytest.mark.slow  # a chain of three
+def test_a_stage_by_its_name_tells_what_it_saw(collection, tmp_path, capsys):
+    """The next stage has smaller pictures, and some for its test that the first was trained on."""
+    assert run(collection, tmp_path, "fine_tuning", epochs=1) == 0
+    name = "tiny/artist/MobileNet(alpha=0.25)/fine_tuning,batch_size=8,epochs=1"
+    seen = [row["id"] for row in split_rows(tmp_path) if row["split"] != "test"]
+    capsys.readouterr()
+    given = {"weights": name, "dataset_name": "next", "input_size": 16, "split": "cetinic2018"}
+    assert run(collection, tmp_path, "fine_tuning", **given) == 0
+    rows = [row for row in split_rows(tmp_path, "next") if row["split"] == "test"]
+    shared = len([row for row in rows if row["id"] in seen])
+    folder = (
+        tmp_path / "results" / name.replace("tiny/", "next/", 1).replace("epochs=1", "epochs=2")
+    )
+    assert metrics(folder)["n_test_seen_before"] == shared > 0
+    assert metrics(folder)["weights"] == str(tmp_path / "results" / name / "model.keras")
+    printed = capsys.readouterr().out
+    assert "model.keras is of pictures of 32 pixels; here they have 16\n" in printed
+    assert f"was trained on {shared} of the {len(rows)} test pictures, so that" in printed
+    # a third stage, off the shelf: what the first saw is known still
+    name = folder.relative_to(tmp_path / "results")
+    given = {"weights": name, "dataset_name": "third", "input_size": 16}
+    assert run(collection, tmp_path, **given) == 0
+    third = (
+        tmp_path / "results/third/artist/MobileNet(alpha=0.25)/off_the_shelf,batch_size=8,epochs=2"
+    )
+    assert metrics(third)["n_test_seen_before"] > 0
+
+
+def split_rows(out, dataset="tiny"):
+    path = next(out.glob(f"datasets/{dataset}/*/*/split.csv"))
+    return list(csv.DictReader(path.open(encoding="utf-8-sig")))
 
 
 def test_one_csv_serves_two_collections_and_from_one_to_the_other(collection, tmp_path):
@@ -886,6 +922,79 @@ def test_kill_9_and_the_same_command_goes_on(collection, tmp_path):
     assert f"continuing after epoch {len(done)}" in printed
     assert train.read_history(folder / "history.csv")[: len(done)] == done
     assert metrics(folder)["epochs_run"] == 40
+
+
+# two commands, one after another, killed at the nth call of a function
+KILLED = """
+import json, os, signal, sys
+sys.path.insert(0, sys.argv[1])
+import keras
+import test_experiment
+from transfer import experiment, pixel_cache, train
+keras.applications.MobileNet = test_experiment.tiny_mobilenet
+owner, name = {
+    "cache": (pixel_cache.PixelCache, "keep"),
+    "epoch": (train.KeptEpochs, "on_train_batch_end"),
+}[sys.argv[2]]
+original, left = getattr(owner, name), [int(sys.argv[3])]
+def counted(*given, **named):
+    left[0] -= 1
+    if not left[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*given, **named)
+setattr(owner, name, counted)
+for words in json.loads(sys.argv[4]):
+    assert experiment.main(words) == 0
+"""
+
+
+@pytest.mark.slow  # three processes that import TensorFlow
+def test_a_chain_killed_in_its_caches_and_an_epoch_ends_as_one_that_was_not(collection, tmp_path):
+    """Two stages; the second with crops and a schedule, from the first by its name."""
+    other = paint(tmp_path / "other", ("light", "dark"), 14)
+    first = "tiny/artist/MobileNet(alpha=0.25)/fine_tuning,batch_size=8,epochs=1"
+    changed = {"augmentation": "crop", "schedule": "every", "schedule_epochs": 1}
+    changed |= {"schedule_factor": 0.5, "decay": 0.01, "epochs": 4}
+
+    def stages(out):
+        return [
+            command(collection, out, "fine_tuning", epochs=1),
+            command(other, out, "fine_tuning", dataset_name="next", weights=first, **changed),
+        ]
+
+    def killed(place, call):
+        words = [Path(__file__).parent, place, call, json.dumps(stages(tmp_path / "killed"))]
+        job = start(list(map(str, words)), ("-c", KILLED))
+        printed = job.communicate(timeout=300)[0]
+        assert job.returncode == -signal.SIGKILL, printed
+        runs = (tmp_path / "killed/results").glob("*/*/*/*/metrics.json")
+        return [path.parts[-5] for path in runs if path.parts[-2][0] != "."]
+
+    # each stage decodes 24 + 3 + 3, and 22 + 3 + 3 pictures once, and has 3 steps an epoch
+    assert killed("cache", 5) == []
+    assert list((tmp_path / "killed").rglob("*.pixels")) == []
+    assert killed("cache", 30 + 10) == ["tiny"]
+    assert killed("epoch", 3 + 3 + 2) == ["tiny"]
+    (history,) = (tmp_path / "killed/results/next").rglob("history.csv")
+    assert len(train.read_history(history)) == 2
+    for out in ("killed", "whole"):
+        for words in stages(tmp_path / out):
+            assert experiment.main(words) == 0
+    ended = []
+    for out in ("killed", "whole"):
+        (folder,) = (tmp_path / out / "results/next/artist").glob("*/fine_tuning,*")
+        values = metrics(folder)
+        for key in ("seconds", "images_per_second", "weights"):
+            del values[key]
+        del values["settings"]["weights_sha256"]  # a zip tells when it was packed
+        history = train.read_history(folder / "history.csv")
+        values["history"] = [{**row, "seconds": 0} for row in history]
+        weights = network.load(str(folder / "model.keras")).model.get_weights()
+        ended.append((values, [*weights, np.load(folder / "scores.npy")]))
+    (one, arrays), (two, others) = ended
+    assert one["epochs_run"] == 4 and one == two
+    for ours, theirs in zip(arrays, others, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.slow

@@ -172,6 +172,25 @@ def test_a_damaged_file_is_made_again(open_cache, said, damage):
     assert again.begin() and cache.path.read_bytes() == whole and len(said) == 1
 
 
+def test_a_file_that_is_cut_while_it_is_mapped_is_made_again(open_cache, said):
+    """Reading on in it would end the process with SIGBUS."""
+    cache = open_cache()
+    cache.begin()
+    fill(cache)
+    assert cache.begin()
+    os.truncate(cache.path, 0)
+    assert not cache.begin()
+    assert said == [
+        f"pixel cache {cache.path} is damaged (cut short while in use): it is made again"
+    ]
+    fill(cache)
+    assert cache.begin()
+    check(cache)
+    cache.path.unlink()  # what is mapped stays whole
+    assert cache.begin()
+    check(cache)
+
+
 def test_a_damaged_picture_is_decoded_and_the_file_removed(open_cache, said):
     cache = open_cache()
     cache.begin()

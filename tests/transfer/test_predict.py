@@ -172,7 +172,7 @@ def test_a_run_is_its_folder(folder, tmp_path, capsys):
     assert "run of a random forest, which is not kept" in capsys.readouterr().err
     (run_folder / "metrics.json").write_text('{"classifier": "softmax"}')
     assert run(*words) == 2
-    assert "holds no model.keras" in capsys.readouterr().err
+    assert "a finished run whose model.keras is gone" in capsys.readouterr().err
     save(run_folder / "model.keras")
     assert run(*words) == 0
     assert class_of(rows_of(tmp_path / "out.csv")[2]["class_1"]) == "=blue"
@@ -308,7 +308,7 @@ def test_of_thousands_of_pictures_one_is_broken_and_few_are_held_at_once(
         os.link(tmp_path / "one.png", folder / f"{number:04}.png")
     held, most = set(), 0
 
-    def read(path, size):
+    def read(path, size, augmentation):
         nonlocal most
         number = int(path.stem)
         if number == broken:
@@ -373,3 +373,19 @@ def test_of_several_labels_all_are_told(folder, tmp_path):
     other.write_text("a\nb\nc\n")
     assert run(model, folder, "--out", tmp_path / "b.csv", "--classes", other) == 0
     assert rows_of(tmp_path / "b.csv")[1]["labels"] == "a | b"
+
+
+def test_pictures_are_cut_as_the_network_was_tested(tmp_path):
+    """Left red, middle blue, right red: the middle square is blue, the squeezed picture not."""
+    wide = np.zeros((16, 48, 3), np.uint8)
+    wide[..., 0], wide[:, 15:33] = 255, (0, 0, 255)
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    for name, expected in (("none", "rød"), ("crop", NAMES[2])):
+        path = tmp_path / f"{name}.keras"
+        network.save(network.Network("MobileNet", tiny(), NAMES, augmentation=name), path)
+        assert network.load(str(path)).augmentation == name
+        out = tmp_path / f"{name}.csv"
+        assert run(path, tmp_path / "wide.png", "--out", out) == 0
+        assert class_of(rows_of(out)[0]["class_1"]) == expected
+        told = json.loads((tmp_path / f"{name}.csv.about" / "manifest.json").read_text())
+        assert told["identity"].get("augmentation") == (name if name == "crop" else None)

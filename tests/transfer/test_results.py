@@ -329,3 +329,20 @@ def test_weights_files_of_one_name_are_told_apart_by_their_folders():
         results.Column("fine_tuning", path, "softmax") for path in ("/a/x/m.h5", "/b/x/m.h5")
     ]
     assert results.short_weights(columns) == {"/a/x/m.h5": "a/x/m.h5", "/b/x/m.h5": "b/x/m.h5"}
+
+
+def test_pictures_that_an_earlier_stage_was_trained_on_are_told(made):
+    text = section([made(n_test_seen_before=3), made(ANN="A", n_test_seen_before=0)])
+    note = "VGG19 fine tuning: of its test pictures, the network that it started from was trained"
+    assert f"- Note: {note} on up to 3; its accuracy may be too high\n" in text
+    assert text.count("too high") == 1
+
+
+def test_ensembles_of_repeated_splits_are_repeats(made):
+    told = {"tl_mode": "ensemble", "classifier": "mean", "weights": "one + other", "seed": None}
+    several = [made(**told, top1_accuracy=a, **drawn(seed)) for seed, a in ((1, 0.6), (2, 0.8))]
+    text = section([*several, *(made(**drawn(seed)) for seed in (1, 2))])
+    assert rows_of(text)[0][1:3] == ["fine tuning", "ensemble"]
+    assert rows_of(text)[1][2] == "70.00 (60.00–80.00, 2 splits)"
+    assert "VGG19 ensemble: the mean of the probabilities of one + other" in text
+    assert "started from one" not in text and "no learning curve" not in text

@@ -214,3 +214,29 @@ def test_what_is_for_one_label_is_refused_before_pictures_are_read(tmp_path, cha
     with pytest.raises(InputError, match=told):
         run.Run(data, zoo.parse("VGG19:imagenet"), recipe)
     assert run.Run(replace(data, challenge="a"), zoo.parse("VGG19:imagenet"), recipe)
+
+
+def test_a_stage_is_named_by_its_place_below_the_results(tmp_path, write_run):
+    place = "wikiart/style/GoogLeNet/fine_tuning"
+    write_run(tmp_path / place)
+    network = tmp_path / place / "model.keras"
+    for text in (place, str(tmp_path / place)):
+        with pytest.raises(InputError, match="finished run whose model.keras is gone; put it back"):
+            run.named_stage(text, tmp_path)
+    network.touch()
+    for text in (place, f"{place}/", str(tmp_path / place), str(network)):
+        assert Path(run.named_stage(text, tmp_path)) == network
+    for text in ("imagenet", "none", "gone.h5", "gone.keras"):
+        assert run.named_stage(text, tmp_path) == text
+    with pytest.raises(InputError, match=f"no run below .* such as {place}"):
+        run.named_stage("wikiart/style/GoogLeNet/tuning", tmp_path)
+    (tmp_path / "a/b/c/.random.partial").mkdir(parents=True)
+    with pytest.raises(InputError, match="a/b/c/random is not finished: run its command again"):
+        run.named_stage("a/b/c/random", tmp_path)
+
+
+def test_an_ensemble_is_no_network(tmp_path, write_run):
+    told = {"tl_mode": "ensemble", "classifier": "mean", "weights": "one + other"}
+    write_run(tmp_path / "run", **told)
+    with pytest.raises(InputError, match="is an ensemble, no network; .* one [+] other"):
+        run.named_network(str(tmp_path / "run"))

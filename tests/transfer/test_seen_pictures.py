@@ -99,3 +99,11 @@ def test_a_network_of_another_origin_is_accepted(store, tmp_path):
 def test_a_damaged_list_is_named():
     with pytest.raises(InputError, match="x.keras: trained_on does not list pictures"):
         seen_pictures._read("no base64!", "x.keras")
+
+
+def test_how_many_test_pictures_were_seen(store, tmp_path):
+    assert seen_pictures.count_tested(save(tmp_path / "a.keras", short([1, 9, 77])), store) == 1
+    assert seen_pictures.count_tested(zoo.parse("VGG19:imagenet"), store) == 0
+    assert seen_pictures.count_tested(save(tmp_path / "b.keras", None), store) is None
+    (store.folder / "split.csv").unlink()
+    assert seen_pictures.count_tested(zoo.parse("VGG19:imagenet"), store) is None

@@ -1,12 +1,15 @@
 """Variants of pictures against crops worked out by hand, and what decides them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from models.errors import InputError
-from transfer import variants
+from transfer import pictures, variants
 from transfer.variants import AUGMENTATIONS, Augmentation, augment, draws, middle
 
 LARGE = np.arange(300 * 256 * 3).reshape(300, 256, 3).astype(np.uint8)
@@ -130,3 +133,38 @@ def test_none_changes_nothing():
     for name in ("none", "flip_shift"):
         np.testing.assert_array_equal(drawn(name, square, 256, MIDST, MIDST, MIDST), square)
     assert not Augmentation("own", "nothing").changes
+
+
+@pytest.mark.parametrize(
+    ("name", "places"),
+    [
+        (None, None),
+        ("flip_shift", None),
+        # 32 of 28 * 256 / 224; the middle 28 of 32 x 64
+        ("crop", (slice(2, 30), slice(18, 46))),
+    ],
+)
+def test_a_file_is_read_as_it_is_tested(tmp_path, name, places):
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 64, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    found = variants.read(tmp_path / "wide.png", 28, name)
+    assert found.shape == (28, 28, 3) and found.dtype == np.float32
+    if name == "crop":
+        np.testing.assert_array_equal(found, pixels[places])
+    else:
+        np.testing.assert_array_equal(found, pictures.read(tmp_path / "wide.png", 28))
+
+
+def test_a_file_for_an_augmentation_that_there_is_not(tmp_path):
+    with pytest.raises(InputError, match="augmentation is 'twirl'"):
+        variants.read(tmp_path / "wide.png", 28, "twirl")
+
+
+def test_what_was_tested_on_the_middle_is_told():
+    def trained(name, augmentation):
+        return SimpleNamespace(spec=name, augmentation=augmentation)
+
+    several = [trained(name, name) for name in ("none", "flip_shift", "crop")]
+    assert list(variants.lines_on_whole([*several, trained("VGG19", None)])) == [
+        "crop was tested on the middle of pictures; here it sees all of each"
+    ]

@@ -117,6 +117,13 @@ def test_what_an_output_is(activation, output, colour_network, network_files, tm
     assert views.open_networks([str(network_files / "trunk.keras")])[0].output is None
 
 
+def test_a_network_that_was_tested_on_crops_is_told(colour_network, tmp_path):
+    path, said = tmp_path / "a.keras", []
+    save(Network("a", colour_network(8, "softmax"), augmentation="mirror_crop"), path)
+    views.open_networks([str(path)], say=said.append)
+    assert said == [f"{path} was tested on the middle of pictures; here it sees all of each"]
+
+
 def test_logits_are_scores_and_features_are_no_classes(colour_network, tmp_path):
     model = colour_network(8, "linear")
     save(Network("a", model), tmp_path / "a.keras")
