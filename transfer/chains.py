@@ -156,7 +156,7 @@ def chains_frame(stages, results_dir):
                 "challenge": run.challenge,
                 "network": run.network,
                 "tl_mode": run.mode,
-                "measure": headline(run),
+                "measure": headline(run.metrics),
                 "percent": f"{run.accuracy:.2f}",
                 **dict(zip(("low95", "high95"), (f"{x:.2f}" for x in low_high), strict=False)),
                 "n_train": run.metrics.get("n_train", ""),

@@ -131,7 +131,7 @@ def read_members(folders):
         for name, ours, other in (
             ("challenge", first.run.title, member.run.title),
             ("split", first.run.split_sha256, member.run.split_sha256),
-            ("kind of labels", headline(first.run), headline(member.run)),
+            ("kind of labels", headline(first.run.metrics), headline(member.run.metrics)),
         ):
             if ours != other:
                 raise InputError(
@@ -254,7 +254,7 @@ def _summed(members):
             {
                 "run": str(member.run.folder),
                 "identity_sha256": member.digest,
-                headline(member.run): member.run.metrics[headline(member.run)],
+                headline(member.run.metrics): member.run.metrics[headline(member.run.metrics)],
             }
             for member in members
         ],
