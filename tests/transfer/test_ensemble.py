@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sklearn.metrics import average_precision_score
 
 from models.errors import InputError
 from transfer import ensemble, evaluate, store, tables
@@ -229,3 +230,44 @@ def test_a_run_without_a_manifest_is_told_by_its_predictions(runs):
     first, second = (ensemble.Member(read_run(folder)) for folder in folders)
     assert first.digest != second.digest and first.identity == {}
     assert ensemble.Member(SimpleNamespace(folder=folders[0])).digest == first.digest
+
+
+def test_of_several_labels_the_mean_is_tested_by_its_mean_average_precision(
+    tmp_path, write_run, command
+):
+    """Six test pictures of two labels: the mean of two networks is right where neither is."""
+    names, made = ["lake", "tree"], tmp_path / "datasets" / "rijks" / "dc_type"
+    made.mkdir(parents=True)
+    rows = []
+    for number, part in enumerate(PARTS):
+        Image.new("RGB", (8, 8), (17 * number, 90, 20)).save(tmp_path / f"{number}.png")
+        rows.append(
+            (f"p{number}", ("lake", "lake | tree", "tree")[number % 3], part, f"{number}.png")
+        )
+    table = pd.DataFrame(rows, columns=["id", "label", "split", "path"])
+    store.write(table, tmp_path, made, None, names)
+    data = store.Store(made)
+    labels = data.labels["test"]
+    folders = []
+    for name, wrong in (("a", 0), ("b", 1)):
+        scores = np.where(labels == 1, 0.8, 0.1).astype("f4")
+        scores[wrong] = 1 - scores[wrong]
+        folders.append(tmp_path / "results/rijks/dc_type/VGG19" / name)
+        told = {"split_sha256": data.split_sha256, "settings": {"input_size": 8}, "parameters": 7}
+        write_run(folders[-1], **told, top1_accuracy=None, mean_average_precision=0.9)
+        np.save(folders[-1] / "scores.npy", scores)
+        predicted = evaluate.label_predictions(data.ids("test"), labels, scores, names)
+        write_csv(folders[-1] / "predictions.csv", predicted)
+        write_csv(folders[-1] / "per_class.csv", evaluate.per_label(scores, labels, names))
+    out = tmp_path / "results"
+    words = [*folders, "--results_path", out, "--datasets_path", tmp_path / "datasets"]
+    assert ensemble.main(list(map(str, words))) == 0
+    (run,) = made_by(tmp_path)
+    mean = np.mean([np.load(folder / "scores.npy") for folder in folders], axis=0, dtype="f8")
+    expected = average_precision_score(labels, mean, average="macro")
+    assert read_run(run).metrics["mean_average_precision"] == pytest.approx(expected)
+    assert not (run / "confusion_matrix.csv").exists() and (run / "per_class.csv").exists()
+    assert [member["mean_average_precision"] for member in read_run(run).metrics["members"]] == [
+        0.9,
+        0.9,
+    ]
