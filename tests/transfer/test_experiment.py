@@ -438,6 +438,7 @@ def check_labels(folder, printed):
     return found
 
 
+@pytest.mark.slow  # three trainings
 def test_several_labels_after_one(labelled, tmp_path, capsys):
     """From one label to several, off the shelf and fine-tuned, to the tables; found again."""
     split = {"split": "column=part"}
@@ -463,6 +464,7 @@ def test_several_labels_after_one(labelled, tmp_path, capsys):
 
 def test_the_files_of_several_labels_need_no_csv(labelled, tmp_path, capsys):
     assert run(labelled, tmp_path, challenge="all", split="column=part") == 0
+    check_labels(result(tmp_path, challenge="all"), capsys.readouterr().out)
     (stored,) = tmp_path.glob("datasets/tiny/all/*/testing_labels.hdf5")
     given = tmp_path / "datasets" / "tiny" / "given"
     given.mkdir()
