@@ -314,7 +314,7 @@ ALLOWED = {
     "Lucid, in benchmarks/peers": "graph_def image_value_range input_name",
     "users: docs": "crop_or_pad_to collapse_alpha_random AUXILIARY_LOSS_WEIGHT",
     "readers of JSON and CSV": "best_picture paper_low paper_high",
-    "issue 14, where its parts join": "decide_published statement retrieval_by_label nearest "
+    "issue 14, where its parts join": "decide_published statement retrieval_by_label "
     "hubs network_distance",
     "issue 13, where its parts join": "label_intervals mean_scores label_metrics label_predictions",
 }
