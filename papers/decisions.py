@@ -196,7 +196,6 @@ def above(upper, lower, match=(), margin=0.0, times=1.0, rule=every):
                 (_compare(a, b, margin, times), a, b)
                 for _, a in first.iterrows()
                 for _, b in second.iterrows()
-                if not (upper == lower and a.name == b.name)
             ]
             if pairs:
                 answers.append(every(pair[0] for pair in pairs))
@@ -272,6 +271,8 @@ def related(x, y, on, by=(), falling=False):
     Args:
         x, y: At; their rows are joined on the columns `on` and `by`.
         by: columns whose every value is a group; all groups must hold.
+
+    The interval is that of so many points; intervals of the numbers themselves are not used.
 
     Source:
         Bonett and Wright 2000 (Psychometrika 65, 23): the error of its Fisher's z.

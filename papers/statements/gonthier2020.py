@@ -103,6 +103,12 @@ FINDINGS = (
         falls_step_by_step(At("figure6", "overlap (%)"), "depth"),
     ),
     Finding(
+        "overlap_of_1000_falls_with_depth",
+        "The same with the 1000 pictures that fire a channel most, not 100.",
+        "section 3.4, figure 6a",
+        falls_step_by_step(At("figure6", "overlap of 1000 (%)"), "depth"),
+    ),
+    Finding(
         "overlap_above_chance",
         "In most layers the overlap is far above what a reshuffled collection would give.",
         "section 3",
@@ -123,6 +129,16 @@ FINDINGS = (
             At("figure6", "entropy", {"half": "deep"}),
             ("layer",),
             falling=True,
+        ),
+    ),
+    Finding(
+        "deep_layers_gather_classes",
+        "In the deeper half, fine-tuning lowers the entropy over classes of the top pictures.",
+        "sections 3.1 and 4, figure 3",
+        above(
+            At("figure6", "entropy before", {"half": "deep"}),
+            At("figure6", "entropy", {"half": "deep"}),
+            ("layer",),
         ),
     ),
     Finding(

@@ -12,7 +12,9 @@ NOT_PRINTED = {
     "cka_falls_with_depth",
     "fine_tuned_networks_are_closest",
     "overlap_falls_with_depth",
+    "overlap_of_1000_falls_with_depth",
     "overlap_above_chance",
+    "deep_layers_gather_classes",
     "entropy_falls_from_the_middle",
     "little_overlap_goes_with_more_change",
 }
@@ -68,12 +70,14 @@ def test_figure_6():
             "depth": range(10),
             "half": ["shallow"] * 5 + ["deep"] * 5,
             "overlap (%)": np.arange(100, 0, -10),
+            "overlap of 1000 (%)": np.arange(50, 0, -5),
             "overlap by chance (%)": 3.0,
+            "entropy before": 0.85,
             "entropy": [0.8, 0.9, 0.7, 0.8, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
         }
     )
     names = ("overlap_falls_with_depth", "overlap_above_chance", "entropy_falls_from_the_middle")
-    for name in names:
+    for name in (*names, "overlap_of_1000_falls_with_depth", "deep_layers_gather_classes"):
         assert decide(find_finding("gonthier2020", name), frame).answer == HOLDS, name
     frame.loc[4, "overlap (%)"] = 90
     assert decide(find_finding("gonthier2020", names[0]), frame).answer == FAILS
