@@ -14,8 +14,9 @@ from pathlib import PurePath
 
 import pandas as pd
 
+from models.errors import InputError
 from transfer.evaluate import wilson
-from transfer.recipes import RECIPES, published_file
+from transfer.recipes import RECIPES
 from transfer.run import ENSEMBLE, MEAN, SEVERAL, headline
 from transfer.splits import SPLITS
 
@@ -414,15 +415,19 @@ def section(comparison, figure):
     return "\n".join(parts)
 
 
-def published_page(name):
+def published_page(path):
     """One published table as Markdown, with the notes on cells that are lost or doubtful.
 
-    name: one of PUBLISHED; anything else raises InputError.
+    path: of a CSV file, a row per network and challenge, such as
+        papers/published/sabatelli2018/table2.csv.
     """
-    table = pd.read_csv(published_file(name), dtype=str, keep_default_na=False)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
     rows = table.to_dict("records")
-    shown = [key for key in rows[0] if key not in ("source", "dataset", "note")]
-    accuracies = table.filter(like="(%)").apply(pd.to_numeric)
+    if not rows:
+        raise InputError(f"{path}: no row; accepted: a published table with one or more")
+    apart = ("source", "dataset", "place", "note")
+    shown = [key for key in rows[0] if key not in apart and not key.endswith(("_low", "_high"))]
+    accuracies = table[shown].filter(like="(%)").apply(pd.to_numeric)
     best = accuracies.max(axis=1).groupby(table["challenge"]).max()
     cells = [[_published_cell(row, key, best) for key in shown] for row in rows]
     noted = [row for row in rows if row["note"]]

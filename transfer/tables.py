@@ -1,14 +1,15 @@
 """Command: finished runs -> comparison tables and learning curves, after Sabatelli et al. 2018.
 
-    python -m transfer.tables RESULTS_DIR [--out DIR] [--published sabatelli2018_table2]
+    python -m transfer.tables RESULTS_DIR [--out DIR] [--published FILE.csv]
 
 writes comparison.md, comparison.csv, runs.csv and a learning-curve figure per challenge, pairs.csv
 where runs were tested on the same pictures, chains.csv where one started from another, and prints
-the Markdown. Published figures are shown
-and written apart, never merged with ours.
+the Markdown. Published figures, such as papers/published/sabatelli2018/table2.csv, are shown and
+written apart, never merged with ours.
 """
 
 import argparse
+import csv
 import itertools
 import re
 import sys
@@ -17,10 +18,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from models.command import exit_code
-from transfer.recipes import PUBLISHED, published_file
+from models.errors import InputError
 from transfer.result_folder import check_place
 from transfer.run import find_runs
 
+PUBLISHED_COLUMNS = ("source", "dataset", "challenge", "network", "note")
 NAME_BYTES = 200  # file systems take 255 per name; the rest is for the ending
 
 
@@ -36,8 +38,9 @@ def flags():
         "--published",
         action="append",
         default=[],
-        metavar="NAME",
-        help=f"Show a published table too: {', '.join(PUBLISHED)}.",
+        type=Path,
+        metavar="FILE.csv",
+        help="Show a published table too, e.g. papers/published/sabatelli2018/table2.csv.",
     )
     return parser
 
@@ -48,11 +51,10 @@ def main(argv=None):
     parser = flags()
     arguments = parser.parse_args(argv)
     if not arguments.results_dir and not arguments.published:
-        parser.error("nothing to do: give RESULTS_DIR, --published NAME or both")
+        parser.error("nothing to do: give RESULTS_DIR, --published FILE.csv or both")
     out = arguments.out or (arguments.results_dir and arguments.results_dir / "tables")
     # what can be known before pandas and matplotlib are imported
-    for name in arguments.published:
-        published_file(name)
+    published_pages(arguments.published)
     if arguments.results_dir:
         find_runs(arguments.results_dir)
     if out:
@@ -70,16 +72,45 @@ def make_files(results_dir, published):
 
     Args:
         results_dir: folder with finished runs, or None.
-        published: names of published tables.
+        published: paths of published tables.
     """
     from transfer import results
 
     files = collate(results_dir) if results_dir else {}
     pages = ["comparison.md"] if results_dir else []
-    for name in published:
-        pages.append(f"published_{name}.md")
-        files[pages[-1]] = _encoded(results.published_page(name))
+    for page, path in published_pages(published).items():
+        files[page] = _encoded(results.published_page(path))
+        pages.append(page)
     return files, pages
+
+
+def published_pages(paths):
+    """The pages of published tables: dict name -> path of the CSV file.
+
+    Raises:
+        InputError: no such file, a file that is no published table of accuracies, or two files
+            whose pages would have one name.
+    """
+    pages = {}
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; accepted: the CSV file of a published table")
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                columns = next(csv.reader(file), [])
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from error
+        missing = [name for name in PUBLISHED_COLUMNS if name not in columns]
+        if missing:
+            raise InputError(
+                f"{path}: no column {missing[0]!r}; a published table of accuracies has "
+                f"{', '.join(PUBLISHED_COLUMNS)}"
+            )
+        page = f"published_{path.resolve().parent.name}_{path.stem}.md"
+        if page in pages:
+            raise InputError(f"{path} and {pages[page]} would both be written to {page}")
+        pages[page] = path
+    return pages
 
 
 def write_files(folder, files):

@@ -15,6 +15,7 @@ import pytest
 from transfer import results, tables
 
 BEFORE = Path(__file__).parent / "made_before"
+PUBLISHED = Path(__file__).parents[2] / "papers" / "published" / "sabatelli2018"
 
 
 def test_results_of_an_earlier_version_give_the_same_text(tmp_path):
@@ -57,12 +58,17 @@ def test_command_writes_every_file_and_prints_the_markdown(tmp_path, capsys, wri
     [
         (["nowhere"], "nowhere: no such folder"),
         (["."], "no finished run found"),
-        (["--published", "nobody2018"], "sabatelli2018_table2"),
-        (["--published", "sabatelli2018_table2", "--out", "file/x"], "file is a file"),
+        (["--published", "nobody2018"], "nobody2018: no such file"),
+        (["--published", "file"], "file: no column 'source'"),
+        (["--published", "twins/a/t.csv", "--published", "twins/b/a/t.csv"], "published_a_t.md"),
+        (["--published", str(PUBLISHED / "table2.csv"), "--out", "file/x"], "file is a file"),
     ],
 )
 def test_what_cannot_be_is_told_without_pandas(tmp_path, given, named):
     (tmp_path / "file").write_text("")
+    for folder in ("a", "b/a"):
+        (tmp_path / "twins" / folder).mkdir(parents=True)
+        shutil.copy(PUBLISHED / "table2.csv", tmp_path / "twins" / folder / "t.csv")
     script = (
         "import sys\nfrom transfer import tables\ncode = tables.main(sys.argv[1:])\n"
         "print(code, sorted({'tensorflow', 'keras', 'matplotlib', 'pandas'} & set(sys.modules)))"
@@ -103,10 +109,17 @@ def test_hostile_names_break_nothing(tmp_path, write_run):
 
 def test_published_tables_are_written_apart(tmp_path, capsys, write_run):
     write_run(tmp_path / "run")
-    assert tables.main([str(tmp_path), "--published", "sabatelli2018_table3"]) == 0
+    assert tables.main([str(tmp_path), "--published", str(PUBLISHED / "table3.csv")]) == 0
     ours = (tmp_path / "tables/comparison.md").read_text(encoding="utf-8")
     theirs = (tmp_path / "tables/published_sabatelli2018_table3.md").read_text(encoding="utf-8")
     assert "Published" not in ours and theirs.startswith("# Published figures: Sabatelli")
     assert capsys.readouterr().out == ours + "\n" + theirs
-    assert tables.main(["--published", "nobody2018"]) == 2
-    assert "sabatelli2018_table2" in capsys.readouterr().err
+    page = PUBLISHED.parent / "gonthier2020" / "table1.csv"
+    assert tables.main(["--published", str(page)]) == 2
+    assert "no column 'source'" in capsys.readouterr().err
+
+
+def test_a_published_table_in_another_encoding_is_named(tmp_path, capsys):
+    (tmp_path / "table.csv").write_bytes("source,Größe\n".encode("latin-1"))
+    assert tables.main(["--published", str(tmp_path / "table.csv")]) == 2
+    assert "not a CSV file in UTF-8" in capsys.readouterr().err
