@@ -465,6 +465,7 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m transfer.experiment --dataset_name paintings",  # the same
         "python -m visualization.compare",  # test_what_changed_of_the_docs, and its slow sister
         "python -m transfer.experiment --dataset_name wikiart224",  # the latter
+        "python -m transfer.experiment --collection rasta",  # ...of_the_page_about_collections
         "python -m toy pretrain",  # tests/toy/test_main.py, smaller
     )
     for page in PAGES:
