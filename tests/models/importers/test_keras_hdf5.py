@@ -248,7 +248,13 @@ def test_a_file_without_a_top_has_no_classes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name, classes", [("MobileNet", 7), ("MobileNetV3Small", 7), ("EfficientNetB0", 3)]
+    "name, classes",
+    [
+        ("MobileNet", 7),
+        # built three times each, which is slow
+        pytest.param("MobileNetV3Small", 7, marks=pytest.mark.slow),
+        pytest.param("EfficientNetB0", 3, marks=pytest.mark.slow),
+    ],
 )
 def test_tops_of_convolutions_and_normalisations_of_pictures(name, classes, tmp_path):
     """`conv_preds`, `logits`; an integer count among the weights."""
