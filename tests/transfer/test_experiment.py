@@ -407,6 +407,7 @@ LABEL_FILES = {"metrics.json", "history.csv", "predictions.csv", "per_class.csv"
     "class_distribution.png",
     "model.keras",
     "manifest.json",
+    "scores.npy",
 }
 
 
@@ -598,6 +599,7 @@ def test_same_command_finds_its_result_and_others_go_beside_it(collection, tmp_p
     assert "holds files but no finished run" in capsys.readouterr().err
 
 
+@pytest.mark.slow  # three runs
 def test_several_seeds_are_runs_of_one_cell(collection, tmp_path, capsys):
     several = command(collection, tmp_path, batch_size=None, epochs=2)
     assert experiment.main([*several, "--seeds", "1", "42", "--seeds", "3"]) == 0
@@ -611,6 +613,7 @@ def test_several_seeds_are_runs_of_one_cell(collection, tmp_path, capsys):
     assert "top-5" not in capsys.readouterr().out  # of two classes
 
 
+@pytest.mark.slow  # two runs and their data sets
 def test_several_split_seeds_are_runs_on_splits_of_their_own(tmp_path):
     collection = paint(tmp_path / "collection", per_class=40)
     words = command(collection, tmp_path, "off_the_shelf")

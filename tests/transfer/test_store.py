@@ -303,6 +303,7 @@ def test_too_many_classes_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow  # 4,000 classes
 def test_as_many_classes_as_allowed_fit(tmp_path):
     save_picture(tmp_path / "a.jpg", (1, 2, 3))
     rows = [
