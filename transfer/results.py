@@ -25,6 +25,7 @@ CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest", ME
 TITLES = {name: recipe.title for name, recipe in RECIPES.items()} | {ENSEMBLE: "ensemble"}
 # The rows of Sabatelli et al. 2018, table 2; other networks follow by name.
 PAPER_NETWORKS = ("Xception", "InceptionV3", "ResNet50", "VGG19")
+OF_SPLIT = ("split_sha256", "split_seed")  # settings that repeated splits differ in
 # the columns of runs.csv, in order
 METRICS = [
     "dataset",
@@ -172,7 +173,7 @@ def _deciding(runs):
     if not all(isinstance(draw, dict) for draw in draws) or _seeds_of_splits(runs) is None:
         return settings
     return [
-        {name: of_run[name] for name in of_run if name != "split_sha256"}
+        {name: of_run[name] for name in of_run if name not in OF_SPLIT}
         | {name: draw[name] for name in draw if name != "seed"}
         for of_run, draw in zip(settings, draws, strict=True)
     ]

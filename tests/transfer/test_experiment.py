@@ -624,6 +624,8 @@ def test_several_split_seeds_are_runs_on_splits_of_their_own(tmp_path):
     assert len(splits) == 3
     assert metrics(others[0])["settings"]["split_seed"] == 2
     assert "split_seed" not in metrics(usual)["settings"]
+    page = tables.collate(tmp_path / "results")["comparison.md"].decode()
+    assert "3 splits, drawn with the seeds 2, 3, 42" in page
 
 
 def test_a_run_of_another_version_is_found_under_its_name(collection, tmp_path, capsys):

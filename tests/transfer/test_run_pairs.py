@@ -116,7 +116,7 @@ def drawn(seed, **others):
     return {
         "split": {"split": "sabatelli2018", "seed": seed, "min_pictures": 1, **others},
         "split_sha256": f"{seed:064x}",
-        "settings": {"split_sha256": f"{seed:064x}", "epochs": 3},
+        "settings": {"split_sha256": f"{seed:064x}", "split_seed": seed, "epochs": 3},
         **{"seed": 42, "n_train": 80, "n_test": 20, "top1_interval": [0.1, 0.9]},
     }
 
