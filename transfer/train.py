@@ -597,8 +597,13 @@ def fit(
 
 
 def _remedy(recipe):
-    lower = f"a learning_rate below {recipe.learning_rate}"
-    return lower if recipe.precision == "float32" else f"precision float32, or {lower},"
+    """What may keep the loss a number, in words."""
+    remedies = [f"a learning_rate below {recipe.learning_rate}"]
+    if recipe.initial_weights == "he_uniform" and recipe.pixels != "unit":
+        remedies.insert(0, "pixels unit")  # kernels that keep the size of what comes in keep that
+    if recipe.precision != "float32":
+        remedies.insert(0, "precision float32")
+    return " or ".join(remedies)
 
 
 def set_batch_norm(model, how, steps):

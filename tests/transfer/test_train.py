@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import pytest
 
+from models import zoo
 from models.errors import InputError
 from transfer import evaluate, features, progress, train, trained_layers
 from transfer.recipe import Recipe
+from transfer.recipes import RECIPES
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(50, 6)).astype(np.float32)
@@ -126,6 +128,27 @@ def test_divergence_is_an_error(tmp_path):
     with pytest.raises(InputError, match="diverged"):
         fit(network(), tmp_path, callbacks=[broken])
     assert not tmp_path.exists()
+
+
+def test_what_may_help_is_told_in_the_order_of_what_was_chosen():
+    assert train._remedy(RECIPE) == "a learning_rate below 0.05"
+    drawn = replace(RECIPE, initial_weights="he_uniform", precision="mixed_float16")
+    expected = "precision float32 or pixels unit or a learning_rate below 0.05"
+    assert train._remedy(drawn) == expected
+    assert "pixels" not in train._remedy(replace(drawn, pixels="unit"))
+
+
+@pytest.mark.slow  # builds GoogLeNet twice
+def test_training_from_scratch_starts_near_chance():
+    """He-uniform kernels keep the size of pixels, and GoogLeNet normalises nothing."""
+    pictures = np.random.default_rng(0).integers(256, size=(16, 64, 64, 3), dtype=np.uint8)
+    losses = {}
+    for pixels in (RECIPES["gonthier2020.from_scratch"].pixels, "own"):
+        spec = zoo.parse("GoogLeNet")
+        model = zoo.build(spec, 10, 64, pixels, "softmax", 1)
+        scores = model.predict(pictures, verbose=0)
+        losses[pixels] = evaluate.metrics(scores, np.arange(16) % 10)["loss"]
+    assert losses["unit"] < 2 * np.log(10) < losses["own"]
 
 
 def test_class_weights_are_scikit_learns():
