@@ -291,6 +291,7 @@ def own_network(tmp_path):
     return tmp_path / "own.keras"
 
 
+@pytest.mark.slow  # three trainings
 def test_a_file_of_ones_own_is_trained_on_in_every_mode(collection, tmp_path, own_network, capsys):
     given = {"ANN": own_network, "weights": None, "input_size": None, "epochs": 1}
     words = command(collection, tmp_path, "off_the_shelf", **given)
@@ -636,6 +637,7 @@ def test_a_run_of_another_version_is_found_under_its_name(collection, tmp_path, 
     assert "already finished" in capsys.readouterr().out and not result(tmp_path).exists()
 
 
+@pytest.mark.slow  # three trainings
 def test_a_data_set_on_a_read_only_disk_serves_every_mode(collection, tmp_path, small_disk):
     assert run(collection, tmp_path, "fine_tuning", datasets_path=small_disk / "datasets") == 0
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
@@ -910,6 +912,7 @@ def start(arguments, program=(__file__,)):
     )
 
 
+@pytest.mark.slow  # several processes
 def test_kill_9_and_the_same_command_goes_on(collection, tmp_path):
     arguments = command(collection, tmp_path, "fine_tuning", epochs=40, patience=40)
     process = start(arguments)
