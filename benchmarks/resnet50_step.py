@@ -21,7 +21,7 @@ from benchmarks.compare import Compared, option
 from benchmarks.peer_process import Driver, Peer, install
 from models import zoo
 from models.command import exit_code
-from transfer import losses, optimizers
+from transfer import losses, optimizers, train
 from transfer.recipes import RECIPES
 
 PEER = Peer("torchvision_resnet50", ("torchvision", "torch"), None, whole=True)
@@ -52,15 +52,10 @@ def ours(size, batch, precision):
     Args:
         size: of the pictures in pixels. batch: how many. precision: as Recipe has it.
     """
-    import keras
-
     recipe = replace(RECIPES["fine_tuning"], precision=precision)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    model = zoo.build(zoo.parse("ResNet50"), CLASSES, size, "own", recipe.head(), recipe.seed)
-    keras.config.set_dtype_policy(before)
-    for layer in model.layers:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    with train.computing_in(precision):
+        model = zoo.build(zoo.parse("ResNet50"), CLASSES, size, "own", recipe.head(), recipe.seed)
+    train.set_batch_norm(model, recipe.batch_norm, 1)
     loss, accuracy = losses.loss_and_accuracy(recipe.head(), recipe.auxiliary, 1)
     model.compile(optimizers.optimizer(recipe, model), loss, metrics=[accuracy])
     pictures = np.random.default_rng(0).integers(256, size=(batch, size, size, 3), dtype=np.uint8)

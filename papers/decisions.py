@@ -16,11 +16,11 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from models.errors import InputError
+from transfer.evaluate import Z
 from transfer.uncertainty import SIGNIFICANT, holm
 
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "cannot be told"
 LEAST_POINTS = 4  # of a rank correlation: its interval divides by points - 3
-NORMAL = 1.959964  # 97.5 % of the normal law
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ def related(x, y, on, by=(), falling=False):
             rho = spearmanr(rows.value_x, rows.value_y).statistic
             error = np.sqrt((1 + rho**2 / 2) / (len(rows) - 3))
             z = np.arctanh(np.clip(rho, -1 + 1e-9, 1 - 1e-9))
-            low, high = np.tanh([z - NORMAL * error, z + NORMAL * error])
+            low, high = np.tanh([z - Z * error, z + Z * error])
             risen, fallen = low > 0, high < 0
             told = fallen if falling else risen
             answers.append(HOLDS if told else FAILS if risen or fallen else UNTOLD)

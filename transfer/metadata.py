@@ -627,8 +627,7 @@ def _labels(table, challenge, id_column, others, where, csv_path):
         texts = [clean_label(text) for text in table[column]]
         return _Labels([column], texts, None, None, nothing)
     conditions = {label_column(column, table.columns) for column, _ in where}
-    cells = {name: table[name] for name in conditions}
-    chosen = np.array(_select(cells, where, csv_path) if where else [True] * len(table), bool)
+    chosen = _asked_for(table, where, csv_path)
     others = {*others, *conditions, id_column, TOY_COLUMN}
     columns, constant = label_sets.of_columns(table, challenge, others, chosen)
     for name in columns:
@@ -672,9 +671,7 @@ def _wanted(rows, table, where, unwanted, csv_path, missing=None):
     missing: of several labels the names of each row's empty cells.
     """
     nameless = rows.index[rows["id"] == ""]
-    names = {label_column(column, table.columns) for column, _ in where}
-    cells = {name: table[name] for name in names}
-    chosen = np.array(_select(cells, where, csv_path) if where else [True] * len(rows), bool)
+    chosen = _asked_for(table, where, csv_path)
     asked = rows[chosen]
     unwanted = unwanted if missing is None else {""}  # a set may well be called as these
     anonymous = asked["label"].str.casefold().isin(unwanted)
@@ -690,6 +687,13 @@ def _wanted(rows, table, where, unwanted, csv_path, missing=None):
         else findings_of("label not filled in", id=dropped["id"], detail=missing[dropped.index]),
     )
     return asked[named & ~anonymous], findings
+
+
+def _asked_for(table, where, csv_path):
+    """Bool array over the rows of a table: those that have what `where` asks for."""
+    names = {label_column(column, table.columns) for column, _ in where}
+    cells = {name: table[name] for name in names}
+    return np.array(_select(cells, where, csv_path) if where else [True] * len(table), bool)
 
 
 def _select(cells, where, csv_path):

@@ -145,7 +145,7 @@ def build(run, store):
     """The network of a run, its weights loaded, its layers frozen or redrawn as the recipe says."""
     recipe = run.recipe
     keras.utils.set_random_seed(recipe.seed)
-    with _precision(recipe.precision):
+    with computing_in(recipe.precision):
         model = zoo.build(
             run.network,
             len(store.classes),
@@ -169,7 +169,7 @@ def build(run, store):
 
 
 @contextlib.contextmanager
-def _precision(name):
+def computing_in(name):
     """While open, layers are made to compute in this precision (a Keras dtype policy)."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
