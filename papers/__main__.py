@@ -195,7 +195,7 @@ def _count(item, place):
 
 
 def plan(asked, place):
-    """Lines: the runs that are asked for as a tree, what is there, what is missing, and the time."""
+    """Lines: the runs that are asked for as a tree, what is there, what is missing, the time."""
     from papers.cost import estimate
 
     cells = [cell for item in asked.items for cell in item.plan(place)]
@@ -207,12 +207,11 @@ def plan(asked, place):
     yield f"on {place.told}"
     for depth, stage in tree(stages):
         yield "  " * (depth + 1) + stage.name + ": " + _told(stage, there, costs)
-    for line in dict.fromkeys(_lacking(cells)):
-        yield line
+    yield from _lacking(cells)
     total = sum(cost.seconds for cost in costs.values())
     yield (
-        f"{len(stages)} runs, {len(there)} of them there; the others at most {_time(total)} on this "
-        "machine, by a few steps of each network, without reading pictures"
+        f"{len(stages)} runs, {len(there)} of them there; the others at most {_time(total)} on "
+        "this machine, by a few steps of each network; pictures are not read, nor heads trained"
     )
 
 
@@ -225,9 +224,13 @@ def _told(stage, there, costs):
 
 
 def _lacking(cells):
+    """Lines: why cells are missing, and of what they are."""
+    of_each = {}
     for cell in cells:
         if cell.lacks:
-            yield f"missing: {', '.join(map(str, cell.keys.values()))}: {cell.lacks}"
+            row = ", ".join(list(cell.keys.values())[:3])
+            of_each.setdefault(cell.lacks, {})[row] = None
+    yield from (f"missing: {lacks}: {'; '.join(rows)}" for lacks, rows in of_each.items())
 
 
 def _time(seconds):
@@ -237,12 +240,13 @@ def _time(seconds):
 
 
 def make(asked, place, say=print):
-    """Make or find every run that is asked for, then write each item's folder and the statements."""
+    """Make or find every run that is asked for; write each item's folder and the statements."""
     from papers import report
     from transfer.run import read_run
 
     cells = {item.name: item.plan(place) for item in asked.items}
-    for line in dict.fromkeys(line for some in cells.values() for line in _lacking(some)):
+    say(f"on {place.told}")
+    for line in _lacking([cell for some in cells.values() for cell in some]):
         say(line)
     stages = [stage for some in cells.values() for cell in some for stage in cell.stages]
     folders, refused = carry_out(stages, place.results_path)

@@ -1,4 +1,4 @@
-"""What runs that are not there yet would take: pictures, epochs, and time measured by a few steps."""
+"""What runs that are not there would take: pictures, epochs, and time, by a few steps."""
 
 import time
 from dataclasses import dataclass, replace

@@ -38,8 +38,8 @@ class Item:
     name: as it is asked for. kind: table, figure or classifiers. title: what it shows. published:
     name of its CSV in papers.published. needs: pairs of a data set and a challenge. plan: Place ->
     list of Cell. measure: (cells, runs: dict Stage -> FinishedRun) -> DataFrame of the form of the
-    CSV, with C_low and C_high beside a column C. draw: (place, cells, runs) -> dict of file names ->
-    bytes, or None for a table alone. trains: whether it needs trained networks.
+    CSV, with C_low and C_high beside a column C. draw: (place, cells, runs) -> dict of file names
+    -> bytes, or None for a table alone. trains: whether it needs trained networks.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Where a paper's items are made: whose pictures, from which weights, how large, how long, how often.
+"""Where a paper's items are made: whose pictures, which weights, what size, how many epochs.
 
 A Place answers with Data and Stages, or with what is lacking, in words.
 """

@@ -1,4 +1,4 @@
-"""The pages of a paper's items: its numbers, ours and their difference, beside chance; statements."""
+"""The pages of a paper's items: its numbers, ours, their difference, chance; statements."""
 
 import shlex
 
@@ -147,7 +147,7 @@ def _ordered(rows, by, what):
 
 
 def item_page(item, place, comparison, figures=()):
-    """An item as Markdown: the table in the paper's layout, orderings, what is missing, commands."""
+    """An item as Markdown: a table in the paper's layout, orderings, what is missing, commands."""
     parts = [f"# {escape(place.paper.title)}: {item.name}, {escape(item.title)}\n"]
     parts.append(f"Ours on {escape(place.told)}.\n")
     if comparison["number"].any():

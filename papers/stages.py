@@ -45,7 +45,9 @@ class Stage:
         recipe = self.recipe
         label = recipe.title + ("" if recipe.classifier == "softmax" else f", {recipe.classifier}")
         seed = f"seed {recipe.seed}"
-        return f"{self.data.dataset_name}: {self.data.challenge}, {self.architecture} {label}, {seed}"
+        return (
+            f"{self.data.dataset_name}: {self.data.challenge}, {self.architecture} {label}, {seed}"
+        )
 
     def run(self, folders):
         """The Run that it is.

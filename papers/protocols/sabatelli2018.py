@@ -198,7 +198,7 @@ def measure_classifiers(cells, runs):
 
 
 def plan_figure4(place):
-    """Before and after fine-tuning, on artist and on type: VGG19, or else the first that is there."""
+    """Before and after fine-tuning, on artist and type: VGG19, or else the first that is there."""
     cells = []
     for challenge in SHOWN:
         for network in (SALIENCY_NETWORK, *NETWORKS):
