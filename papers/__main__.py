@@ -259,8 +259,7 @@ def make(asked, place, say=print):
         say(f"{item.name} in {folder}")
         if item.published:
             numbers.setdefault(item.published, []).append(found)
-            told = [on[item.published]] * (item.published in on)
-            on[item.published] = "; ".join(dict.fromkeys([*told, *(cell.on for cell in own)]))
+            on.setdefault(item.published, {}).update(dict.fromkeys(cell.on for cell in own))
     if asked.statements:
         name = asked.statements[0].name if len(asked.statements) == 1 else FINDINGS
         _decide(asked.statements, numbers, place, on, below / name)

@@ -182,6 +182,8 @@ class Place:
 
     def _recipe(self, mode, seed, pretrained, changes):
         recipe = RECIPES[mode].adapted(pretrained, seed=seed, **changes)
+        if recipe.classifier != "softmax":
+            return recipe  # not trained by epochs
         trained = None if recipe.on_features else self.trained_epochs
         most = min(filter(None, (recipe.epochs, self.epochs, trained)))
         return recipe.adapted(pretrained, epochs=most)

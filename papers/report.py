@@ -192,12 +192,17 @@ def _table(comparison):
         for number in numbers:
             row += _three(of_number.get(number), number)
         if chance:
-            tested = group.dropna(subset=["chance"])[:1]
-            row += [f"{tested['chance'].iloc[0]:.4g}", f"{tested['pictures'].iloc[0]:.0f}"] * (
-                len(tested) > 0
-            ) or [NO_RUN, NO_RUN]
+            row += _beside(group)
         rows.append([escape(text) for text in row])
     return markdown_table([escape(name) for name in header], rows)
+
+
+def _beside(group):
+    """The texts of a row's chance and tested pictures, where one of its cells has them."""
+    tested = group.dropna(subset=["chance"])
+    if tested.empty:
+        return [NO_RUN, NO_RUN]
+    return [f"{tested['chance'].iloc[0]:.4g}", f"{tested['pictures'].iloc[0]:.0f}"]
 
 
 def _three(cell, number):
@@ -244,7 +249,7 @@ def decide_all(statements, numbers, place, on):
         statements: of papers.decisions.Finding.
         numbers: dict published name -> DataFrame of ours.
         place: papers.places.Place.
-        on: dict published name -> whose pictures, in words.
+        on: dict published name -> dict whose keys tell whose pictures, in words.
 
     Returns:
         DataFrame: name, statement, place, paper, ours, on, numbers.
@@ -264,7 +269,7 @@ def decide_all(statements, numbers, place, on):
                 "place": finding.place,
                 "paper": decide_published(place.paper.name, finding.name).answer,
                 "ours": answer,
-                "on": "; ".join(dict.fromkeys(on[item] for item in items if item in on)),
+                "on": "; ".join(dict.fromkeys(told for item in items for told in on.get(item, ()))),
                 "numbers": "\n".join(lines),
             }
         )
