@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.command import exit_code, start_keras
 from models.errors import InputError
-from papers.items import FINDINGS, choose
+from papers.items import FINDINGS, choose, lacking
 from papers.places import (
     FIRST_SEED,
     SMALL_EPOCHS,
@@ -41,6 +41,27 @@ def flags():
         help=f"A table, a figure, a statement, or {FINDINGS} for all of them (default: list them, "
         "and what each needs; with --collections or --small everything is made).",
     )
+    _add_picture_flags(parser)
+    parser.add_argument(
+        "--weights",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR|NETWORK:FILE",
+        help="What each network starts from: a folder with files named after networks, or "
+        "ResNet50:FILE, VGG19:imagenet; networks without are missing (default: imagenet for all).",
+    )
+    _add_path_flags(parser)
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="Show the runs as a tree, with pictures, epochs and time, and make none.",
+    )
+    _add_scale_flags(parser)
+    return parser
+
+
+def _add_picture_flags(parser):
     whose = parser.add_mutually_exclusive_group()
     whose.add_argument(
         "--collections",
@@ -56,15 +77,9 @@ def flags():
         help="The folder of small collections that stand in the paper's place; every output says "
         "so.",
     )
-    parser.add_argument(
-        "--weights",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="DIR|NETWORK:FILE",
-        help="What each network starts from: a folder with files named after networks, or "
-        "ResNet50:FILE, VGG19:imagenet; networks without are missing (default: imagenet for all).",
-    )
+
+
+def _add_path_flags(parser):
     parser.add_argument(
         "--results_path",
         type=Path,
@@ -77,13 +92,6 @@ def flags():
         default=Path("datasets"),
         help="The folder where splits and pictures are stored (default: %(default)s).",
     )
-    parser.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="Show the runs as a tree, with pictures, epochs and time, and make none.",
-    )
-    _add_scale_flags(parser)
-    return parser
 
 
 def _add_scale_flags(parser):
@@ -207,7 +215,7 @@ def plan(asked, place):
     yield f"on {place.told}"
     for depth, stage in tree(stages):
         yield "  " * (depth + 1) + stage.name + ": " + _told(stage, there, costs)
-    yield from _lacking(cells)
+    yield from _missing(cells)
     total = sum(cost.seconds for cost in costs.values())
     yield (
         f"{len(stages)} runs, {len(there)} of them there; the others at most {_time(total)} on "
@@ -223,14 +231,10 @@ def _told(stage, there, costs):
     return f"{parts} pictures, at most {cost.epochs} epochs, {_time(cost.seconds)}"
 
 
-def _lacking(cells):
-    """Lines: why cells are missing, and of what they are."""
-    of_each = {}
-    for cell in cells:
-        if cell.lacks:
-            row = ", ".join(list(cell.keys.values())[:3])
-            of_each.setdefault(cell.lacks, {})[row] = None
-    yield from (f"missing: {lacks}: {'; '.join(rows)}" for lacks, rows in of_each.items())
+def _missing(cells):
+    """Lines: what is lacking, and of which rows; of a pair or a curve the row of its network."""
+    lines = lacking((dict(list(cell.keys.items())[:3]), cell.lacks) for cell in cells)
+    return [f"missing: {line}" for line in lines]
 
 
 def _time(seconds):
@@ -246,7 +250,7 @@ def make(asked, place, say=print):
 
     cells = {item.name: item.plan(place) for item in asked.items}
     say(f"on {place.told}")
-    for line in _lacking([cell for some in cells.values() for cell in some]):
+    for line in _missing([cell for some in cells.values() for cell in some]):
         say(line)
     stages = [stage for some in cells.values() for cell in some for stage in cell.stages]
     folders, refused = carry_out(stages, place.results_path)
@@ -259,7 +263,8 @@ def make(asked, place, say=print):
         say(f"{item.name} in {folder}")
         if item.published:
             numbers.setdefault(item.published, []).append(found)
-            on.setdefault(item.published, {}).update(dict.fromkeys(cell.on for cell in own))
+            told = dict.fromkeys(cell.on for cell in own if not cell.lacks)
+            on.setdefault(item.published, {}).update(told)
     if asked.statements:
         name = asked.statements[0].name if len(asked.statements) == 1 else FINDINGS
         _decide(asked.statements, numbers, place, on, below / name)

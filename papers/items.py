@@ -88,6 +88,19 @@ def choose(paper, name=None):
     return Asked(tuple(needed), (statement,))
 
 
+def lacking(pairs):
+    """Lines: what is lacking, and of which rows, told once for all rows that lack it.
+
+    Args:
+        pairs: of a row's keys, a dict, and what it lacks, text.
+    """
+    of_each = {}
+    for keys, lacks in pairs:
+        if lacks:
+            of_each.setdefault(lacks, {})[", ".join(map(str, keys.values()))] = None
+    return [f"{lacks}: {'; '.join(rows)}" for lacks, rows in of_each.items()]
+
+
 def accuracy_cells(place, keys, column, stages):
     """One Cell of an accuracy: of the stages, or of the text that Place.stages gave instead."""
     lacks = stages if isinstance(stages, str) else ""

@@ -102,7 +102,7 @@ class Place:
         """The settings in words."""
         whose = "the paper's collections"
         if self.small:
-            whose = "SMALL collections in the place of the paper's: no result of the paper's own"
+            whose = "SMALL collections in the place of the paper's"
         size = f"{self.input_size} pixels" if self.input_size else "each network's own picture size"
         epochs = f"at most {self.epochs} epochs" if self.epochs else "epochs as in the paper"
         if self.trained_epochs and not self.epochs:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from papers.decisions import UNTOLD
 from papers.findings import decide, decide_published
-from papers.items import runs_of
+from papers.items import lacking, runs_of
 from papers.published import items as published_items
 from papers.published import read_item
 from papers.stages import folder_of, words
@@ -148,7 +148,7 @@ def _ordered(rows, by, what):
 
 def item_page(item, place, comparison, figures=()):
     """An item as Markdown: a table in the paper's layout, orderings, what is missing, commands."""
-    parts = [f"# {escape(place.paper.title)}: {item.name}, {escape(item.title)}\n"]
+    parts = [f"# {escape(place.paper.title)}: {item.name}, {escape(item.title)}{_small(place)}\n"]
     parts.append(f"Ours on {escape(place.told)}.\n")
     if comparison["number"].any():
         parts += [_explained(item), _table(comparison), *_orders(orderings(comparison))]
@@ -156,12 +156,16 @@ def item_page(item, place, comparison, figures=()):
     missing = comparison[comparison["lacks"] != ""]
     if len(missing):
         parts.append("## Missing\n")
-        parts.append("".join(f"- {line}\n" for line in dict.fromkeys(_missing(missing))))
+        parts.append("".join(f"- {escape(line)}\n" for line in _missing(missing)))
     commands = [line for text in comparison["commands"] for line in text.split("\n")]
     if any(commands):
         lines = "".join(f"    {line}\n" for line in dict.fromkeys(filter(None, commands)))
         parts.append(f"## Commands\n\n{lines}")
     return "\n".join(parts)
+
+
+def _small(place):
+    return ", on SMALL collections in the place of the paper's" * bool(place.small)
 
 
 def _explained(item):
@@ -238,8 +242,9 @@ def _orders(orders):
 
 def _missing(rows):
     keys = _keys(rows)
-    for _, row in rows.iterrows():
-        yield escape(f"{', '.join(str(row[key]) for key in keys)}: {row['lacks']}")
+    return lacking(
+        ({key: row[key] for key in keys}, row["lacks"]) for row in rows.to_dict("records")
+    )
 
 
 def decide_all(statements, numbers, place, on):
@@ -252,15 +257,17 @@ def decide_all(statements, numbers, place, on):
         on: dict published name -> dict whose keys tell whose pictures, in words.
 
     Returns:
-        DataFrame: name, statement, place, paper, ours, on, numbers.
+        DataFrame: finding, statement, place, paper, ours, on, without (rows that have no number
+        and are passed over), numbers.
     """
     rows = []
+    told = {item: _with_numbers(frame) for item, frame in numbers.items()}
     for finding in statements:
         items = finding.question.items
         known = all(item in numbers for item in items)
         answer, lines = UNTOLD, (f"no numbers of {', '.join(set(items) - set(numbers))}",)
         if known:
-            verdict = decide(finding, {item: numbers[item] for item in items})
+            verdict = decide(finding, {item: told[item][0] for item in items})
             answer, lines = verdict.answer, verdict.numbers
         rows.append(
             {
@@ -269,25 +276,47 @@ def decide_all(statements, numbers, place, on):
                 "place": finding.place,
                 "paper": decide_published(place.paper.name, finding.name).answer,
                 "ours": answer,
-                "on": "; ".join(dict.fromkeys(told for item in items for told in on.get(item, ()))),
+                "on": _joined(on.get(item, ()) for item in items),
+                "without": _joined(told[item][1] for item in items if item in told),
                 "numbers": "\n".join(lines),
             }
         )
     return pd.DataFrame(rows)
 
 
+def _joined(lists):
+    return "; ".join(dict.fromkeys(text for texts in lists for text in texts))
+
+
+def _with_numbers(frame):
+    """(The rows that have a number, names of the others: of a network once where it has none)."""
+    values = [name for name in frame if pd.api.types.is_float_dtype(frame[name])]
+    empty = frame[values].isna().all(axis=1) if values else pd.Series(False, frame.index)
+    names = [name for name in frame if name not in values and name != "epoch"]
+    if "network" in frame:
+        there = set(frame["network"][~empty])
+        lost = [n if n not in there else None for n in frame["network"][empty]]
+    else:
+        lost = [None] * empty.sum()
+    rows = frame[empty][names].astype(str).agg(", ".join, axis=1)
+    without = [network or row for network, row in zip(lost, rows, strict=True)]
+    return frame[~empty], without
+
+
 def findings_page(decided, place):
     """The statements as Markdown, each with its verdicts and the numbers that they rest on."""
     held = decided["ours"].value_counts().to_dict()
-    parts = [f"# {escape(place.paper.title)}: statements\n", f"Ours on {escape(place.told)}.\n"]
+    parts = [f"# {escape(place.paper.title)}: statements{_small(place)}\n"]
+    parts.append(f"Ours on {escape(place.told)}.\n")
     parts.append("; ".join(f"{name}: {count}" for name, count in held.items()) + ".\n")
     rows = []
     for row in decided.itertuples():
         lines = row.numbers.split("\n")
         more = [f"and {len(lines) - SHOWN_NUMBERS} more"] * (len(lines) > SHOWN_NUMBERS)
-        told = "<br>".join(escape(line) for line in [*lines[:SHOWN_NUMBERS], *more])
-        plain = [f"{row.statement} ({row.place})", row.paper, row.ours, row.on]
-        rows.append([row.finding, *map(escape, plain), told])
+        shown = "<br>".join(escape(line) for line in [*lines[:SHOWN_NUMBERS], *more])
+        without = f" (without {row.without})" if row.without else ""
+        plain = [f"{row.statement} ({row.place})", row.paper, row.ours, row.on + without]
+        rows.append([row.finding, *map(escape, plain), shown])
     header = ["finding", "statement", "the paper's numbers", "ours", "ours on", "our numbers"]
     return "\n".join([*parts, markdown_table(header, rows)])
 

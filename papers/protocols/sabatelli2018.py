@@ -4,6 +4,9 @@ Recipes are those of transfer.recipes.sabatelli2018. theta-hat of table 3, "Rijk
 network that was fine-tuned on the same challenge of the Rijksmuseum, seed for seed.
 """
 
+from dataclasses import replace
+
+from models.weights import IMAGENET, NONE
 from papers.items import (
     Cell,
     Item,
@@ -134,7 +137,11 @@ def draw_curves(place, cells, runs):
     figures = {}
     for challenge in dict.fromkeys(cell.keys["challenge"] for cell in cells):
         own = [cell for cell in cells if cell.keys["challenge"] == challenge]
-        found = [run for cell in own for run in runs_of(cell, runs)]
+        found = [
+            replace(run, weights=run.weights if run.weights == NONE else IMAGENET)  # as it is named
+            for cell in own
+            for run in runs_of(cell, runs)
+        ]
         if not found:
             continue
         behind = []

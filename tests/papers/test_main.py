@@ -49,7 +49,7 @@ def test_slips(words, says, capsys):
 def test_a_dry_run_is_a_tree_with_pictures_epochs_time_and_what_is_missing(place, small, capsys):
     assert papers.main(["sabatelli2018", "table3", *flags(small, "--dry-run")]) == 0
     printed = capsys.readouterr().out
-    assert "SMALL collections in the place of the paper's" in printed
+    assert "on SMALL collections in the place of the paper's; 32 pixels" in printed
     first = r"  shandong_A: type, ResNet50 fine tuning, seed 42: 24 train, 3 val, 3 test pictures, "
     assert re.search(first + r"at most 2 epochs, \d+ s\n    shandong_B: type, ResNet50 ", printed)
     assert "missing: no weights file of VGG19: Antwerp, type, VGG19" in printed
@@ -102,7 +102,7 @@ def test_killed_and_gone_on_with_the_same_numbers(small, command, tmp_path):
     process = command(*words, out=tmp_path / "killed")
     runs = tmp_path / "killed" / "results"
     deadline = time.monotonic() + 300
-    while not list(runs.glob("*/*/*/*/metrics.json")):
+    while not list(runs.glob("*/*/*/[!.]*/metrics.json")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
