@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.command import exit_code, start_keras
 from models.errors import InputError
-from papers.items import FINDINGS, choose, lacking
+from papers.items import FINDINGS, choose, lacking, opened
 from papers.places import (
     FIRST_SEED,
     SMALL_EPOCHS,
@@ -125,7 +125,7 @@ def _add_scale_flags(parser):
     )
 
 
-@exit_code
+@exit_code(resumes=True)
 def main(argv=None):
     """Run the command; returns its exit code."""
     arguments = flags().parse_args(argv)
@@ -189,17 +189,15 @@ def listing(place):
             lacks = place.lacks_data(dataset, challenge)
             stands = place.stands_for(dataset, challenge)
             yield f"  pictures of {dataset}, {challenge}: {lacks or stands}"
-        if item.trains:
+        if item.runs:
             lacks = [name for name in place.paper.networks if name not in place.weights]
             there = [f"{name} from {text}" for name, text in place.weights.items()]
             yield f"  networks: {', '.join(there)}" + f"; missing: {', '.join(lacks)}" * bool(lacks)
-            yield f"  cost: {_count(item, place)} runs of each seed; --dry-run tells their time"
+            yield (
+                f"  cost: {item.runs} runs of each seed, fewer beside items that share them; "
+                "--dry-run tells their time"
+            )
     yield f"{FINDINGS}: what the paper says of these numbers, decided on ours"
-
-
-def _count(item, place):
-    """How many different trained numbers an item has in the paper."""
-    return sum(len(cell.columns) or 2 for cell in item.plan(place))
 
 
 def plan(asked, place):
@@ -248,7 +246,7 @@ def make(asked, place, say=print):
     from papers import report
     from transfer.run import read_run
 
-    cells = {item.name: item.plan(place) for item in asked.items}
+    cells = {item.name: opened(item.plan(place)) for item in asked.items}
     say(f"on {place.told}")
     for line in _missing([cell for some in cells.values() for cell in some]):
         say(line)

@@ -5,8 +5,9 @@ form of the item's published CSV (papers.published), so that papers.findings dec
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
+from models.errors import InputError
 from papers.published import require
 from transfer.dataset import Data
 
@@ -39,7 +40,7 @@ class Item:
     name of its CSV in papers.published. needs: pairs of a data set and a challenge. plan: Place ->
     list of Cell. measure: (cells, runs: dict Stage -> FinishedRun) -> DataFrame of the form of the
     CSV, with C_low and C_high beside a column C. draw: (place, cells, runs) -> dict of file names
-    -> bytes, or None for a table alone. trains: whether it needs trained networks.
+    -> bytes, or None for a table alone. runs: how many different ones it is made of, of each seed.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Item:
     plan: Callable
     measure: Callable
     draw: Callable | None = None
-    trains: bool = True
+    runs: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Asked:
     """What of a paper is asked for: items by name, and which statements are to be decided."""
 
     items: tuple[Item, ...]
-    statements: tuple = field(default=())  # of papers.decisions.Finding
+    statements: tuple = ()  # of papers.decisions.Finding
 
 
 def choose(paper, name=None):
@@ -99,6 +100,19 @@ def lacking(pairs):
         if lacks:
             of_each.setdefault(lacks, {})[", ".join(map(str, keys.values()))] = None
     return [f"{lacks}: {'; '.join(rows)}" for lacks, rows in of_each.items()]
+
+
+def opened(cells):
+    """The cells, those about pictures that cannot be used with what is wrong with these: list."""
+    found = []
+    for cell in cells:
+        try:
+            if cell.data:
+                cell.data.open()
+        except InputError as error:
+            cell = replace(cell, data=None, lacks=str(error))
+        found.append(cell)
+    return found
 
 
 def accuracy_cells(place, keys, column, stages):

@@ -27,7 +27,7 @@ class Substitute:
     """A small collection in the place of a paper's.
 
     folder: below that of all small ones, with metadata.csv and images/. dataset_name: of its
-    results. challenge: what is predicted, see transfer.dataset.Data. where: pairs of a column and
+    results. challenge, split, min_pictures: see transfer.dataset.Data. where: pairs of a column and
     a value of its rows.
     """
 
@@ -35,6 +35,8 @@ class Substitute:
     dataset_name: str
     challenge: str
     where: tuple[tuple[str, str], ...] = ()
+    split: str | None = None
+    min_pictures: int = 1
 
     @property
     def told(self):
@@ -150,6 +152,8 @@ class Place:
             *(small.dataset_name, small.challenge, self.datasets_path),
             *(folder / "metadata.csv", folder / "images"),
             where=small.where,
+            split=small.split,
+            min_pictures=small.min_pictures,
         )
 
     def stages(self, dataset, challenge, network, mode, before=None, **changes):

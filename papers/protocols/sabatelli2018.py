@@ -273,7 +273,6 @@ ITEMS = (
         (*RIJKS_ALL, *((ANTWERP, challenge) for challenge in SECOND)),
         plan_table1,
         measure_counts,
-        trains=False,
     ),
     Item(
         "table2",
@@ -283,6 +282,7 @@ ITEMS = (
         RIJKS_ALL,
         plan_table2,
         measure_accuracies,
+        runs=24,
     ),
     Item(
         "table3",
@@ -292,6 +292,7 @@ ITEMS = (
         BOTH,
         plan_table3,
         measure_accuracies,
+        runs=40,
     ),
     Item(
         "figure2",
@@ -302,6 +303,7 @@ ITEMS = (
         lambda place: plan_curves(place, ("material",)),
         measure_curves,
         draw_curves,
+        runs=9,
     ),
     Item(
         "figure3",
@@ -312,6 +314,7 @@ ITEMS = (
         lambda place: plan_curves(place, SECOND),
         measure_curves,
         draw_curves,
+        runs=18,
     ),
     Item(
         "figure4",
@@ -322,6 +325,7 @@ ITEMS = (
         plan_figure4,
         measure_nothing,
         draw_saliency,
+        runs=4,
     ),
     Item(
         "classifiers",
@@ -331,6 +335,7 @@ ITEMS = (
         RIJKS_ALL,
         plan_classifiers,
         measure_classifiers,
+        runs=36,
     ),
 )
 PAPER = Paper(

@@ -1,12 +1,21 @@
 """What names ask for; cells; accuracies and curves of made-up runs by hand."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from models.errors import InputError
-from papers.items import Cell, choose, lacking, measure_accuracies, measure_curves, runs_of
+from papers.items import (
+    Cell,
+    choose,
+    lacking,
+    measure_accuracies,
+    measure_curves,
+    opened,
+    runs_of,
+)
 from papers.protocols import PROTOCOLS
 from transfer.evaluate import wilson
 
@@ -72,6 +81,15 @@ def test_curves_are_means_up_to_the_epoch_that_all_seeds_have():
     assert frame[f"{column}_low"][1] == pytest.approx(low)
     lost = measure_curves(cells[1:], runs)
     assert lost[column].isna().all() and list(lost["network"]) == ["X"]
+
+
+def test_pictures_that_cannot_be_used_are_told_in_their_cell(place):
+    good = place.data("Rijksmuseum", "type")
+    bad = replace(good, min_pictures=1000)
+    cells = [Cell(KEYS, ("pictures",), data=data) for data in (good, bad, None)]
+    first, second, third = opened(cells)
+    assert (first, third) == (cells[0], cells[2])
+    assert second.data is None and "min_pictures 1000" in second.lacks
 
 
 def test_what_is_lacking_is_told_once():

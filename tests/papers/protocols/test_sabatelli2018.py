@@ -1,5 +1,6 @@
 """The plans have the published rows; classifiers by hand; counts; which pictures are shown."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from papers.items import Cell
 from papers.protocols import sabatelli2018 as protocol
 from papers.published import read_item
+from papers.stages import in_order
 from transfer.uncertainty import mcnemar
 
 KEYS = ["dataset", "challenge", "network"]
@@ -34,6 +36,24 @@ def test_a_plan_has_the_rows_and_columns_that_were_published(place, plan, item, 
     rows = {tuple(cell.keys.values()) for cell in cells}
     assert rows == set(map(tuple, frame[keys].to_numpy())) and list(cells[0].keys) == keys
     assert {column for cell in cells for column in cell.columns} <= set(frame.columns)
+
+
+def test_an_item_has_as_many_runs_as_it_says(place):
+    one = place.data("Rijksmuseum", "type")
+    known = {
+        (dataset, challenge): replace(one, dataset_name=dataset, challenge=protocol_column)
+        for dataset in ("Rijksmuseum", "Antwerp")
+        for challenge, protocol_column in (("material", "material"), ("type", "type"))
+    }
+    known |= {
+        (dataset, "artist"): replace(one, dataset_name=f"{dataset} artists")
+        for dataset in ("Rijksmuseum", "Antwerp")
+    }
+    every = {name: f"{name}:imagenet" for name in protocol.NETWORKS}
+    place = replace(place, weights=every, input_size=128, known=known)
+    for item in protocol.ITEMS:
+        stages = in_order(stage for cell in item.plan(place) for stage in cell.stages)
+        assert len(stages) == item.runs, item.name
 
 
 def test_runs_that_items_share_are_one(place):
