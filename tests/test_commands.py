@@ -497,7 +497,7 @@ def test_command_of_the_page_about_collections(tmp_path):
 
 @pytest.mark.slow
 def test_commands_of_the_page_about_papers(shared, tmp_path):
-    """As written, but of few pictures of `shandong` alone at 32 pixels, and one epoch."""
+    """As written, but of few pictures of `shandong` at 32 pixels, one epoch, figure 2 for all."""
     museum, small = shared / "data" / "shandong", tmp_path / "data"
     rows = pandas.read_csv(museum / "metadata.csv", dtype=str)
     often = rows["dc_type"].value_counts().index[:3]
@@ -510,9 +510,11 @@ def test_commands_of_the_page_about_papers(shared, tmp_path):
     for command in blocks(ROOT / "docs" / "papers.md"):
         if "--small" in command:
             command = command.replace("$SHARED/data", str(small)) + " --input_size 32 --epochs 1"
+            command = command.replace("sabatelli2018 --small", "sabatelli2018 figure2 --small")
         if "collections" not in command:
             shell(f"export SHARED={shared}\n{command}", tmp_path)
     out = tmp_path / "results" / "papers" / "sabatelli2018"
     told = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
-    for name in re.findall(r"^\| `(\w+\.\w+)` \|", told, flags=re.M):
-        assert list(out.glob(f"*/{name}")), name
+    names = re.findall(r"^\| `(\w+\.\w+)` \|", told, flags=re.M)
+    missing = [name for name in names if not list(out.glob(f"*/{name}"))]
+    assert missing == ["findings.md"]  # see tests/papers/test_main.py

@@ -119,3 +119,14 @@ def test_killed_and_gone_on_with_the_same_numbers(small, command, tmp_path):
         pages[out] = table.drop(columns=["runs", "commands"])
     assert (pages["killed"]["ours"] != "").sum() == 4
     pd.testing.assert_frame_equal(pages["killed"], pages["whole"])
+
+
+@pytest.mark.slow  # two processes that import TensorFlow
+def test_two_at_once_make_each_run_once(command, tmp_path):
+    both = [command("sabatelli2018", "figure2", "--epochs", "2", out=tmp_path) for _ in range(2)]
+    printed = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    told = "".join(printed)
+    # off the shelf and fine-tuned
+    assert told.count("results in ") == 2 == told.count("already finished")
+    assert (tmp_path / "results/papers/sabatelli2018/figure2/material.png").exists()
