@@ -9,7 +9,7 @@ from papers.findings import decide, decide_published
 from papers.items import lacking, runs_of
 from papers.published import items as published_items
 from papers.published import read_item
-from papers.stages import folder_of, words
+from papers.stages import folder_of, in_order, words
 from transfer.result_folder import csv_bytes, result_folder, sha256, write_bytes
 from transfer.results import NO_RUN, escape, markdown_table
 from transfer.run import headline
@@ -93,11 +93,11 @@ def _chance(cell, column, runs):
 
 
 def _made_by(cell, place, folders):
-    """The folders of a cell's runs and the commands that make them, each on a line."""
+    """The folders of a cell's runs, and the commands that make them and what they start from."""
     results = place.results_path
     at = [str(folder_of(stage, results, folders)) for stage in cell.stages]
-    commands = [command(words(stage, results, folders)) for stage in cell.stages]
-    return {"runs": "\n".join(at), "commands": "\n".join(commands)}
+    lines = [command(words(stage, results, folders)) for stage in in_order(cell.stages)]
+    return {"runs": "\n".join(at), "commands": "\n".join(lines)}
 
 
 def command(flags):

@@ -77,6 +77,17 @@ def test_a_cell_without_a_run_says_why(place):
     assert list(numbers["network"][:4]) == list(place.paper.networks)
 
 
+def test_the_commands_of_a_cell_make_what_it_starts_from_first(place):
+    (item,) = (item for item in place.paper.items if item.name == "table3")
+    comparison, _ = report.compare(item, item.plan(place), {}, place, {})
+    (lines,) = comparison[
+        (comparison["number"] == "Rijksmuseum + fine tuning (%)") & (comparison["commands"] != "")
+    ]["commands"]
+    first, second = lines.split("\n")
+    folder = place.results_path / "shandong_A/type/ResNet50/fine_tuning,epochs=2"
+    assert "--dataset_name shandong_A" in first and f"--weights {folder}" in second
+
+
 def test_words_become_one_line_a_shell_reads():
     flags = {"ANN": "MobileNet(alpha=0.25):a b.h5", "where": ["collection=A", "x=y"]}
     line = report.command(flags)
