@@ -352,19 +352,22 @@ def test_job_sh_keeps_the_released_variables_and_slurm_lines():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_named_in_the_pages_exist(page):
+    from papers import __main__ as papers
     from transfer import doubts, ensemble, experiment, predict
     from visualization import compare, deep_viz, render, sheet
 
-    commands = (experiment, ensemble, predict, doubts, render, deep_viz, sheet, compare)
+    commands = (experiment, ensemble, predict, doubts, render, deep_viz, sheet, compare, papers)
     actions = [action for command in commands for action in command.flags()._actions]
     known = {option for action in actions for option in action.option_strings}
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
+    known |= {"--dry"}  # what the pattern below sees of --dry-run
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
 
 
 def test_every_flag_has_a_sentence_of_help():
     from models import __main__ as network
+    from papers import __main__ as papers
     from toy import __main__ as toys
     from transfer import doubts, ensemble, experiment, predict, tables
     from visualization import compare, deep_viz, render, sheet
@@ -381,7 +384,7 @@ def test_every_flag_has_a_sentence_of_help():
         compare,
         toys,
     )
-    commands = (*commands, network)
+    commands = (*commands, network, papers)
     parsers = [command.flags() for command in commands] + [network.flags(converting=True)]
     parsers += toys.flags()._subparsers._group_actions[0].choices.values()
     for parser in parsers:
@@ -414,6 +417,7 @@ COLLECTION = "--dataset_name a --challenge b --datasets_path d"
         ("visualization.render", "VGG91 --layer l --channels 1 --out o", "VGG91"),
         ("visualization.sheet", "nowhere --out o.png", "nowhere holds no results"),
         ("models.__main__", "VGG91", "VGG91"),
+        ("papers.__main__", "sabateli2018", "sabatelli2018"),
         ("toy.__main__", "sheet o.xyz", "o.xyz"),
     ],
 )
@@ -470,6 +474,7 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m transfer.experiment --collection rasta",  # ...of_the_page_about_collections
         "python -m transfer.experiment --dataset_name shandongA",  # ...of_the_page_about_recipes
         "python -m toy pretrain",  # tests/toy/test_main.py, smaller
+        "python -m papers sabatelli2018",  # test_commands_of_the_page_about_papers
     )
     for page in PAGES:
         for command in blocks(page):
@@ -491,3 +496,28 @@ def test_command_of_the_page_about_collections(tmp_path):
     walk("collections.md", tmp_path)
     run = tmp_path / "results/rasta/style" / SMALL / "off_the_shelf,epochs=1"
     assert (run / "metrics.json").exists()
+
+
+@pytest.mark.slow
+def test_commands_of_the_page_about_papers(shared, tmp_path):
+    """As written, but of few pictures of `shandong` at 32 pixels, one epoch, figure 2 for all."""
+    museum, small = shared / "data" / "shandong", tmp_path / "data"
+    rows = pandas.read_csv(museum / "metadata.csv", dtype=str)
+    often = rows["dc_type"].value_counts().index[:3]
+    rows = rows[rows["dc_type"].isin(often)].groupby(["dc_type", "collection"]).head(20)
+    (small / "shandong" / "images").mkdir(parents=True)
+    rows.to_csv(small / "shandong" / "metadata.csv", index=False)
+    for picture in (museum / "images").iterdir():
+        if picture.stem in set(rows["ImageId"]):
+            shutil.copy(picture, small / "shandong" / "images")
+    for command in blocks(ROOT / "docs" / "papers.md"):
+        if "--small" in command:
+            command = command.replace("$SHARED/data", str(small)) + " --input_size 32 --epochs 1"
+            command = command.replace("sabatelli2018 --small", "sabatelli2018 figure2 --small")
+        if "collections" not in command:
+            shell(f"export SHARED={shared}\n{command}", tmp_path)
+    out = tmp_path / "results" / "papers" / "sabatelli2018"
+    told = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    names = re.findall(r"^\| `(\w+\.\w+)` \|", told, flags=re.M)
+    missing = [name for name in names if not list(out.glob(f"*/{name}"))]
+    assert missing == ["findings.md"]  # see tests/papers/test_main.py

@@ -45,6 +45,7 @@ COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#000000", "#D
 # Other starting weights than the first have the colour and style of their network: they need one.
 MARKERS = ("", "x", "^", "s", "+", "d")
 LINE_WIDTH = 1.5  # points, matplotlib's own default
+FAINT = 0.3  # opacity of curves behind others
 HANDLE_LENGTH = 3.5  # in letter heights: room for two periods of dash and dot
 LEGEND_BELOW = 4  # entries that leave the curves above them their height
 
@@ -416,7 +417,7 @@ def _fitting(line, font, width, size):
     return line[:space] if space > 0 else line[:fits]
 
 
-def learning_curves(runs, title, say=print):
+def learning_curves(runs, title, say=print, behind=()):
     """Draw the accuracy (percent) over the epochs of runs, the best epoch as a dot.
 
     Several: validation accuracy, one colour per network, dash-dotted off the shelf, dashed fine
@@ -426,6 +427,8 @@ def learning_curves(runs, title, say=print):
         runs: list of transfer.run.FinishedRun; those without a history are left out.
         title: of the figure.
         say: as for font_for.
+        behind: curves of others, drawn faintly behind: tuples of network, mode, epochs and
+            validation accuracies in percent. With any, one run is drawn as several are.
 
     Returns:
         matplotlib Figure.
@@ -439,7 +442,7 @@ def learning_curves(runs, title, say=print):
     drawn = [run for run in runs if run.history is not None]
     if not drawn:
         raise InputError(f"no learning curve: none of {len(runs)} runs was trained by epochs")
-    alone = len(drawn) == 1
+    alone = len(drawn) == 1 and not behind
     font = font_for([title, *(run.network for run in drawn)], say)
     figure = Figure(figsize=(9, 4.8), layout="constrained")  # inches: a page's width
     words = font.shown(textwrap.fill(one_line(title), 80))
@@ -451,7 +454,7 @@ def learning_curves(runs, title, say=print):
     if alone:
         _draw_one(figure, drawn[0])
     else:
-        _draw_several(figure, drawn, font)
+        _draw_several(figure, drawn, font, behind)
     return figure
 
 
@@ -464,7 +467,7 @@ def png(figure):
 
 def _draw_one(figure, run):
     epochs, style = run.history["epoch"], LINE_STYLES[run.mode]
-    colour = _paints([run])[run.network]["color"]
+    colour = _paints([run.network])[run.network]["color"]
     panels = (("accuracy", "accuracy (%)", 100), ("loss", "loss (cross-entropy, nats)", 1))
     for axes, (name, label, scale) in zip(figure.axes, panels, strict=True):
         for key, paint, text in ((name, "0.5", "training"), (f"val_{name}", colour, "validation")):
@@ -475,8 +478,12 @@ def _draw_one(figure, run):
         axes.legend(handlelength=HANDLE_LENGTH)
 
 
-def _draw_several(figure, runs, font):
-    axes, paints = figure.axes[0], _paints(runs)
+def _draw_several(figure, runs, font, behind):
+    axes, paints = figure.axes[0], _paints([run.network for run in runs] + [b[0] for b in behind])
+    for network, mode, epochs, percent in behind:
+        colour = paints[network]["color"]
+        style = {"linestyle": LINE_STYLES[mode], "color": colour, "linewidth": LINE_WIDTH}
+        axes.plot(epochs, percent, **style, alpha=FAINT, zorder=1)
     short = short_weights([column_of(run) for run in runs])
     entries = {}
     for run in runs:
@@ -515,10 +522,10 @@ def _dot_best(axes, run, values, colour, label=None):
         axes.plot([best], value, "o", color=colour, label=label)
 
 
-def _paints(runs):
+def _paints(networks):
     # The paper's networks keep their colour whatever else is drawn; others take the next ones,
     # and the eighth network is the first colour again in a wider line.
-    drawn = order_networks({run.network for run in runs})
+    drawn = order_networks(set(networks))
     names = [*PAPER_NETWORKS, *(name for name in drawn if name not in PAPER_NETWORKS)]
     turns = {name: divmod(index, len(COLOURS)) for index, name in enumerate(names)}
     return {

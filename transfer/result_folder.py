@@ -323,6 +323,20 @@ def find_result(path, identity):
     return path
 
 
+def find_finished(path, identity):
+    """Where a whole result of this identity lies, whatever its name; None where there is none.
+
+    Args:
+        path: of a result folder.
+        identity: as for result_folder.
+    """
+    folder = find_result(path, identity)
+    with contextlib.suppress(InputError):
+        if not _differing(_identity_in(_read_object(folder / MANIFEST)), _as_json(identity)):
+            return folder
+    return None
+
+
 def _as_json(identity):
     return json.loads(json.dumps(identity or {}, default=str))
 

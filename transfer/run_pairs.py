@@ -83,7 +83,7 @@ def _tested_together(comparison):
         for sha in splits(runs):
             part = [run for run in runs if run.split_sha256 == sha]
             for run, own in zip(part, _run_names(name, part), strict=True):
-                answers = _answers(run)
+                answers = answers_of(run)
                 if answers is not None:
                     key = (sha, tuple(answers.index))
                     together.setdefault(key, []).append((own, run, answers.to_numpy()))
@@ -99,7 +99,7 @@ def _run_names(name, runs):
     return [f"{name}, seed {seed}" for seed in seeds]
 
 
-def _answers(run):
+def answers_of(run):
     """Whether a run is right about each test picture: bool Series by id, or None if it is untold.
 
     Several labels are neither right nor wrong.

@@ -71,6 +71,16 @@ def test_one_run_shows_training_and_validation_and_its_best_epoch(made):
     assert plots.png(plots.learning_curves(several, "$é\n{")).startswith(b"\x89PNG")
 
 
+def test_curves_of_others_are_drawn_faintly_behind(made):
+    behind = [("VGG19", "fine_tuning", [1, 2], [30, 40]), ("Net", "random", [1], [50])]
+    figure = plots.learning_curves([made(ANN="VGG19")], "title", behind=behind)
+    first, second, own, *_ = figure.axes[0].get_lines()
+    assert first.get_alpha() == second.get_alpha() == plots.FAINT and own.get_alpha() is None
+    assert first.get_color() == own.get_color() != second.get_color()
+    assert (first.get_linestyle(), list(first.get_ydata())) == ("--", [30, 40])
+    assert first.get_zorder() < own.get_zorder() and len(figure.axes) == 1
+
+
 def test_a_run_without_epochs_has_no_curve(made):
     with pytest.raises(InputError, match="none of 1 runs"):
         plots.learning_curves([made(classifier="svm")], "title")

@@ -285,6 +285,15 @@ def test_a_result_is_found_under_another_name(tmp_path):
     assert folders.find_result(tmp_path / "nowhere" / "run", IDENTITY).name == "run"
 
 
+def test_a_whole_result_is_found_or_none(tmp_path):
+    assert folders.find_finished(tmp_path / "run", IDENTITY) is None
+    interrupt(tmp_path / "run", IDENTITY, worth="*.txt")
+    assert folders.find_finished(tmp_path / "run", IDENTITY) is None
+    make(tmp_path / "old name", IDENTITY | {"steps": 4})
+    other = folders.find_finished(tmp_path / "run", IDENTITY | {"steps": 4})
+    assert other == tmp_path / "old name"
+
+
 @pytest.mark.parametrize("content", ["[]", "7", '{"identity": []}', "{"])
 def test_a_manifest_that_says_nothing_is_one_line(tmp_path, content):
     make(tmp_path / "run")

@@ -1,0 +1,106 @@
+"""What runs that are not there would take: pictures, epochs, and time, by a few steps."""
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models import zoo
+from papers.stages import find_store
+from transfer import metadata
+
+STEPS = 2  # that are timed, behind one that compiles
+CLASSES = 10  # of the head that is timed: its time is small beside the network's
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stage takes: pictures of each part, epochs at most, seconds at most or None."""
+
+    pictures: dict
+    epochs: int
+    seconds: float | None = None
+
+
+def estimate(stages, measured=True, say=print):
+    """What each stage takes at most, on this machine; features shared by runs count once.
+
+    Reading pictures is not in it, and early stopping may end a run sooner.
+
+    Args:
+        stages: list of papers.stages.Stage.
+        measured: whether time is measured, by a few steps of each network; else it is None.
+        say: called with a line before each measurement.
+
+    Returns:
+        dict Stage -> Cost.
+
+    Raises:
+        InputError: a collection's CSV that cannot be read.
+    """
+    speeds, counts, shared, costs = {}, {}, set(), {}
+    for stage in stages:
+        if stage.data not in counts:
+            counts[stage.data] = count_pictures(stage.data)
+        pictures, recipe = counts[stage.data], stage.recipe
+        seconds = None
+        if measured:
+            kind = (stage.architecture, stage.input_size, recipe.batch_size, recipe.on_features)
+            if kind not in speeds:
+                say(f"measuring {STEPS} steps of {stage.architecture}")
+                speeds[kind] = time_picture(stage)
+            training, passing = speeds[kind]
+            if recipe.on_features:
+                features = (stage.data, stage.start, stage.input_size)
+                seconds = 0.0 if features in shared else passing * sum(pictures.values())
+                shared.add(features)
+            else:
+                epoch = training * pictures["train"] + passing * pictures["val"]
+                seconds = recipe.epochs * epoch + passing * pictures["test"]
+        costs[stage] = Cost(pictures, recipe.epochs, seconds)
+    return costs
+
+
+def count_pictures(data):
+    """Pictures of each part: of the stored data set, else by the CSV, at most: dict."""
+    store = find_store(data)
+    if store:
+        return {part: len(labels) for part, labels in store.labels.items()}
+    rows = metadata.read(
+        *(data.metadata_path, data.challenge, data.id_column),
+        drop_labels=data.drop_labels,
+        where=data.where,
+    ).rows
+    tenth = len(rows) // 10
+    return {"train": len(rows) - 2 * tenth, "val": tenth, "test": tenth}
+
+
+def time_picture(stage):
+    """Seconds that a picture takes in training and in a pass forward: (float, float).
+
+    Of a network without trained weights on made-up pictures; in training NaN where the stage
+    trains its head alone.
+    """
+    import keras
+
+    network = replace(zoo.parse(stage.architecture), weights=None)
+    model = zoo.build(network, CLASSES, stage.input_size)
+    size = model.input_shape[1]
+    pictures = np.zeros((stage.recipe.batch_size, size, size, 3), "float32")
+    passing = _seconds(lambda: model.predict_on_batch(pictures)) / len(pictures)
+    if stage.recipe.on_features:
+        return float("nan"), passing
+    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
+    labels = np.zeros(len(pictures), "int32")
+    return _seconds(lambda: model.train_on_batch(pictures, labels)) / len(pictures), passing
+
+
+def _seconds(step):
+    """Seconds of a step, the least of STEPS behind one that compiles."""
+    step()
+    took = []
+    for _ in range(STEPS):
+        began = time.perf_counter()
+        step()
+        took.append(time.perf_counter() - began)
+    return min(took)

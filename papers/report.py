@@ -1,0 +1,386 @@
+"""The pages of a paper's items: its numbers, ours, their difference, chance; statements."""
+
+import shlex
+
+import pandas as pd
+
+from papers.decisions import UNTOLD
+from papers.findings import decide, decide_published
+from papers.items import lacking, runs_of
+from papers.published import items as published_items
+from papers.published import read_item
+from papers.stages import folder_of, in_order, words
+from transfer.result_folder import csv_bytes, result_folder, sha256, write_bytes
+from transfer.results import NO_RUN, escape, markdown_table
+from transfer.run import headline
+
+DIGITS = {"p": 3, "validation accuracy": 3}  # of a column; others have two
+SHOWN_NUMBERS = 4  # lines of numbers that a statement's row shows; findings.csv has all
+
+
+def compare(item, cells, runs, place, refused):
+    """A row for each cell and column: paper, ours, difference, chance, runs, command, lacks.
+
+    Of a learning curve both sides are the last epoch.
+
+    Args:
+        item: papers.items.Item.
+        cells: of its plan.
+        runs: dict Stage -> FinishedRun.
+        place: papers.places.Place.
+        refused: dict Stage -> why there is no run.
+
+    Returns:
+        (comparison, numbers): DataFrames; numbers are ours in the published CSV's form.
+    """
+    numbers = item.measure(cells, runs)
+    there = item.published in published_items(place.paper.name)
+    paper = read_item(place.paper.name, item.published) if there else pd.DataFrame()
+    folders = {stage: run.folder for stage, run in runs.items()}
+    rows = []
+    for cell in cells:
+        for column in cell.columns or ("",):  # a figure of pictures has no number
+            theirs, ours = (_last(frame, cell.keys) for frame in (paper, numbers))
+            number = _value(ours, column)
+            row = {**cell.keys, "on": cell.on, "number": column, "paper": _value(theirs, column)}
+            row |= {"ours": number, **_spread(cell, column, ours, runs)}
+            row |= {"difference": number - row["paper"], **_chance(cell, column, runs)}
+            row |= _made_by(cell, place, folders)
+            rows.append(row | {"lacks": _lacks(cell, runs, refused)})
+    return pd.DataFrame(rows), numbers
+
+
+def _last(frame, keys):
+    """The row of a frame with these cells, of several the last; None where there is none."""
+    if not set(keys) <= set(frame):
+        return None
+    rows = frame[(frame[list(keys)] == list(keys.values())).all(axis=1)]
+    return rows.iloc[-1] if len(rows) else None
+
+
+def _value(row, column):
+    value = None if row is None else row.get(column)
+    return float("nan") if value is None else float(value)
+
+
+def _spread(cell, column, ours, runs):
+    """The range over seeds and the interval of a cell."""
+    low, high = (_value(ours, f"{column}_{end}") for end in ("low", "high"))
+    spread = {"lowest": None, "highest": None, "seeds": 0, "low95": low, "high95": high}
+    found = runs_of(cell, runs)
+    if len(cell.columns) == 1 and found:
+        of_each = [_of_run(run, column) for run in found]
+        spread |= {"lowest": min(of_each), "highest": max(of_each), "seeds": len(found)}
+    return spread
+
+
+def _of_run(run, column):
+    if "(%)" in column:
+        return run.accuracy
+    return float(run.history["val_accuracy"].iloc[-1])
+
+
+def _chance(cell, column, runs):
+    """What the commonest class would give, and the pictures of the test."""
+    found = runs_of(cell, runs)
+    if len(cell.columns) != 1 or not found:
+        return {"chance": None, "pictures": None}
+    metrics = found[0].metrics
+    tested = "n_test" if "(%)" in column else "n_val"
+    chance = metrics.get("chance_top1") if headline(metrics) == "top1_accuracy" else None
+    scale = 100 if "(%)" in column else 1
+    return {"chance": chance and scale * chance, "pictures": metrics[tested]}
+
+
+def _made_by(cell, place, folders):
+    """The folders of a cell's runs, and the commands that make them and what they start from."""
+    results = place.results_path
+    at = [str(folder_of(stage, results, folders)) for stage in cell.stages]
+    lines = [command(words(stage, results, folders)) for stage in in_order(cell.stages)]
+    return {"runs": "\n".join(at), "commands": "\n".join(lines)}
+
+
+def command(flags):
+    """The line of transfer.experiment of these flags: dict name -> text or list of texts."""
+    line = ["python", "-m", "transfer.experiment"]
+    for name, value in flags.items():
+        line += [f"--{name}", *([value] if isinstance(value, str) else value)]
+    return shlex.join(line)
+
+
+def _lacks(cell, runs, refused):
+    told = [cell.lacks, *(refused.get(stage, "") for stage in cell.stages)]
+    missing = [stage for stage in cell.stages if stage not in runs and stage not in refused]
+    told += ["its run is not made"] if missing else []
+    return "; ".join(dict.fromkeys(filter(None, told)))
+
+
+def orderings(comparison):
+    """Whether what is best in the paper is best here: of networks, and of columns of a network.
+
+    Args:
+        comparison: DataFrame of compare.
+
+    Returns:
+        DataFrame: of what, paper, ours (names, best first), best (same, other, or why not told).
+    """
+    if "network" not in comparison:
+        return pd.DataFrame(columns=["of", "paper", "ours", "best"])
+    apart = ["dataset", "challenge", "start", "mode"]
+    told = [name for name in apart if name in comparison]
+    both = comparison.dropna(subset=["paper", "ours"])
+    networks = _ordered(both, [*told, "number"], "network")
+    return pd.DataFrame([*networks, *_ordered(both, [*told, "network"], "number")])
+
+
+def _ordered(rows, by, what):
+    for key, group in rows.groupby(by, sort=False):
+        if len(group) > 1:
+            theirs, ours = (
+                list(group.sort_values(side, ascending=False, kind="stable")[what])
+                for side in ("paper", "ours")
+            )
+            tie = (group["ours"] == group["ours"].max()).sum() > 1
+            best = "tied" if tie else "same" if theirs[0] == ours[0] else "other"
+            names = {"paper": " > ".join(theirs), "ours": " > ".join(ours), "best": best}
+            yield {"of": ", ".join(map(str, key))} | names
+
+
+def item_page(item, place, comparison, figures=()):
+    """An item as Markdown: a table in the paper's layout, orderings, what is missing, commands."""
+    parts = [f"# {escape(place.paper.title)}: {item.name}, {escape(item.title)}{_small(place)}\n"]
+    parts.append(f"Ours on {escape(place.told)}.\n")
+    if comparison["number"].any():
+        parts += [_explained(item), _table(comparison), *_orders(orderings(comparison))]
+    parts += [f"![{name}]({name})\n" for name in figures]
+    missing = comparison[comparison["lacks"] != ""]
+    if len(missing):
+        parts.append("## Missing\n")
+        parts.append("".join(f"- {escape(line)}\n" for line in _missing(missing)))
+    commands = [line for text in comparison["commands"] for line in text.split("\n")]
+    if any(commands):
+        lines = "".join(f"    {line}\n" for line in dict.fromkeys(filter(None, commands)))
+        parts.append(f"## Commands\n\n{lines}")
+    return "\n".join(parts)
+
+
+def _small(place):
+    return ", on SMALL collections in the place of the paper's" * bool(place.small)
+
+
+def _explained(item):
+    curves = " Curves are compared at their last epoch." * (item.published == "learning_curves")
+    return (
+        "Of each number: the paper's; ours, the mean over seeds [95 % interval, for other test "
+        "pictures like these] (range over seeds); ours less the paper's; what the commonest class "
+        f"would give (chance).{curves}\n"
+    )
+
+
+def _keys(comparison):
+    """The columns that name a row, in order."""
+    return list(comparison.columns[: comparison.columns.get_loc("on")])
+
+
+def _table(comparison):
+    keys, numbers = _keys(comparison), list(dict.fromkeys(comparison["number"]))
+    chance = comparison["chance"].notna().any()
+    header = [*keys, "ours on"]
+    for number in numbers:
+        header += [f"{number}: paper", "ours", "difference"]
+    header += ["chance", "pictures tested"] if chance else []
+    rows = []
+    for key, group in comparison.groupby(keys, sort=False, dropna=False):
+        row = [*map(str, key), group["on"].iloc[0]]
+        of_number = {cell.number: cell for cell in group.itertuples()}
+        for number in numbers:
+            row += _three(of_number.get(number), number)
+        if chance:
+            row += _beside(group)
+        rows.append([escape(text) for text in row])
+    return markdown_table([escape(name) for name in header], rows)
+
+
+def _beside(group):
+    """The texts of a row's chance and tested pictures, where one of its cells has them."""
+    tested = group.dropna(subset=["chance"])
+    if tested.empty:
+        return [NO_RUN, NO_RUN]
+    return [f"{tested['chance'].iloc[0]:.4g}", f"{tested['pictures'].iloc[0]:.0f}"]
+
+
+def _three(cell, number):
+    """The texts of a cell: the paper's number, ours, the difference."""
+    if cell is None:
+        return [NO_RUN] * 3
+    whole = number in ("pictures", "labels")
+    digits = 0 if whole else DIGITS.get(number, 2)
+    ours = _told(cell.ours, digits)
+    if pd.notna(cell.low95):
+        ours += f" [{cell.low95:.{max(digits - 1, 1)}f}, {cell.high95:.{max(digits - 1, 1)}f}]"
+    if cell.seeds > 1:
+        ours += f" ({cell.lowest:.{digits}f}–{cell.highest:.{digits}f}, {cell.seeds} seeds)"
+    signed = f"{cell.difference:+.{digits}f}" if pd.notna(cell.difference) else NO_RUN
+    return [_told(cell.paper, digits), ours, signed]
+
+
+def _told(value, digits):
+    return NO_RUN if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _orders(orders):
+    if not len(orders):
+        return []
+    rows = [[escape(str(cell)) for cell in row] for row in orders.itertuples(index=False)]
+    same = (orders["best"] == "same").sum()
+    intro = (
+        f"## Order\n\nThe best stays the best in {same} of {len(orders)} comparisons, of what both "
+        "have; whether a difference is more than chance is what the intervals tell.\n"
+    )
+    return [intro, markdown_table(["of", "paper", "ours", "best"], rows)]
+
+
+def _missing(rows):
+    keys = _keys(rows)
+    return lacking(
+        ({key: row[key] for key in keys}, row["lacks"]) for row in rows.to_dict("records")
+    )
+
+
+def decide_all(statements, numbers, place, on):
+    """Whether statements hold: in the paper's own numbers, and in ours.
+
+    Args:
+        statements: of papers.decisions.Finding.
+        numbers: dict published name -> DataFrame of ours.
+        place: papers.places.Place.
+        on: dict published name -> dict whose keys tell whose pictures, in words.
+
+    Returns:
+        DataFrame: finding, statement, place, paper, ours, on, without (rows that have no number
+        and are passed over), numbers.
+    """
+    rows = []
+    told = {item: _with_numbers(frame) for item, frame in numbers.items()}
+    for finding in statements:
+        items = finding.question.items
+        known = all(item in numbers for item in items)
+        answer, lines = UNTOLD, (f"no numbers of {', '.join(set(items) - set(numbers))}",)
+        if known:
+            verdict = decide(finding, {item: told[item][0] for item in items})
+            answer, lines = verdict.answer, verdict.numbers
+        rows.append(
+            {
+                "finding": finding.name,
+                "statement": finding.statement,
+                "place": finding.place,
+                "paper": decide_published(place.paper.name, finding.name).answer,
+                "ours": answer,
+                "on": _joined(on.get(item, ()) for item in items),
+                "without": _joined(told[item][1] for item in items if item in told),
+                "numbers": "\n".join(lines),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _joined(lists):
+    return "; ".join(dict.fromkeys(text for texts in lists for text in texts))
+
+
+def _with_numbers(frame):
+    """(The rows that have a number, names of the others: of a network once where it has none)."""
+    values = [name for name in frame if pd.api.types.is_float_dtype(frame[name])]
+    empty = frame[values].isna().all(axis=1) if values else pd.Series(False, frame.index)
+    names = [name for name in frame if name not in values and name != "epoch"]
+    if "network" in frame:
+        there = set(frame["network"][~empty])
+        lost = [n if n not in there else None for n in frame["network"][empty]]
+    else:
+        lost = [None] * empty.sum()
+    rows = frame[empty][names].astype(str).agg(", ".join, axis=1)
+    without = [network or row for network, row in zip(lost, rows, strict=True)]
+    return frame[~empty], without
+
+
+def findings_page(decided, place):
+    """The statements as Markdown, each with its verdicts and the numbers that they rest on."""
+    held = decided["ours"].value_counts().to_dict()
+    parts = [f"# {escape(place.paper.title)}: statements{_small(place)}\n"]
+    parts.append(f"Ours on {escape(place.told)}.\n")
+    parts.append("; ".join(f"{name}: {count}" for name, count in held.items()) + ".\n")
+    rows = []
+    for row in decided.itertuples():
+        lines = row.numbers.split("\n")
+        more = [f"and {len(lines) - SHOWN_NUMBERS} more"] * (len(lines) > SHOWN_NUMBERS)
+        shown = "<br>".join(escape(line) for line in [*lines[:SHOWN_NUMBERS], *more])
+        without = f" (without {row.without})" if row.without else ""
+        plain = [f"{row.statement} ({row.place})", row.paper, row.ours, row.on + without]
+        rows.append([row.finding, *map(escape, plain), shown])
+    header = ["finding", "statement", "the paper's numbers", "ours", "ours on", "our numbers"]
+    return "\n".join([*parts, markdown_table(header, rows)])
+
+
+def write(folder, place, files, made_of, say=print):
+    """Write the files of an item into its folder, whole; one that is there is made new if need be.
+
+    Args:
+        folder: of the item.
+        place: papers.places.Place, whose settings are the folder's identity.
+        files: function () -> dict name -> bytes.
+        made_of: what else decides the files, that JSON can hold: runs may have come since.
+        say: see transfer.result_folder.
+
+    Returns:
+        Path of the folder.
+
+    Raises:
+        InputError: the folder holds this item with other settings.
+    """
+    with result_folder(folder, place.settings, say=say) as result:
+        if result.finished and result.about.get("made_of") != made_of:
+            result.reopen()
+        if not result.finished:
+            for name, content in files().items():
+                write_bytes(result.path / name, content)
+            result.about["made_of"] = made_of
+        return result.final
+
+
+def write_item(item, cells, runs, place, refused, folder):
+    """Measure an item and write its page, table and figures.
+
+    Returns:
+        (numbers, Path): ours in the published CSV's form, and the folder.
+    """
+    comparison, numbers = compare(item, cells, runs, place, refused)
+
+    def files():
+        figures = item.draw(place, cells, runs) if item.draw else {}
+        page = item_page(item, place, comparison, list(figures))
+        return {
+            f"{item.name}.md": page.encode(),
+            f"{item.name}.csv": csv_bytes(comparison),
+            "order.csv": csv_bytes(orderings(comparison)),
+            **figures,
+        }
+
+    made_of = [[_id(runs[stage]) if stage in runs else None for stage in c.stages] for c in cells]
+    told = [cell.lacks for cell in cells] + sorted(refused.values())
+    return numbers, write(folder, place, files, [made_of, told])
+
+
+def _id(run):
+    """What a finished run is: its folder, and a digest of its numbers."""
+    return [str(run.folder), sha256(run.folder / "metrics.json")]
+
+
+def write_findings(statements, numbers, place, on, folder):
+    """Decide statements and write findings.md and findings.csv; the DataFrame of decide_all."""
+    decided = decide_all(statements, numbers, place, on)
+    files = {
+        "findings.md": findings_page(decided, place).encode(),
+        "findings.csv": csv_bytes(decided),
+    }
+    write(folder, place, lambda: files, decided.to_dict("records"))
+    return decided

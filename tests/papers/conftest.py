@@ -1,0 +1,97 @@
+"""Tiny collections in the place of the small ones, and a tiny network in ResNet50's."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from papers.places import Place, read_weights
+from papers.protocols import PROTOCOLS
+
+ROOT = Path(__file__).parents[2]
+COLOURS = ((220, 120, 60), (60, 110, 210))
+# what a process of its own runs: the network in ResNet50's place, then the command
+SCRIPT = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("tiny", sys.argv[1])
+tiny = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tiny)
+import keras
+keras.applications.ResNet50 = tiny.tiny_resnet
+from papers.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def tiny_resnet(input_tensor=None, include_top=True, classes=1000, input_shape=None, **_):
+    """One convolution in ResNet50's place: what is tested here is the same for any network."""
+    if input_tensor is None:
+        input_tensor = keras.Input(input_shape)
+    x = keras.layers.Conv2D(8, 3, 2, "same", use_bias=False, name="conv")(input_tensor)
+    x = keras.layers.BatchNormalization(name="bn")(x)
+    x = keras.layers.ReLU(name="relu")(x)
+    if include_top:
+        x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
+        x = keras.layers.Dense(classes, "softmax", name="predictions")(x)
+    return keras.Model(input_tensor, x, name="resnet50")
+
+
+def paint(folder, header, rows):
+    """Noisy pictures of two colours, by the first letter of their first label, and their CSV."""
+    rng = np.random.default_rng(0)
+    (folder / "images").mkdir(parents=True)
+    lines = [f"ImageId,{header}"]
+    for number, row in enumerate(rows):
+        colour = COLOURS[row.startswith("warm")]
+        pixels = rng.normal(colour, 25, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / "images" / f"{number:03}.png")
+        lines.append(f"{number:03},{row}")
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture
+def small(tmp_path):
+    """Return a folder with shandong (A and B, 30 pictures each) and a weights file of ResNet50."""
+    kinds = ("warm,clay", "cold,stone")
+    rows = [f"{kinds[number % 2]},{'AB'[number // 30]}" for number in range(60)]
+    paint(tmp_path / "small" / "shandong", "dc_type,dc_materiaal,collection", rows)
+    keras.utils.set_random_seed(1)
+    model = tiny_resnet(include_top=False, input_shape=(32, 32, 3))
+    (tmp_path / "weights").mkdir()
+    model.save_weights(tmp_path / "weights" / "resnet50_tiny.weights.h5")
+    return tmp_path / "small"
+
+
+@pytest.fixture
+def place(small, monkeypatch):
+    """Return a Place of Sabatelli 2018 on the tiny collections, with ResNet50 alone."""
+    monkeypatch.setattr(keras.applications, "ResNet50", tiny_resnet)
+    paper, out = PROTOCOLS["sabatelli2018"], small.parent
+    return Place(
+        *(paper, out / "results", out / "datasets"),
+        small=small,
+        weights=read_weights([str(out / "weights")], paper.networks),
+        input_size=32,
+        epochs=2,
+    )
+
+
+@pytest.fixture
+def command(small):
+    """Return start(*words): the command in a process of its own, tiny; a Popen."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+
+    def start(*words, out=small.parent):
+        given = ["--small", small, "--weights", small.parent / "weights", "--input_size", 32]
+        given += ["--results_path", out / "results", "--datasets_path", out / "datasets"]
+        line = [sys.executable, "-c", SCRIPT, __file__, *map(str, (*words, *given))]
+        return subprocess.Popen(
+            line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    return start

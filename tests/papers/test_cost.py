@@ -1,0 +1,46 @@
+"""Pictures counted before and after they are stored; features counted once; time by hand."""
+
+import math
+
+import pytest
+
+from papers import cost
+from papers.protocols.sabatelli2018 import FINE, OFF, RIJKS
+
+
+@pytest.fixture
+def stages(place):
+    """Return off the shelf with two classifiers, and fine-tuning of 2 epochs."""
+    ways = ((OFF, {}), (OFF, {"classifier": "svm"}), (FINE, {}))
+    return [place.stages(RIJKS, "type", "ResNet50", mode, **more)[0] for mode, more in ways]
+
+
+def test_time_is_that_of_a_picture_times_the_pictures(stages, monkeypatch):
+    timed = []
+
+    def time_picture(stage):
+        timed.append(stage)
+        return (math.nan if stage.recipe.on_features else 10.0), 1.0
+
+    monkeypatch.setattr(cost, "time_picture", time_picture)
+    said = []
+    costs = cost.estimate(stages, say=said.append)
+    assert len(timed) == 2 == len(said)  # a measurement for each kind of training
+    assert [costs[stage].seconds for stage in stages] == [30, 0, 2 * (24 * 10 + 3) + 3]
+    assert costs[stages[2]].pictures == {"train": 24, "val": 3, "test": 3}
+    assert [costs[stage].epochs for stage in stages] == [2, 100, 2]
+    assert cost.estimate(stages, measured=False)[stages[0]].seconds is None
+
+
+def test_pictures_of_a_stored_data_set_are_those_that_are_in_it(stages):
+    data = stages[0].data
+    store = data.open()
+    counted = {part: len(labels) for part, labels in store.labels.items()}
+    assert cost.count_pictures(data) == counted
+
+
+def test_time_of_a_step(stages):
+    off, _, fine = stages
+    training, passing = cost.time_picture(fine)
+    assert 0 < training < 1 and 0 < passing < 1
+    assert math.isnan(cost.time_picture(off)[0])

@@ -1,0 +1,132 @@
+"""The command: lists, near names, slips, a dry run, and whole items on tiny collections."""
+
+import re
+import signal
+import time
+
+import pandas as pd
+import pytest
+
+from papers import __main__ as papers
+from transfer.result_folder import read_csv
+
+
+def flags(small, *more):
+    out = small.parent
+    given = ["--small", small, "--weights", out / "weights", "--input_size", 32, "--epochs", 2]
+    given += ["--results_path", out / "results", "--datasets_path", out / "datasets", *more]
+    return list(map(str, given))
+
+
+def test_without_a_paper_papers_and_without_an_item_items_are_listed(capsys, small):
+    assert papers.main([]) == 0
+    assert "sabatelli2018: Sabatelli et al. 2018" in capsys.readouterr().out
+    assert papers.main(["sabatelli2018", "--weights", str(small.parent / "weights")]) == 0
+    printed = capsys.readouterr().out
+    for name in ("table1", "table2", "table3", "figure2", "figure3", "figure4", "classifiers"):
+        assert f"\n{name}: " in printed
+    assert "missing: Xception, InceptionV3, VGG19" in printed and "findings: " in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["sabateli2018"], "no paper 'sabateli2018'; there is sabatelli2018"),
+        (["sabatelli2018", "table4"], "no item 'table4' of sabatelli2018; there is table"),
+        (["sabatelli2018", "resnet_best"], "there is resnet50_best"),
+        (["sabatelli2018", "table2", "--only", "ResNet"], "no network 'ResNet' in this paper"),
+        (["sabatelli2018", "table2", "--weights", "VGG19:none"], "accepted: a file, or imagenet"),
+        (["sabatelli2018", "table2", "--weights", "nowhere"], "no folder, nor NETWORK:FILE"),
+        (["sabatelli2018", "table2", "--small", "nowhere"], "not a folder that exists"),
+        (["sabatelli2018", "table2", "--seeds", "0"], "seeds is 0"),
+    ],
+)
+def test_slips(words, says, capsys):
+    assert papers.main(words) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_dry_run_is_a_tree_with_pictures_epochs_time_and_what_is_missing(place, small, capsys):
+    assert papers.main(["sabatelli2018", "table3", *flags(small, "--dry-run")]) == 0
+    printed = capsys.readouterr().out
+    assert "on SMALL collections in the place of the paper's; 32 pixels" in printed
+    first = r"  shandong_A: type, ResNet50 fine tuning, seed 42: 24 train, 3 val, 3 test pictures, "
+    assert re.search(first + r"at most 2 epochs, \d+ s\n    shandong_B: type, ResNet50 ", printed)
+    assert "missing: no weights file of VGG19: Antwerp, type, VGG19" in printed
+    assert "no small collection stands for Antwerp, artist" in printed
+    assert re.search(r"5 runs, 0 of them there; the others at most \d+ s on this machine", printed)
+    assert not (small.parent / "results").exists()
+
+
+@pytest.mark.slow  # ten trainings
+def test_everything_of_a_paper_on_tiny_collections(place, small, capsys):
+    assert papers.main(["sabatelli2018", *flags(small, "--only", "ResNet50")]) == 0
+    out = small.parent / "results" / "papers" / "sabatelli2018"
+    assert {path.name for path in out.iterdir() if path.name[0] != "."} == {
+        *("table1", "table2", "table3", "figure2", "figure3", "figure4", "classifiers", "findings"),
+    }
+    printed = capsys.readouterr().out
+    assert "fine_tuning_always_better: " in printed
+    table = read_csv(out / "table2" / "table2.csv")
+    made = table[table["ours"] != ""]
+    # fine-tuned and off the shelf, on material and type
+    assert len(table) == 24 and len(made) == 4 and set(made["network"]) == {"ResNet50"}
+    assert (table["on"].str.contains("for Rijksmuseum")).all()
+    for _, row in made.iterrows():
+        assert float(row["low95"]) <= float(row["ours"]) <= float(row["high95"])
+        assert float(row["difference"]) == pytest.approx(float(row["ours"]) - float(row["paper"]))
+        assert row["commands"].startswith("python -m transfer.experiment --dataset_name shandong_A")
+        assert pd.notna(float(row["chance"])) and row["lacks"] == ""
+    vgg = table[table["network"] == "VGG19"]
+    assert vgg["lacks"].str.contains("VGG19 was not asked for").all()
+    page = (out / "table2" / "table2.md").read_text(encoding="utf-8")
+    assert "SMALL collections" in page and "| 92.95 |" in page and "## Missing" in page
+    for name in ("figure2/material.png", "figure3/type.png", "figure4/type.png"):
+        assert (out / name).exists(), name
+    told = (out / "findings" / "findings.md").read_text(encoding="utf-8")
+    assert "| fine\\_tuning\\_always\\_better" in told or "fine_tuning_always_better" in told
+    decided = read_csv(out / "findings" / "findings.csv").set_index("finding")
+    assert decided["paper"]["fine_tuning_always_better"] == "holds"
+    # again: nothing is trained; with other settings the folder is refused
+    assert papers.main(["sabatelli2018", *flags(small, "--only", "ResNet50")]) == 0
+    printed = capsys.readouterr().out
+    assert "already finished" in printed and "results in " not in printed
+    other = flags(small, "--only", "ResNet50", "--seeds", "2")
+    assert papers.main(["sabatelli2018", "table1", *other]) == 2
+    assert "now [42, 43]" in capsys.readouterr().err
+
+
+@pytest.mark.slow  # three processes that import TensorFlow
+def test_killed_and_gone_on_with_the_same_numbers(small, command, tmp_path):
+    words = ("sabatelli2018", "table3", "--epochs", "4")
+    process = command(*words, out=tmp_path / "killed")
+    runs = tmp_path / "killed" / "results"
+    deadline = time.monotonic() + 300
+    while not list(runs.glob("*/*/*/[!.]*/metrics.json")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (runs / "papers").exists()
+    pages = {}
+    for out in ("killed", "whole"):
+        process = command(*words, out=tmp_path / out)
+        printed = process.communicate(timeout=300)[0]
+        assert process.returncode == 0, printed
+        assert ("already finished" in printed) == (out == "killed")
+        folder = tmp_path / out / "results" / "papers" / "sabatelli2018" / "table3"
+        table = read_csv(folder / "table3.csv")
+        pages[out] = table.drop(columns=["runs", "commands"])
+    assert (pages["killed"]["ours"] != "").sum() == 4
+    pd.testing.assert_frame_equal(pages["killed"], pages["whole"])
+
+
+@pytest.mark.slow  # two processes that import TensorFlow
+def test_two_at_once_make_each_run_once(command, tmp_path):
+    both = [command("sabatelli2018", "figure2", "--epochs", "2", out=tmp_path) for _ in range(2)]
+    printed = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    told = "".join(printed)
+    # off the shelf and fine-tuned
+    assert told.count("results in ") == 2 == told.count("already finished")
+    assert (tmp_path / "results/papers/sabatelli2018/figure2/material.png").exists()

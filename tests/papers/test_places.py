@@ -1,0 +1,102 @@
+"""Weights by file and by folder; what is lacking; recipes and seeds of stages."""
+
+from dataclasses import replace
+
+import pytest
+
+from models.errors import InputError
+from papers.places import check_only, read_weights
+from papers.protocols import PROTOCOLS
+from papers.protocols.sabatelli2018 import ANTWERP, FINE, OFF, RANDOM, RIJKS
+from transfer.recipes import RECIPES
+
+NETWORKS = PROTOCOLS["sabatelli2018"].networks
+
+
+def test_weights(tmp_path):
+    assert read_weights([], NETWORKS)["VGG19"] == "VGG19:imagenet"
+    for name in ("resnet50_keras2.h5", "ResNet50V2.h5", "xception-notop.weights.h5", "vgg19.txt"):
+        (tmp_path / name).touch()
+    found = read_weights([str(tmp_path), "VGG19:imagenet"], NETWORKS)
+    assert found == {
+        "ResNet50": f"ResNet50:{tmp_path}/resnet50_keras2.h5",
+        "Xception": f"Xception:{tmp_path}/xception-notop.weights.h5",
+        "VGG19": "VGG19:imagenet",
+    }
+    file = tmp_path / "xception-notop.weights.h5"
+    assert read_weights([f"Xception:{file}"], NETWORKS) == {"Xception": f"Xception:{file}"}
+    (tmp_path / "resnet50.weights.h5").touch()
+    with pytest.raises(InputError, match="may both be weights of ResNet50; give ResNet50:FILE"):
+        read_weights([str(tmp_path)], NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("nowhere", "no folder, nor NETWORK:FILE"),
+        ("VGG16:imagenet", "no network 'VGG16' in this paper; there is VGG19"),
+        ("VGG19:none", "accepted: a file, or imagenet"),
+        ("VGG19:nowhere.h5", "nowhere.h5"),
+        ("VGG91:imagenet", "VGG91"),
+    ],
+)
+def test_weights_that_cannot_be(text, says):
+    with pytest.raises(InputError, match=says):
+        read_weights([text], NETWORKS)
+
+
+def test_only():
+    assert check_only(["VGG19", "ResNet50", "VGG19"], NETWORKS) == ("VGG19", "ResNet50")
+    with pytest.raises(InputError, match="no network 'VGG16' in this paper; there is VGG19"):
+        check_only(["VGG16"], NETWORKS)
+
+
+def test_small_collections_stand_for_the_papers(place):
+    data = place.data(RIJKS, "type")
+    assert data.dataset_name == "shandong_A" and data.where == (("collection", "A"),)
+    assert place.data(ANTWERP, "type").where == (("collection", "B"),)
+    assert place.stands_for(RIJKS, "type") == "shandong, collection=A, type (for Rijksmuseum)"
+    assert place.data(RIJKS, "artist") == f"no folder {place.small / 'wikiart224'}"
+    assert "stands for Antwerp, artist" in place.data(ANTWERP, "artist")
+    assert "SMALL" in place.told and place.settings["pictures"] == "small"
+
+
+def test_collections_that_are_partly_there(place, tmp_path):
+    folder = tmp_path / "collections" / "rijksmuseum"
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(b"x")
+    (folder / "list.csv").write_text("ImageId,dc_type\na,print\n")
+    place = replace(place, small=None, collections=tmp_path / "collections", known={})
+    assert place.data(RIJKS, "type").dataset_name == "rijksmuseum"
+    assert "tells no dc_materiaal" in place.data(RIJKS, "material")
+    assert place.data(ANTWERP, "type") == f"no folder {tmp_path / 'collections' / 'antwerp'}"
+    assert place.stages(ANTWERP, "type", "ResNet50", OFF).startswith("no folder")
+    assert place.stands_for(RIJKS, "type") == RIJKS and "SMALL" not in place.told
+    nothing = replace(place, collections=None, known={})
+    assert "neither collections nor small was given" in nothing.data(RIJKS, "type")
+
+
+def test_stages_lack_what_is_not_there(place):
+    assert place.stages(RIJKS, "type", "VGG19", FINE) == "no weights file of VGG19"
+    lacks = place.stages(RIJKS, "type", "VGG19", FINE)
+    told = place.stages(ANTWERP, "type", "VGG19", OFF, lacks)
+    assert told == "to start from: no weights file of VGG19"
+    other = replace(place, only=("VGG19",))
+    assert other.stages(RIJKS, "type", "ResNet50", OFF) == "ResNet50 was not asked for"
+    # a network from scratch needs no weights, and is not made in place of one that does
+    (scratch,) = place.stages(RIJKS, "type", "InceptionV3", RANDOM)
+    assert scratch.start == "InceptionV3" and scratch.recipe.batch_norm == "train"
+
+
+def test_recipes_are_the_papers_but_for_epochs_and_seeds(place):
+    place = replace(place, epochs=None, trained_epochs=6, seeds=(42, 43))
+    off, fine = (place.stages(RIJKS, "type", "ResNet50", mode) for mode in (OFF, FINE))
+    assert off[0].recipe == RECIPES[OFF] and fine[0].recipe == replace(RECIPES[FINE], epochs=6)
+    assert [stage.recipe.seed for stage in off] == [42, 43]
+    capped = replace(place, epochs=3)
+    assert capped.stages(RIJKS, "type", "ResNet50", OFF)[0].recipe.epochs == 3
+    # a classifier without epochs is the run that it is without a bound
+    (svm, _) = capped.stages(RIJKS, "type", "ResNet50", OFF, classifier="svm")
+    assert svm.recipe == replace(RECIPES[OFF], classifier="svm")
+    (later, _) = place.stages(ANTWERP, "type", "ResNet50", OFF, fine)
+    assert later.start == fine[0] and later.architecture == "ResNet50"

@@ -1,0 +1,123 @@
+"""Comparisons, orders, statements and folders of made-up numbers."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from models.errors import InputError
+from papers import report
+from papers.findings import FINDINGS
+from papers.items import Cell
+from papers.published import read_item
+from papers.report import UNTOLD
+
+STATEMENTS = FINDINGS["sabatelli2018"]
+
+
+def table2():
+    """Table 2 as if it were ours, 1 point less, intervals of a tenth; VGG19 was not run."""
+    frame = read_item("sabatelli2018", "table2")
+    columns = ["off the shelf (%)", "fine tuning (%)"]
+    ours = frame[["dataset", "challenge", "network"]].copy()
+    for column in columns:
+        value = frame[column].fillna(8) - 1
+        ours[column] = value.where(ours["network"] != "VGG19")
+        ours[f"{column}_low"], ours[f"{column}_high"] = ours[column] - 0.1, ours[column] + 0.1
+    return ours
+
+
+def test_orders_of_networks_and_of_columns():
+    rows = [
+        ("type", "A", "off", 50, 40),
+        ("type", "B", "off", 60, 45),
+        ("type", "A", "fine", 80, 44),
+        ("type", "B", "fine", 70, 44),
+        ("type", "C", "fine", 90, None),
+    ]
+    frame = pd.DataFrame(rows, columns=["challenge", "network", "number", "paper", "ours"])
+    orders = report.orderings(frame).set_index("of")
+    assert orders.loc["type, off"].tolist() == ["B > A", "B > A", "same"]
+    assert orders.loc["type, fine", "best"] == "tied"  # C has no number here
+    assert orders.loc["type, B"].tolist() == ["fine > off", "off > fine", "other"]
+    assert not len(report.orderings(pd.DataFrame({"dataset": ["a"]})))
+
+
+def test_statements_rest_on_what_is_there_and_name_what_is_not(place):
+    chosen = [STATEMENTS["fine_tuning_always_better"], STATEMENTS["vgg19_best_off_the_shelf"]]
+    chosen += [STATEMENTS["art_before_art_is_better"]]
+    decided = report.decide_all(chosen, {"table2": table2()}, place, {"table2": {"toys": None}})
+    better, best, art = decided.to_dict("records")
+    assert (better["paper"], better["ours"], better["without"]) == ("holds", "holds", "VGG19")
+    assert "material, ResNet50: fine tuning (%) 91.95" in better["numbers"]
+    assert best["ours"] == UNTOLD and best["on"] == "toys"
+    assert art["ours"] == UNTOLD and art["numbers"] == "no numbers of table3"
+    page = report.findings_page(decided, place)
+    assert "holds: 1" in page and "SMALL collections" in page
+    assert "toys (without VGG19)" in page and "and 5 more" in page
+
+
+def test_a_cell_without_a_run_says_why(place):
+    (item,) = (item for item in place.paper.items if item.name == "table2")
+    cells = item.plan(place)
+    refused = {cell.stages[0]: "disk too small" for cell in cells if cell.stages}
+    comparison, numbers = report.compare(item, cells, {}, place, refused)
+    assert comparison["ours"].isna().all() and comparison["difference"].isna().all()
+    row = comparison[(comparison["network"] == "ResNet50") & (comparison["challenge"] == "type")]
+    assert row["paper"].tolist() == [71.23, 91.30] and set(row["lacks"]) == {"disk too small"}
+    assert row["runs"].iloc[1] == str(
+        place.results_path / "shandong_A/type/ResNet50/fine_tuning,epochs=2"
+    )
+    comparison, _ = report.compare(item, cells, {}, place, {})
+    assert "its run is not made" in set(comparison["lacks"])
+    page = report.item_page(item, place, comparison)
+    assert "- no weights file of VGG19: Rijksmuseum, material, VGG19; " in page
+    assert "    python -m transfer.experiment --dataset_name shandong_A --chal" in page
+    assert list(numbers["network"][:4]) == list(place.paper.networks)
+
+
+def test_the_commands_of_a_cell_make_what_it_starts_from_first(place):
+    (item,) = (item for item in place.paper.items if item.name == "table3")
+    comparison, _ = report.compare(item, item.plan(place), {}, place, {})
+    (lines,) = comparison[
+        (comparison["number"] == "Rijksmuseum + fine tuning (%)") & (comparison["commands"] != "")
+    ]["commands"]
+    first, second = lines.split("\n")
+    folder = place.results_path / "shandong_A/type/ResNet50/fine_tuning,epochs=2"
+    assert "--dataset_name shandong_A" in first and f"--weights {folder}" in second
+
+
+def test_words_become_one_line_a_shell_reads():
+    flags = {"ANN": "MobileNet(alpha=0.25):a b.h5", "where": ["collection=A", "x=y"]}
+    line = report.command(flags)
+    assert line.endswith("--ANN 'MobileNet(alpha=0.25):a b.h5' --where collection=A x=y")
+
+
+def test_a_folder_is_found_made_new_for_new_runs_and_refused_for_other_settings(place, tmp_path):
+    made = []
+
+    def files():
+        made.append(1)
+        return {"a.md": b"%d" % len(made)}
+
+    folder = tmp_path / "table2"
+    assert report.write(folder, place, files, ["first"]) == folder
+    report.write(folder, place, files, ["first"])
+    assert (folder / "a.md").read_bytes() == b"1"
+    report.write(folder, place, files, ["first", "second"])
+    assert (folder / "a.md").read_bytes() == b"2"
+    told = json.loads((folder / "manifest.json").read_text())
+    assert told["identity"]["epochs"] == 2 and told["made_of"] == ["first", "second"]
+    with pytest.raises(InputError, match=r"epochs 2 \(now 5\); give another folder"):
+        report.write(folder, replace(place, epochs=5), files, [])
+
+
+def test_counts_have_no_digits_and_no_chance():
+    cell = Cell({"dataset": "a"}, ("pictures",))
+    row = {"dataset": "a", "on": "b", "number": "pictures", "paper": 10.0, "ours": 4.0}
+    row |= {"lowest": None, "highest": None, "seeds": 0, "low95": None, "high95": None}
+    row |= {"difference": -6.0, "chance": None, "pictures": None}
+    text = report._table(pd.DataFrame([row]))
+    assert "| a | b | 10 | 4 | -6 |" in text and "chance" not in text
+    assert cell.stages == ()
