@@ -355,3 +355,52 @@ def test_mcnemar_is_wrong_less_often_than_it_says(count):
     wrong = np.mean([uncertainty.mcnemar(*answers(*row)) < 0.05 for row in counts])
     print(f"{count} pictures: {wrong:.1%} of equal networks told apart")
     assert wrong <= 0.05
+
+
+def nearest_mean(features, labels, training, tested):
+    """Which of the tested rows get the label whose training rows' mean is nearest: bool."""
+    means = np.stack([features[training & (labels == c)].mean(0) for c in range(labels.max() + 1)])
+    distances = ((tested[0][:, None] - means) ** 2).sum(-1)
+    return distances.argmin(1) == tested[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_split_difference_covers_as_the_docs_say(shift):
+    """1,000 collections of 355 pictures, ten splits each, 36 of them tested; 4 classes.
+
+    The first classifier sees 8 features; the second 8 others, whose classes are nearer by `shift`.
+    The truth is the mean difference of classifiers of as many training pictures.
+    """
+    random, found, truth = RNG(0), [], []
+    centres = random.normal(size=(2, 4, 8)) * 0.8
+    centres[1] = centres[0] * (1 - shift)  # as hard as the first where shift is 0
+
+    def drawn(count):
+        labels = random.permutation(np.arange(count) % 4)
+        return centres[:, labels] + random.normal(size=(2, count, 8)), labels
+
+    for _ in range(1000):
+        features, labels = drawn(355)
+        differences = []
+        for _ in range(10):
+            order = random.permutation(355)
+            training = np.isin(np.arange(355), order[72:])
+            test = order[:36]
+            first, second = (
+                nearest_mean(one, labels, training, (one[test], labels[test])) for one in features
+            )
+            differences.append(first.mean() - second.mean())
+        found.append(uncertainty.split_difference(differences, 283, 36))
+        new, answers = drawn(400)
+        first, second = (
+            nearest_mean(one, labels, training, (other, answers))
+            for one, other in zip(features, new, strict=True)
+        )
+        truth.append(first.mean() - second.mean())
+    mean, low, high, p = np.array(found).T
+    truth = np.mean(truth) if shift else 0.0
+    covered = np.mean((low <= truth) & (truth <= high))
+    told = f"covered {covered:.1%}, told apart {np.mean(p < 0.05):.1%}"
+    print(f"ten splits, difference {truth:.3f}: {told}")
+    assert 0.93 <= covered <= 0.985
