@@ -22,6 +22,7 @@ from papers.places import (
 from papers.protocols import PROTOCOLS
 from papers.published import require
 from papers.stages import carry_out, find_runs, in_order, tree
+from transfer.recipe import CHOICES
 from transfer.result_folder import check_place, check_writable
 
 MINUTE, HOUR = 60, 3600
@@ -121,7 +122,12 @@ def _add_scale_flags(parser):
     parser.add_argument(
         "--full",
         action="store_true",
-        help="With --small too, picture size and epochs as in the paper.",
+        help="With --small too, all pictures, and size, epochs and training as in the paper.",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=CHOICES["precision"],
+        help="In what layers compute while they are trained (default: as in the recipe, float32).",
     )
 
 
@@ -177,6 +183,8 @@ def read_place(arguments):
         arguments.epochs,
         None if arguments.epochs else SMALL_EPOCHS if small else None,
         tuple(range(FIRST_SEED, FIRST_SEED + arguments.seeds)),
+        arguments.precision,
+        arguments.full,
     )
 
 

@@ -71,8 +71,9 @@ def count_pictures(data):
         drop_labels=data.drop_labels,
         where=data.where,
     ).rows
-    tenth = len(rows) // 10
-    return {"train": len(rows) - 2 * tenth, "val": tenth, "test": tenth}
+    count = len(rows) if data.part is None else min(len(rows), data.part)
+    tenth = count // 10
+    return {"train": count - 2 * tenth, "val": tenth, "test": tenth}
 
 
 def time_picture(stage):

@@ -3,7 +3,7 @@
 A Place answers with Data and Stages, or with what is lacking, in words.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from models import zoo
@@ -28,7 +28,7 @@ class Substitute:
 
     folder: below that of all small ones, with metadata.csv and images/. dataset_name: of its
     results. challenge, split, min_pictures: see transfer.dataset.Data. where: pairs of a column and
-    a value of its rows.
+    a value of its rows. part: of so many pictures only, unless all are asked for (Place.full).
     """
 
     folder: str
@@ -37,12 +37,14 @@ class Substitute:
     where: tuple[tuple[str, str], ...] = ()
     split: str | None = None
     min_pictures: int = 1
+    part: int | None = None
 
     @property
     def told(self):
         """What it is, in words."""
         chosen = "".join(f", {column}={value}" for column, value in self.where)
-        return f"{self.folder}{chosen}, {self.challenge}"
+        some = f", {self.part} pictures" if self.part else ""
+        return f"{self.folder}{chosen}, {self.challenge}{some}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Paper:
 
     name: as in papers.published. title: for people. networks: that it trains. collections: dict of
     the paper's name of a data set -> its name in transfer.collections. small: dict (data set,
-    challenge) -> Substitute. items: tuple of papers.items.Item.
+    challenge) -> Substitute. items: tuple of papers.items.Item. small_changes: dict of the Recipe's
+    fields that runs on small collections which train layers have instead of the paper's.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Paper:
     collections: dict
     small: dict
     items: tuple
+    small_changes: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,8 @@ class Place:
     the folder of the small ones. weights: dict network -> the string that names it with its weights
     (see read_weights). only: networks that count, () for all. input_size: None for each network's
     own. epochs: at most; None for the recipe's. trained_epochs: the same for runs that train the
-    network. seeds: of every run.
+    network. seeds: of every run. precision: of runs that train layers; None for the recipe's. full:
+    whether small collections too are used whole, and trained on as in the paper.
     """
 
     paper: Paper
@@ -85,11 +90,15 @@ class Place:
     epochs: int | None = None
     trained_epochs: int | None = None
     seeds: tuple[int, ...] = (FIRST_SEED,)
+    precision: str | None = None
+    full: bool = False
     known: dict = field(default_factory=dict, repr=False, compare=False)  # (data set, challenge)
 
     @property
     def settings(self):
         """What is asked for, but for which networks: a dict that JSON can hold."""
+        parts = {", ".join(key): one.part for key, one in self._substitutes.items() if one.part}
+        told = {"parts": parts, "trained": self._trained_changes}
         return {
             "paper": self.paper.name,
             "pictures": "small" if self.small else "collections",
@@ -97,7 +106,22 @@ class Place:
             "epochs": self.epochs,
             "trained_epochs": self.trained_epochs,
             "seeds": list(self.seeds),
+            **{name: value for name, value in told.items() if value},
         }
+
+    @property
+    def _substitutes(self):
+        """What stands in the place of the paper's collections: dict as Paper.small."""
+        if not self.small:
+            return {}
+        rows = self.paper.small.items()
+        return {key: replace(one, part=None) if self.full else one for key, one in rows}
+
+    @property
+    def _trained_changes(self):
+        """Fields of the Recipe of every run that trains layers, that are not the paper's: dict."""
+        changes = self.paper.small_changes if self.small and not self.full else {}
+        return changes | ({"precision": self.precision} if self.precision else {})
 
     @property
     def told(self):
@@ -109,20 +133,22 @@ class Place:
         epochs = f"at most {self.epochs} epochs" if self.epochs else "epochs as in the paper"
         if self.trained_epochs and not self.epochs:
             epochs = f"at most {self.trained_epochs} epochs where the network is trained"
+        changes = [f"{name} {value}" for name, value in self._trained_changes.items()]
+        trained = f"; where layers are trained {', '.join(changes)}" if changes else ""
         seeds = ", ".join(map(str, self.seeds))
-        return f"{whose}; {size}; {epochs}; seeds {seeds}"
+        return f"{whose}; {size}; {epochs}{trained}; seeds {seeds}"
 
     def stands_for(self, dataset, challenge):
         """Whose pictures a data set's challenge has here, in words."""
         if not self.small:
             return dataset
-        substitute = self.paper.small.get((dataset, challenge))
+        substitute = self._substitutes.get((dataset, challenge))
         return f"{substitute.told} (for {dataset})" if substitute else f"none (for {dataset})"
 
     def lacks_data(self, dataset, challenge):
         """Why there are no pictures of a data set's challenge; "" where there are."""
         if self.small:
-            substitute = self.paper.small.get((dataset, challenge))
+            substitute = self._substitutes.get((dataset, challenge))
             if substitute is None:
                 return f"no small collection stands for {dataset}, {challenge}"
             folder = self.small / substitute.folder
@@ -146,7 +172,7 @@ class Place:
         if self.collections:
             name = self.paper.collections[dataset]
             return collection_data(name, self.collections / name, challenge, self.datasets_path)
-        small = self.paper.small[dataset, challenge]
+        small = self._substitutes[dataset, challenge]
         folder = self.small / small.folder
         return Data(
             *(small.dataset_name, small.challenge, self.datasets_path),
@@ -154,6 +180,7 @@ class Place:
             where=small.where,
             split=small.split,
             min_pictures=small.min_pictures,
+            part=small.part,
         )
 
     def stages(self, dataset, challenge, network, mode, before=None, **changes):
@@ -188,6 +215,9 @@ class Place:
         recipe = RECIPES[mode].adapted(pretrained, seed=seed, **changes)
         if recipe.classifier != "softmax":
             return recipe  # not trained by epochs
+        if not recipe.on_features:
+            changes = self._trained_changes | changes
+            recipe = RECIPES[mode].adapted(pretrained, seed=seed, **changes)
         trained = None if recipe.on_features else self.trained_epochs
         most = min(filter(None, (recipe.epochs, self.epochs, trained)))
         return recipe.adapted(pretrained, epochs=most)

@@ -55,7 +55,8 @@ class Data:
     pictures_glob: pattern of the pictures that count, see pictures.search. near_duplicates:
     `report` them, keep them `together` in a drawn split, or `ignore` them. val_percent,
     test_percent: how much of the train part becomes the val or test part that a given split lacks;
-    0 for none.
+    0 for none. part: only so many of the pictures, those whose ids have the smallest SHA-256
+    digests, drawn before min_pictures and splits see them; None for all.
 
     Raises:
         InputError: a value that cannot be, or a CSV, column or folder that is not there.
@@ -78,6 +79,7 @@ class Data:
     near_duplicates: str = "report"
     val_percent: int = 0
     test_percent: int = 0
+    part: int | None = None
 
     def __post_init__(self):
         _ = self.folder  # its names are checked
@@ -119,6 +121,8 @@ class Data:
                 f"near_duplicates is {self.near_duplicates!r}; accepted: "
                 + ", ".join(NEAR_DUPLICATES)
             )
+        if self.part is not None and self.part < 1:
+            raise InputError(f"part is {self.part}; it must be above 0, a number of pictures")
         percents = self.val_percent, self.test_percent
         if min(percents) < 0 or sum(percents) > 99:
             raise InputError(
@@ -152,8 +156,13 @@ class Data:
             for name, value in given.items():
                 if value:
                     raise InputError(f"{name} names a CSV's column, and there is no metadata_path")
-        if self.pictures_glob is not None and self.jpg_images_path is None:
-            raise InputError("pictures_glob needs jpg_images_path, a folder of pictures")
+        self._check_choices()
+
+    def _check_choices(self):
+        """InputError where pictures are to be chosen and there is no folder of them."""
+        for name in ("pictures_glob", "part"):
+            if getattr(self, name) is not None and self.jpg_images_path is None:
+                raise InputError(f"{name} needs jpg_images_path, a folder of pictures")
 
     @property
     def folder(self):
@@ -201,7 +210,7 @@ class Data:
             settings["where"] = [list(pair) for pair in sorted(set(self.where))]
         if self.near_duplicates != "report":
             settings["near_duplicates"] = self.near_duplicates
-        for name in ("group_column", "pictures_glob", "val_percent", "test_percent"):
+        for name in ("group_column", "pictures_glob", "val_percent", "test_percent", "part"):
             if getattr(self, name):
                 settings[name] = getattr(self, name)
         return settings
@@ -321,14 +330,19 @@ class Data:
             )
         except metadata.UnjoinedError as error:
             raise _refused(error, metadata.gather(findings, error.findings), report) from error
-        findings = metadata.gather(findings, unjoined)
+        drawn, beyond = joined, unjoined[:0]
+        if self.part is not None:
+            drawn, beyond = metadata.draw_part(joined, self.part)
+        findings = metadata.gather(findings, unjoined, beyond)
         try:
-            joined, classes, rare = self._without_rare(joined, collection.classes)
-            chosen, left_out = self._split(joined, least_classes)
+            drawn, classes, rare = self._without_rare(drawn, collection.classes)
+            chosen, left_out = self._split(drawn, least_classes)
         except InputError as error:
+            if len(drawn) < len(joined):
+                error = InputError(f"of {len(joined)} pictures, part {self.part}: {error}")
             told = findings[~findings["kind"].isin(metadata.ON_PURPOSE)]
             if told.empty:
-                raise
+                raise error from None
             lost, count = len(rows) - len(joined), len(rows)
             why = f"{lost} of {count} rows are left out" if lost else "what else was found"
             why = f"{why} ({metadata.summary(told)})"

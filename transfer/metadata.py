@@ -7,6 +7,7 @@ import codecs
 import contextlib
 import csv
 import difflib
+import hashlib
 import io
 import re
 import unicodedata
@@ -91,6 +92,10 @@ KINDS = {
         "No row names the picture, so it is not used.", "Add a row, or compare the ids."
     ),
     "picture not chosen": Kind("The file is not one that pictures_glob asks for.", "", False),
+    "picture not in the part": Kind(
+        "The picture is not one of the part that was asked for.", "", False
+    ),
+    "fewer pictures than the part": Kind("All pictures are used, which are fewer than part."),
     "control characters": Kind(
         "Characters that nothing shows were taken out of an id or label.",
         "Remove them from the CSV.",
@@ -159,6 +164,8 @@ ON_PURPOSE = (
     "label not filled in",
     "row not selected",
     "picture outside class folders",
+    "picture not in the part",
+    "fewer pictures than the part",
 )
 
 _DELIMITERS = ",;\t|"  # semicolon: what Excel writes in countries with a decimal comma
@@ -413,6 +420,31 @@ def join(rows, folder, report=None, left_out=(), pictures_glob=None):
     unasked = [name for name in names if name not in expected]
     unasked = findings_of("picture without row", picture=unasked)
     return joined, gather(findings, doubled, _copies(joined), _respelled(joined), unasked)
+
+
+def draw_part(joined, count):
+    """The pictures whose ids have the smallest SHA-256 digests, `count` of them.
+
+    So a part is the same on every machine, and lies in every larger one.
+
+    Args:
+        joined: DataFrame of PICTURES, as join() gives it.
+        count: above 0; of fewer pictures all are in.
+
+    Returns:
+        (rows of `joined`, in its order; DataFrame of FINDINGS "picture not in the part", "fewer
+        pictures than the part").
+    """
+    ids = joined["id"].map(lambda id: id.encode("utf-8", "backslashreplace"))
+    order = ids.map(lambda id: hashlib.sha256(id).hexdigest()).sort_values(kind="stable").index
+    inside = joined.index.isin(order[:count])
+    others = joined[~inside]
+    few = [f"{len(joined)} of {count}"] if len(joined) < count else []
+    findings = gather(
+        findings_of("picture not in the part", others["id"], others["path"]),
+        findings_of("fewer pictures than the part", detail=few),
+    )
+    return joined[inside].reset_index(drop=True), findings
 
 
 def labels_of(files, rows):

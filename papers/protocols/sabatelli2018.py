@@ -26,11 +26,13 @@ OFF, FINE, RANDOM = "off_the_shelf", "fine_tuning", "random"
 TITLES = {OFF: "off the shelf", FINE: "fine tuning", RANDOM: "fine tuning"}
 SCRATCH = "InceptionV3"  # the one network trained from He-uniform weights, Scratch-V3
 CLASSIFIERS = ("softmax", "svm", "random_forest")  # footnote 7
+A, B = (("collection", "A"),), (("collection", "B"),)  # of shandong
+LEAST = 10  # pictures of a class of shandong
 SMALL = {
-    (RIJKS, "material"): Substitute("shandong", "shandong_A", "material", (("collection", "A"),)),
-    (RIJKS, "type"): Substitute("shandong", "shandong_A", "type", (("collection", "A"),)),
+    (RIJKS, "material"): Substitute("shandong", "shandongA", "material", A, min_pictures=LEAST),
+    (RIJKS, "type"): Substitute("shandong", "shandongA", "type", A, min_pictures=LEAST),
     (RIJKS, "artist"): Substitute("wikiart224", "wikiart224", "artist"),
-    (ANTWERP, "type"): Substitute("shandong", "shandong_B", "type", (("collection", "B"),)),
+    (ANTWERP, "type"): Substitute("shandong", "shandongB", "type", B, min_pictures=LEAST),
 }
 SHOWN = {"artist": 3, "type": 1}  # pictures of figure 4
 SALIENCY_NETWORK = "VGG19"  # of figure 4 (footnote 8)

@@ -1,6 +1,7 @@
 """Pictures counted before and after they are stored; features counted once; time by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,12 @@ def test_pictures_of_a_stored_data_set_are_those_that_are_in_it(stages):
     store = data.open()
     counted = {part: len(labels) for part, labels in store.labels.items()}
     assert cost.count_pictures(data) == counted
+
+
+def test_of_a_part_no_more_pictures_are_counted(stages):
+    data = stages[0].data
+    assert sum(cost.count_pictures(replace(data, part=20)).values()) == 20
+    assert sum(cost.count_pictures(replace(data, part=99)).values()) == 30
 
 
 def test_time_of_a_step(stages):

@@ -50,8 +50,8 @@ def test_a_dry_run_is_a_tree_with_pictures_epochs_time_and_what_is_missing(place
     assert papers.main(["sabatelli2018", "table3", *flags(small, "--dry-run")]) == 0
     printed = capsys.readouterr().out
     assert "on SMALL collections in the place of the paper's; 32 pixels" in printed
-    first = r"  shandong_A: type, ResNet50 fine tuning, seed 42: 24 train, 3 val, 3 test pictures, "
-    assert re.search(first + r"at most 2 epochs, \d+ s\n    shandong_B: type, ResNet50 ", printed)
+    first = r"  shandongA: type, ResNet50 fine tuning, seed 42: 24 train, 3 val, 3 test pictures, "
+    assert re.search(first + r"at most 2 epochs, \d+ s\n    shandongB: type, ResNet50 ", printed)
     assert "missing: no weights file of VGG19: Antwerp, type, VGG19" in printed
     assert "no small collection stands for Antwerp, artist" in printed
     assert re.search(r"5 runs, 0 of them there; the others at most \d+ s on this machine", printed)
@@ -75,7 +75,7 @@ def test_everything_of_a_paper_on_tiny_collections(place, small, capsys):
     for _, row in made.iterrows():
         assert float(row["low95"]) <= float(row["ours"]) <= float(row["high95"])
         assert float(row["difference"]) == pytest.approx(float(row["ours"]) - float(row["paper"]))
-        assert row["commands"].startswith("python -m transfer.experiment --dataset_name shandong_A")
+        assert row["commands"].startswith("python -m transfer.experiment --dataset_name shandongA")
         assert pd.notna(float(row["chance"])) and row["lacks"] == ""
     vgg = table[table["network"] == "VGG19"]
     assert vgg["lacks"].str.contains("VGG19 was not asked for").all()

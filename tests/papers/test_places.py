@@ -53,12 +53,42 @@ def test_only():
 
 def test_small_collections_stand_for_the_papers(place):
     data = place.data(RIJKS, "type")
-    assert data.dataset_name == "shandong_A" and data.where == (("collection", "A"),)
+    assert data.dataset_name == "shandongA" and data.where == (("collection", "A"),)
+    assert data.min_pictures == 10 and data.part is None
     assert place.data(ANTWERP, "type").where == (("collection", "B"),)
     assert place.stands_for(RIJKS, "type") == "shandong, collection=A, type (for Rijksmuseum)"
     assert place.data(RIJKS, "artist") == f"no folder {place.small / 'wikiart224'}"
     assert "stands for Antwerp, artist" in place.data(ANTWERP, "artist")
     assert "SMALL" in place.told and place.settings["pictures"] == "small"
+
+
+def test_a_part_and_changes_are_of_small_collections_alone_and_all_is_told(place):
+    substitute = replace(place.paper.small[RIJKS, "type"], part=20)
+    small = place.paper.small | {(RIJKS, "type"): substitute}
+    paper = replace(place.paper, small=small, small_changes={"batch_size": 8})
+    of_all = place
+    place = replace(place, paper=paper, known={})
+    off, fine = (place.stages(RIJKS, "type", "ResNet50", mode)[0] for mode in (OFF, FINE))
+    assert off.data.part == 20 == fine.data.part and place.data(RIJKS, "material").part is None
+    assert (off.recipe.batch_size, fine.recipe.batch_size) == (32, 8)
+    (own,) = place.stages(RIJKS, "type", "ResNet50", FINE, batch_size=16)
+    assert own.recipe.batch_size == 16  # what an item asks for goes before
+    assert "; where layers are trained batch_size 8; " in place.told
+    assert place.stands_for(RIJKS, "type").startswith("shandong, collection=A, type, 20 pictures")
+    assert place.settings["parts"] == {"Rijksmuseum, type": 20}
+    assert place.settings["trained"] == {"batch_size": 8}
+    full = replace(place, full=True, known={})
+    (whole,) = full.stages(RIJKS, "type", "ResNet50", FINE)
+    assert whole.data.part is None and whole.recipe.batch_size == 32
+    assert full.settings == of_all.settings and "pictures (" not in full.stands_for(RIJKS, "type")
+
+
+def test_precision_is_of_runs_that_train_layers(place):
+    place = replace(place, precision="mixed_bfloat16", known={})
+    off, fine = (place.stages(RIJKS, "type", "ResNet50", mode)[0] for mode in (OFF, FINE))
+    assert (off.recipe.precision, fine.recipe.precision) == ("float32", "mixed_bfloat16")
+    assert "where layers are trained precision mixed_bfloat16" in place.told
+    assert place.settings["trained"] == {"precision": "mixed_bfloat16"}
 
 
 def test_collections_that_are_partly_there(place, tmp_path):

@@ -67,13 +67,13 @@ def test_a_cell_without_a_run_says_why(place):
     row = comparison[(comparison["network"] == "ResNet50") & (comparison["challenge"] == "type")]
     assert row["paper"].tolist() == [71.23, 91.30] and set(row["lacks"]) == {"disk too small"}
     assert row["runs"].iloc[1] == str(
-        place.results_path / "shandong_A/type/ResNet50/fine_tuning,epochs=2"
+        place.results_path / "shandongA/type/ResNet50/fine_tuning,epochs=2"
     )
     comparison, _ = report.compare(item, cells, {}, place, {})
     assert "its run is not made" in set(comparison["lacks"])
     page = report.item_page(item, place, comparison)
     assert "- no weights file of VGG19: Rijksmuseum, material, VGG19; " in page
-    assert "    python -m transfer.experiment --dataset_name shandong_A --chal" in page
+    assert "    python -m transfer.experiment --dataset_name shandongA --chal" in page
     assert list(numbers["network"][:4]) == list(place.paper.networks)
 
 
@@ -84,8 +84,8 @@ def test_the_commands_of_a_cell_make_what_it_starts_from_first(place):
         (comparison["number"] == "Rijksmuseum + fine tuning (%)") & (comparison["commands"] != "")
     ]["commands"]
     first, second = lines.split("\n")
-    folder = place.results_path / "shandong_A/type/ResNet50/fine_tuning,epochs=2"
-    assert "--dataset_name shandong_A" in first and f"--weights {folder}" in second
+    folder = place.results_path / "shandongA/type/ResNet50/fine_tuning,epochs=2"
+    assert "--dataset_name shandongA" in first and f"--weights {folder}" in second
 
 
 def test_words_become_one_line_a_shell_reads():

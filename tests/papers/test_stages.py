@@ -26,14 +26,14 @@ def test_each_stage_once_behind_its_start(chain):
     assert len(ordered) == 10  # and the fine-tuning on the first collection, of each seed
     for number, stage in enumerate(ordered):
         assert isinstance(stage.start, str) or stage.start in ordered[:number]
-    assert {stage.data.dataset_name for stage in ordered} == {"shandong_A", "shandong_B"}
+    assert {stage.data.dataset_name for stage in ordered} == {"shandongA", "shandongB"}
 
 
 def test_a_tree_has_what_starts_from_a_run_below_it(chain):
     rows = tree(chain)
     assert len(rows) == 10
     for (_, above), (depth, stage) in zip(rows, rows[1:], strict=False):
-        if depth == 1 and above.data.dataset_name == "shandong_A":
+        if depth == 1 and above.data.dataset_name == "shandongA":
             assert stage.start == above
     assert [depth for depth, _ in rows].count(1) == 4
 
@@ -74,7 +74,7 @@ def test_the_command_of_a_later_stage_starts_from_the_folder_of_the_first(chain,
 @pytest.mark.slow  # four trainings
 def test_a_run_made_by_hand_is_found_and_refusals_are_passed_on(place, capsys):
     stages = in_order(s for cell in sabatelli2018.plan_table3(place) for s in cell.stages)
-    first = next(stage for stage in stages if stage.data.dataset_name == "shandong_A")
+    first = next(stage for stage in stages if stage.data.dataset_name == "shandongA")
     assert find_runs(stages, place.results_path) == {}
     line = report.command(words(first, place.results_path, {}))
     assert experiment.main(shlex.split(line)[3:]) == 0

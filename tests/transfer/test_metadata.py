@@ -607,6 +607,23 @@ def test_of_several_pictures_of_one_id_the_largest_is_taken(folder, write_file):
     }
 
 
+@given(st.sets(st.text(max_size=3), min_size=1), st.integers(1, 12), st.randoms())
+def test_a_part_depends_on_ids_alone_and_lies_in_larger_ones(ids, count, random):
+    ids = sorted(ids)
+    joined = pandas.DataFrame({"id": ids, "path": [f"{id}.jpg" for id in ids]}, dtype=object)
+    part, findings = metadata.draw_part(joined, count)
+    larger, _ = metadata.draw_part(joined, count + 1)
+    assert set(part["id"]) <= set(larger["id"]) and len(part) == min(count, len(ids))
+    assert list(part["id"]) == [id for id in ids if id in set(part["id"])]
+    left = findings[findings["kind"] == "picture not in the part"]
+    assert {*part["id"], *left["id"]} == set(ids) and len(left) == len(ids) - len(part)
+    few = findings[findings["kind"] == "fewer pictures than the part"]
+    assert list(few["detail"]) == [f"{len(ids)} of {count}"] * (len(ids) < count)
+    random.shuffle(ids)
+    again, _ = metadata.draw_part(joined.set_index("id").loc[ids].reset_index(), count)
+    assert set(again["id"]) == set(part["id"])
+
+
 def test_pictures_glob_chooses_among_pictures_of_one_stem(folder):
     where = folder("a00.jpg", "a00.JPG", "thumbs/a00.jpg")
     for glob in ("a00.jpg", "*.JPG", "thumbs/*"):
