@@ -5,6 +5,7 @@ python -m papers [PAPER [ITEM]] [--collections DIR | --small DIR] [--weights DIR
 """
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from papers.protocols import PROTOCOLS
 from papers.published import require
 from papers.stages import carry_out, find_runs, in_order, tree
 from transfer.recipe import CHOICES
-from transfer.result_folder import check_place, check_writable
+from transfer.result_folder import check_place, check_writable, write_text
 
 MINUTE, HOUR = 60, 3600
 
@@ -153,6 +154,7 @@ def main(argv=None):
         return
     start_keras()
     make(asked, place)
+    summarise(place, sys.argv[1:] if argv is None else argv, arguments.item)
 
 
 def read_place(arguments):
@@ -274,6 +276,28 @@ def make(asked, place, say=print):
     if asked.statements:
         name = asked.statements[0].name if len(asked.statements) == 1 else FINDINGS
         _decide(asked.statements, numbers, place, on, below / name)
+
+
+def summarise(place, words, asked):
+    """Write the page that has a row for each item that was made so far, with its command.
+
+    Args:
+        place: Place.
+        words: of the command line.
+        asked: the name of what was asked for, one of words, or None.
+    """
+    from papers.summary import read_items, summary_page
+
+    flags = [word for word in map(str, words) if word not in (place.paper.name, asked)]
+    below = place.results_path / "papers" / place.paper.name
+    page = summary_page(
+        place.paper.title,
+        place.told,
+        read_items(place.paper.items, below),
+        lambda item: shlex.join(["python", "-m", "papers", place.paper.name, item, *flags]),
+    )
+    write_text(below / "summary.md", page)
+    print(f"all items in {below / 'summary.md'}")
 
 
 def _decide(statements, numbers, place, on, folder):

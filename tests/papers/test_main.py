@@ -64,7 +64,11 @@ def test_everything_of_a_paper_on_tiny_collections(place, small, capsys):
     out = small.parent / "results" / "papers" / "sabatelli2018"
     assert {path.name for path in out.iterdir() if path.name[0] != "."} == {
         *("table1", "table2", "table3", "figure2", "figure3", "figure4", "classifiers", "findings"),
+        "summary.md",
     }
+    summary = (out / "summary.md").read_text(encoding="utf-8")
+    assert "| off the shelf (%) | 2 of 12 |" in summary
+    assert f"    python -m papers sabatelli2018 table2 --small {small} " in summary
     printed = capsys.readouterr().out
     assert "fine_tuning_always_better: " in printed
     table = read_csv(out / "table2" / "table2.csv")
