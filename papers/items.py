@@ -28,8 +28,8 @@ class Cell:
     keys: dict of what its row is called by, as in the published CSV. columns: of the numbers.
     stages: of the runs that it is the mean of, one for each seed; or those that it compares.
     lacks: why there are none, else "". data: the pictures, where it is about them alone. on: whose
-    pictures, in words. also: lines, what takes long beside the runs. sides: of what measure
-    compares, in the item's own order.
+    pictures, in words. also: lines, what takes long beside the runs. looks: of each seed
+    what measure looks at beside them, papers.looks.Look or Mean.
     """
 
     keys: dict
@@ -39,7 +39,7 @@ class Cell:
     data: Data | None = None
     on: str = ""
     also: tuple[str, ...] = ()
-    sides: tuple = ()
+    looks: tuple = ()
 
 
 @dataclass(frozen=True)
