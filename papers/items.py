@@ -186,10 +186,18 @@ def opened(cells):
     return found
 
 
-def accuracy_cells(place, keys, column, stages):
-    """One Cell of an accuracy: of the stages, or of the text that Place.stages gave instead."""
+def accuracy_cells(place, keys, column, stages, challenge=None):
+    """One Cell of an accuracy: of the stages, or of the text that Place.stages gave instead.
+
+    Args:
+        place: papers.places.Place.
+        keys: see Cell; with the data set, and with the challenge unless that is given.
+        column: see Cell.
+        stages: of Place.stages.
+        challenge: of the data set.
+    """
     lacks = stages if isinstance(stages, str) else ""
-    on = place.stands_for(keys["dataset"], keys["challenge"])
+    on = place.stands_for(keys["dataset"], challenge or keys["challenge"])
     return Cell(keys, (column,), () if lacks else stages, lacks, on=on)
 
 

@@ -191,7 +191,7 @@ def _table(comparison):
     header += ["chance", "pictures tested"] if chance else []
     rows = []
     for key, group in comparison.groupby(keys, sort=False, dropna=False):
-        row = [*map(str, key), group["on"].iloc[0]]
+        row = [*(NO_RUN if pd.isna(part) else str(part) for part in key), group["on"].iloc[0]]
         of_number = {cell.number: cell for cell in group.itertuples()}
         for number in numbers:
             row += _three(of_number.get(number), number)

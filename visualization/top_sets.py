@@ -64,9 +64,7 @@ def top_sizes(pictures):
         InputError: fewer than 4.
     """
     if pictures < max(SHARES):
-        raise InputError(
-            f"top sets come from {pictures} pictures; accepted: {max(SHARES)} or more"
-        )
+        raise InputError(f"top sets come from {pictures} pictures; accepted: {max(SHARES)} or more")
     pairs = zip(DEFAULT_K, SHARES, strict=True)
     return tuple(min(k, pictures // share) for k, share in pairs)
 
