@@ -14,8 +14,10 @@ from models.weights import IMAGENET, NONE
 from transfer.dataset import Data
 from transfer.recipe import SETTINGS, Recipe
 from transfer.recipes import RECIPES
-from transfer.result_folder import MANIFEST, find_finished
+from transfer.result_folder import MANIFEST, find_finished, folder_for
 from transfer.run import MODEL, Run
+
+NOT_MADE = "the run that it starts from was not made: {}"
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,36 @@ def find_store(data):
     return Store(folder) if (folder / MANIFEST).exists() else None
 
 
+def folder_ahead(stage, results_path, folders):
+    """Where the run of a stage that is not there is to lie; None where something else lies there.
+
+    Args:
+        stage: Stage.
+        results_path: folder of all results.
+        folders: dict Stage -> Path of finished runs.
+    """
+    identity = None
+    store = find_store(stage.data)
+    if store and not (isinstance(stage.start, Stage) and stage.start not in folders):
+        identity = stage.run(folders).identity(store)
+    return folder_for(folder_of(stage, results_path, {}), identity)
+
+
+def store_pictures(stages):
+    """Store the pictures of every stage, once; dict Stage -> why it can be no run."""
+    wrong, refused = {}, {}
+    for stage in in_order(stages):
+        if stage.data not in wrong:
+            wrong[stage.data] = ""
+            try:
+                stage.data.open()
+            except InputError as error:
+                wrong[stage.data] = str(error)
+        if wrong[stage.data] or stage.start in refused:
+            refused[stage] = wrong[stage.data] or NOT_MADE.format(stage.start.name)
+    return refused
+
+
 def carry_out(stages, results_path):
     """Make every stage that is not there, in order; a killed call goes on where it was.
 
@@ -144,7 +176,7 @@ def carry_out(stages, results_path):
         print(f"== {number} of {len(ordered)}: {stage.name}", flush=True)
         try:
             if stage.start in refused:
-                raise InputError(f"the run that it starts from was not made: {stage.start.name}")
+                raise InputError(NOT_MADE.format(stage.start.name))
             folders[stage] = train_and_test(stage.run(folders), results_path)
         except InputError as error:
             refused[stage] = str(error)
