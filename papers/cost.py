@@ -71,7 +71,7 @@ def count_pictures(data):
         drop_labels=data.drop_labels,
         where=data.where,
     ).rows
-    count = len(rows) if data.part is None else min(len(rows), data.part)
+    count = len(rows) if data.sample is None else min(len(rows), data.sample)
     tenth = count // 10
     return {"train": count - 2 * tenth, "val": tenth, "test": tenth}
 

@@ -28,7 +28,7 @@ class Substitute:
 
     folder: below that of all small ones, with metadata.csv and images/. dataset_name: of its
     results. challenge, split, min_pictures: see transfer.dataset.Data. where: pairs of a column and
-    a value of its rows. part: of so many pictures only, unless all are asked for (Place.full).
+    a value of its rows. sample: of so many pictures only, unless all are asked for (Place.full).
     """
 
     folder: str
@@ -37,13 +37,13 @@ class Substitute:
     where: tuple[tuple[str, str], ...] = ()
     split: str | None = None
     min_pictures: int = 1
-    part: int | None = None
+    sample: int | None = None
 
     @property
     def told(self):
         """What it is, in words."""
         chosen = "".join(f", {column}={value}" for column, value in self.where)
-        some = f", {self.part} pictures" if self.part else ""
+        some = f", {self.sample} pictures" if self.sample else ""
         return f"{self.folder}{chosen}, {self.challenge}{some}"
 
 
@@ -97,8 +97,10 @@ class Place:
     @property
     def settings(self):
         """What is asked for, but for which networks: a dict that JSON can hold."""
-        parts = {", ".join(key): one.part for key, one in self._substitutes.items() if one.part}
-        told = {"parts": parts, "trained": self._trained_changes}
+        samples = {
+            ", ".join(key): one.sample for key, one in self._substitutes.items() if one.sample
+        }
+        told = {"samples": samples, "trained": self._trained_changes}
         return {
             "paper": self.paper.name,
             "pictures": "small" if self.small else "collections",
@@ -115,7 +117,7 @@ class Place:
         if not self.small:
             return {}
         rows = self.paper.small.items()
-        return {key: replace(one, part=None) if self.full else one for key, one in rows}
+        return {key: replace(one, sample=None) if self.full else one for key, one in rows}
 
     @property
     def _trained_changes(self):
@@ -180,7 +182,7 @@ class Place:
             where=small.where,
             split=small.split,
             min_pictures=small.min_pictures,
-            part=small.part,
+            sample=small.sample,
         )
 
     def stages(self, dataset, challenge, network, mode, before=None, **changes):

@@ -55,7 +55,7 @@ class Data:
     pictures_glob: pattern of the pictures that count, see pictures.search. near_duplicates:
     `report` them, keep them `together` in a drawn split, or `ignore` them. val_percent,
     test_percent: how much of the train part becomes the val or test part that a given split lacks;
-    0 for none. part: only so many of the pictures, those whose ids have the smallest SHA-256
+    0 for none. sample: only so many of the pictures, those whose ids have the smallest SHA-256
     digests, drawn before min_pictures and splits see them; None for all.
 
     Raises:
@@ -79,7 +79,7 @@ class Data:
     near_duplicates: str = "report"
     val_percent: int = 0
     test_percent: int = 0
-    part: int | None = None
+    sample: int | None = None
 
     def __post_init__(self):
         _ = self.folder  # its names are checked
@@ -121,8 +121,8 @@ class Data:
                 f"near_duplicates is {self.near_duplicates!r}; accepted: "
                 + ", ".join(NEAR_DUPLICATES)
             )
-        if self.part is not None and self.part < 1:
-            raise InputError(f"part is {self.part}; it must be above 0, a number of pictures")
+        if self.sample is not None and self.sample < 1:
+            raise InputError(f"sample is {self.sample}; it must be above 0, a number of pictures")
         percents = self.val_percent, self.test_percent
         if min(percents) < 0 or sum(percents) > 99:
             raise InputError(
@@ -160,7 +160,7 @@ class Data:
 
     def _check_choices(self):
         """InputError where pictures are to be chosen and there is no folder of them."""
-        for name in ("pictures_glob", "part"):
+        for name in ("pictures_glob", "sample"):
             if getattr(self, name) is not None and self.jpg_images_path is None:
                 raise InputError(f"{name} needs jpg_images_path, a folder of pictures")
 
@@ -210,7 +210,7 @@ class Data:
             settings["where"] = [list(pair) for pair in sorted(set(self.where))]
         if self.near_duplicates != "report":
             settings["near_duplicates"] = self.near_duplicates
-        for name in ("group_column", "pictures_glob", "val_percent", "test_percent", "part"):
+        for name in ("group_column", "pictures_glob", "val_percent", "test_percent", "sample"):
             if getattr(self, name):
                 settings[name] = getattr(self, name)
         return settings
@@ -331,15 +331,15 @@ class Data:
         except metadata.UnjoinedError as error:
             raise _refused(error, metadata.gather(findings, error.findings), report) from error
         drawn, beyond = joined, unjoined[:0]
-        if self.part is not None:
-            drawn, beyond = metadata.draw_part(joined, self.part)
+        if self.sample is not None:
+            drawn, beyond = metadata.draw_sample(joined, self.sample)
         findings = metadata.gather(findings, unjoined, beyond)
         try:
             drawn, classes, rare = self._without_rare(drawn, collection.classes)
             chosen, left_out = self._split(drawn, least_classes)
         except InputError as error:
             if len(drawn) < len(joined):
-                error = InputError(f"of {len(joined)} pictures, part {self.part}: {error}")
+                error = InputError(f"of {len(joined)} pictures, sample {self.sample}: {error}")
             told = findings[~findings["kind"].isin(metadata.ON_PURPOSE)]
             if told.empty:
                 raise error from None

@@ -188,11 +188,11 @@ def _add_choice_flags(group):
         "'*.tif' (default: all).",
     )
     group.add_argument(
-        "--part",
+        "--sample",
         type=int,
         metavar="N",
         help="Use only N of the pictures, always the same ones: those whose ids have the smallest "
-        "SHA-256 digests; a smaller part lies in a larger one (default: all).",
+        "SHA-256 digests; a smaller sample lies in a larger one (default: all).",
     )
     group.add_argument(
         "--drop_labels",

@@ -92,10 +92,10 @@ KINDS = {
         "No row names the picture, so it is not used.", "Add a row, or compare the ids."
     ),
     "picture not chosen": Kind("The file is not one that pictures_glob asks for.", "", False),
-    "picture not in the part": Kind(
-        "The picture is not one of the part that was asked for.", "", False
+    "picture not in the sample": Kind(
+        "The picture is not one of the sample that was asked for.", "", False
     ),
-    "fewer pictures than the part": Kind("All pictures are used, which are fewer than part."),
+    "fewer pictures than the sample": Kind("All pictures are used, which are fewer than that."),
     "control characters": Kind(
         "Characters that nothing shows were taken out of an id or label.",
         "Remove them from the CSV.",
@@ -164,8 +164,8 @@ ON_PURPOSE = (
     "label not filled in",
     "row not selected",
     "picture outside class folders",
-    "picture not in the part",
-    "fewer pictures than the part",
+    "picture not in the sample",
+    "fewer pictures than the sample",
 )
 
 _DELIMITERS = ",;\t|"  # semicolon: what Excel writes in countries with a decimal comma
@@ -422,17 +422,17 @@ def join(rows, folder, report=None, left_out=(), pictures_glob=None):
     return joined, gather(findings, doubled, _copies(joined), _respelled(joined), unasked)
 
 
-def draw_part(joined, count):
+def draw_sample(joined, count):
     """The pictures whose ids have the smallest SHA-256 digests, `count` of them.
 
-    So a part is the same on every machine, and lies in every larger one.
+    So a sample is the same on every machine, and lies in every larger one.
 
     Args:
         joined: DataFrame of PICTURES, as join() gives it.
         count: above 0; of fewer pictures all are in.
 
     Returns:
-        (rows of `joined`, in its order; DataFrame of FINDINGS "picture not in the part", "fewer
+        (rows of `joined`, in its order; DataFrame of FINDINGS "picture not in the sample", "fewer
         pictures than the part").
     """
     ids = joined["id"].map(lambda id: id.encode("utf-8", "backslashreplace"))
@@ -441,8 +441,8 @@ def draw_part(joined, count):
     others = joined[~inside]
     few = [f"{len(joined)} of {count}"] if len(joined) < count else []
     findings = gather(
-        findings_of("picture not in the part", others["id"], others["path"]),
-        findings_of("fewer pictures than the part", detail=few),
+        findings_of("picture not in the sample", others["id"], others["path"]),
+        findings_of("fewer pictures than the sample", detail=few),
     )
     return joined[inside].reset_index(drop=True), findings
 

@@ -31,7 +31,7 @@ LEAST = 10  # pictures of a class of shandong
 SMALL = {
     (RIJKS, "material"): Substitute("shandong", "shandongA", "material", A, min_pictures=LEAST),
     (RIJKS, "type"): Substitute("shandong", "shandongA", "type", A, min_pictures=LEAST),
-    (RIJKS, "artist"): Substitute("wikiart224", "wikiart224", "artist"),
+    (RIJKS, "artist"): Substitute("wikiart224", "wikiart224", "artist", min_pictures=10),
     (ANTWERP, "type"): Substitute("shandong", "shandongB", "type", B, min_pictures=LEAST),
 }
 SHOWN = {"artist": 3, "type": 1}  # pictures of figure 4

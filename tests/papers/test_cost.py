@@ -40,10 +40,10 @@ def test_pictures_of_a_stored_data_set_are_those_that_are_in_it(stages):
     assert cost.count_pictures(data) == counted
 
 
-def test_of_a_part_no_more_pictures_are_counted(stages):
+def test_of_a_sample_no_more_pictures_are_counted(stages):
     data = stages[0].data
-    assert sum(cost.count_pictures(replace(data, part=20)).values()) == 20
-    assert sum(cost.count_pictures(replace(data, part=99)).values()) == 30
+    assert sum(cost.count_pictures(replace(data, sample=20)).values()) == 20
+    assert sum(cost.count_pictures(replace(data, sample=99)).values()) == 30
 
 
 def test_time_of_a_step(stages):

@@ -54,7 +54,7 @@ def test_only():
 def test_small_collections_stand_for_the_papers(place):
     data = place.data(RIJKS, "type")
     assert data.dataset_name == "shandongA" and data.where == (("collection", "A"),)
-    assert data.min_pictures == 10 and data.part is None
+    assert data.min_pictures == 10 and data.sample is None
     assert place.data(ANTWERP, "type").where == (("collection", "B"),)
     assert place.stands_for(RIJKS, "type") == "shandong, collection=A, type (for Rijksmuseum)"
     assert place.data(RIJKS, "artist") == f"no folder {place.small / 'wikiart224'}"
@@ -62,24 +62,26 @@ def test_small_collections_stand_for_the_papers(place):
     assert "SMALL" in place.told and place.settings["pictures"] == "small"
 
 
-def test_a_part_and_changes_are_of_small_collections_alone_and_all_is_told(place):
-    substitute = replace(place.paper.small[RIJKS, "type"], part=20)
+def test_a_sample_and_changes_are_of_small_collections_alone_and_all_is_told(place):
+    substitute = replace(place.paper.small[RIJKS, "type"], sample=20)
     small = place.paper.small | {(RIJKS, "type"): substitute}
     paper = replace(place.paper, small=small, small_changes={"batch_size": 8})
     of_all = place
     place = replace(place, paper=paper, known={})
     off, fine = (place.stages(RIJKS, "type", "ResNet50", mode)[0] for mode in (OFF, FINE))
-    assert off.data.part == 20 == fine.data.part and place.data(RIJKS, "material").part is None
+    assert (
+        off.data.sample == 20 == fine.data.sample and place.data(RIJKS, "material").sample is None
+    )
     assert (off.recipe.batch_size, fine.recipe.batch_size) == (32, 8)
     (own,) = place.stages(RIJKS, "type", "ResNet50", FINE, batch_size=16)
     assert own.recipe.batch_size == 16  # what an item asks for goes before
     assert "; where layers are trained batch_size 8; " in place.told
     assert place.stands_for(RIJKS, "type").startswith("shandong, collection=A, type, 20 pictures")
-    assert place.settings["parts"] == {"Rijksmuseum, type": 20}
+    assert place.settings["samples"] == {"Rijksmuseum, type": 20}
     assert place.settings["trained"] == {"batch_size": 8}
     full = replace(place, full=True, known={})
     (whole,) = full.stages(RIJKS, "type", "ResNet50", FINE)
-    assert whole.data.part is None and whole.recipe.batch_size == 32
+    assert whole.data.sample is None and whole.recipe.batch_size == 32
     assert full.settings == of_all.settings and "pictures (" not in full.stands_for(RIJKS, "type")
 
 

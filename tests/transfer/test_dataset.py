@@ -103,8 +103,8 @@ NEITHER = {"metadata_path": None, "jpg_images_path": None}
         ({"layout": "folder"}, "layout is 'folder'; accepted: csv, folders"),
         ({**NEITHER, "layout": "folders"}, "layout folders needs jpg_images_path"),
         ({**NEITHER, "pictures_glob": "*"}, "pictures_glob needs jpg_images_path"),
-        ({**NEITHER, "part": 5}, "part needs jpg_images_path, a folder of pictures"),
-        ({"part": 0}, "part is 0; it must be above 0, a number of pictures"),
+        ({**NEITHER, "sample": 5}, "sample needs jpg_images_path, a folder of pictures"),
+        ({"sample": 0}, "sample is 0; it must be above 0, a number of pictures"),
         (
             {**NEITHER, "group_column": "title"},
             "group_column names a CSV's column, and there is no",
@@ -200,40 +200,40 @@ def test_only_chosen_pictures_count(data):
     assert some.open() == store
 
 
-def test_a_part_is_of_the_smallest_digests_and_lies_in_larger_ones(data, tmp_path, capsys):
+def test_a_sample_is_of_the_smallest_digests_and_lies_in_larger_ones(data, tmp_path, capsys):
     names = [f"{i:03}" for i in range(60)]
     ordered = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     data = replace(data, split="cetinic2018")
     folders, before = {data.key}, set()
     for count in (20, 40, 60):
-        store = replace(data, part=count).open()
+        store = replace(data, sample=count).open()
         inside = {id for part in store.labels for id in store.ids(part)}
         assert inside == set(ordered[:count]) and before < inside
         folders, before = folders | {store.folder.name}, inside
     assert len(folders) == 4  # it decides which data set it is, though it be all pictures
     said = capsys.readouterr().out
-    assert "picture not in the part: 40. The picture is not one of the part that was" in said
-    assert json.loads((store.folder / "manifest.json").read_text())["part"] == 60
+    assert "picture not in the sample: 40. The picture is not one of the sample that was" in said
+    assert json.loads((store.folder / "manifest.json").read_text())["sample"] == 60
     # of a collection that has fewer, all: that is said, and written down
-    all_of_them = replace(data, part=100)
+    all_of_them = replace(data, sample=100)
     assert sum(map(len, all_of_them.open().labels.values())) == 60
-    told = "fewer pictures than the part: 1. All pictures are used, which are fewer than part.\n"
+    told = "fewer pictures than the sample: 1. All pictures are used, which are fewer than that.\n"
     assert told + "    60 of 100\n" in capsys.readouterr().out
     assert "60 of 100" in (all_of_them.open().folder / "report.csv").read_text("utf-8-sig")
-    chosen = replace(data, part=20).choose(tmp_path / "refused.csv").rows
+    chosen = replace(data, sample=20).choose(tmp_path / "refused.csv").rows
     assert set(chosen["id"]) == set(ordered[:20])
 
 
-def test_a_part_is_drawn_before_small_classes_are_left_out(data):
+def test_a_sample_is_drawn_before_small_classes_are_left_out(data):
     """Of the first 20 by their digests some are `NA`, others `007`: too few of one for 12."""
     names = [f"{i:03}" for i in range(60)]
     ordered = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     data = replace(data, split="cetinic2018")
     odd = sum(int(name) % 2 for name in ordered[:20])
     least = min(odd, 20 - odd) + 1
-    with pytest.raises(InputError, match="of 60 pictures, part 20: .*two classes"):
-        replace(data, part=20, min_pictures=least).open()
-    assert replace(data, part=20, min_pictures=least - 1).open().classes == ["007", "NA"]
+    with pytest.raises(InputError, match="of 60 pictures, sample 20: .*two classes"):
+        replace(data, sample=20, min_pictures=least).open()
+    assert replace(data, sample=20, min_pictures=least - 1).open().classes == ["007", "NA"]
 
 
 def sorted_into_folders(data, *parts):

@@ -48,7 +48,7 @@ def test_a_collection_is_read(tmp_path):
     data = read(
         *("--metadata_path", table, "--jpg_images_path", tmp_path / "pictures"),
         *("--where", "collection=A", "collection=B", "--where", "era==1"),
-        *("--group_column", "era", "--pictures_glob", "*.jpg", "--drop_labels", "--part", 7),
+        *("--group_column", "era", "--pictures_glob", "*.jpg", "--drop_labels", "--sample", 7),
     )
     assert data == Data(
         "a",
@@ -60,7 +60,7 @@ def test_a_collection_is_read(tmp_path):
         where=(("collection", "A"), ("collection", "B"), ("era", "=1")),
         group_column="era",
         pictures_glob="*.jpg",
-        part=7,
+        sample=7,
     )
 
 

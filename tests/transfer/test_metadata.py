@@ -608,19 +608,19 @@ def test_of_several_pictures_of_one_id_the_largest_is_taken(folder, write_file):
 
 
 @given(st.sets(st.text(max_size=3), min_size=1), st.integers(1, 12), st.randoms())
-def test_a_part_depends_on_ids_alone_and_lies_in_larger_ones(ids, count, random):
+def test_a_sample_depends_on_ids_alone_and_lies_in_larger_ones(ids, count, random):
     ids = sorted(ids)
     joined = pandas.DataFrame({"id": ids, "path": [f"{id}.jpg" for id in ids]}, dtype=object)
-    part, findings = metadata.draw_part(joined, count)
-    larger, _ = metadata.draw_part(joined, count + 1)
+    part, findings = metadata.draw_sample(joined, count)
+    larger, _ = metadata.draw_sample(joined, count + 1)
     assert set(part["id"]) <= set(larger["id"]) and len(part) == min(count, len(ids))
     assert list(part["id"]) == [id for id in ids if id in set(part["id"])]
-    left = findings[findings["kind"] == "picture not in the part"]
+    left = findings[findings["kind"] == "picture not in the sample"]
     assert {*part["id"], *left["id"]} == set(ids) and len(left) == len(ids) - len(part)
-    few = findings[findings["kind"] == "fewer pictures than the part"]
+    few = findings[findings["kind"] == "fewer pictures than the sample"]
     assert list(few["detail"]) == [f"{len(ids)} of {count}"] * (len(ids) < count)
     random.shuffle(ids)
-    again, _ = metadata.draw_part(joined.set_index("id").loc[ids].reset_index(), count)
+    again, _ = metadata.draw_sample(joined.set_index("id").loc[ids].reset_index(), count)
     assert set(again["id"]) == set(part["id"])
 
 
