@@ -152,7 +152,10 @@ def main(argv=None):
         return
     require("paper", arguments.paper, PROTOCOLS)
     place = read_place(arguments)
-    if arguments.item is None and not (arguments.collections or arguments.small):
+    has_pictures = arguments.collections or arguments.small
+    if arguments.plan and not has_pictures:
+        raise InputError("plan needs pictures: give collections or small")
+    if arguments.item is None and not has_pictures:
         print("\n".join(listing(place)))
         return
     asked = choose(place.paper, arguments.item)

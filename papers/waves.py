@@ -7,6 +7,7 @@ between; `command` is carried out where the plan was made, since its paths are t
 
 from dataclasses import dataclass, fields
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 from models.errors import InputError
 from papers.stages import find_runs, folder_ahead, folder_of, in_order, words
@@ -102,9 +103,10 @@ def _known_folders(left, there, results_path):
 
 
 def write_plan(lines, path):
-    """Write Lines as a CSV file, whole; one that is there is replaced."""
+    """Write Lines as a CSV file, whole, into a folder made for it; one there is replaced."""
     import pandas as pd
 
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
     rows = [(line.id, line.wave, " ".join(map(str, line.needs)), line.command) for line in lines]
     write_csv(path, pd.DataFrame(rows, columns=COLUMNS))
 
