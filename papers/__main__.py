@@ -23,8 +23,8 @@ from papers.places import (
 )
 from papers.protocols import PROTOCOLS
 from papers.published import require
-from papers.stages import carry_out, find_runs, in_order, store_pictures, tree
-from papers.waves import spread, waves, write_plan
+from papers.stages import carry_out, find_runs, in_order, spread, store_pictures, tree
+from papers.waves import waves, write_plan
 from transfer.recipe import CHOICES
 from transfer.result_folder import check_place, check_writable, write_text
 

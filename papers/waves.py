@@ -10,7 +10,6 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from models.errors import InputError
-from papers.stages import find_runs, folder_ahead, folder_of, in_order, words
 from transfer import metadata
 from transfer.result_folder import write_csv
 
@@ -26,80 +25,6 @@ class Line:
 
 
 COLUMNS = tuple(field.name for field in fields(Line))
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Runs spread over the lines of a plan.
-
-    lines: tuple of Line, wave by wave. there: dict Stage -> folder of a run that needs no line.
-    later: dict Stage -> why its line can only be written when those of this plan are carried out.
-    """
-
-    lines: tuple[Line, ...]
-    there: dict
-    later: dict
-
-
-def spread(stages, results_path, command):
-    """A line for every run that is not there, in a wave behind the runs that it needs.
-
-    A line names the folder of the run that it starts from. Where something else has that folder,
-    the run is given another name, which is not known before it is made.
-
-    Args:
-        stages: of papers.stages.Stage.
-        results_path: folder of all results.
-        command: function (papers.stages.words of a stage) -> its command.
-
-    Returns:
-        Spread.
-    """
-    there = find_runs(stages, results_path)
-    left = [stage for stage in in_order(stages) if stage not in there]
-    known = _known_folders(left, there, results_path)
-    later = {}
-    for stage in left:
-        if stage.start in later or (stage.start in left and stage.start not in known):
-            taken = folder_of(stage.start, results_path, {})
-            later[stage] = (
-                f"where the run lies that it starts from is not known yet: {taken} is taken"
-            )
-    planned = [stage for stage in left if stage not in later]
-    holders = {folder_of(stage, results_path, {}): stage for stage in known}
-    needs = {}
-    for stage in planned:
-        # a run that others start from is made before those that would take its name
-        holder = holders.get(folder_of(stage, results_path, {}), stage)
-        needs[stage] = {stage.start, holder}.intersection(planned) - {stage}
-
-    def wave(stage):
-        return 1 + max(map(wave, needs[stage]), default=0)
-
-    ordered = sorted(planned, key=wave)
-    ids = {stage: number for number, stage in enumerate(ordered, 1)}
-    lines = [
-        Line(
-            ids[stage],
-            wave(stage),
-            tuple(sorted(ids[needed] for needed in needs[stage])),
-            command(words(stage, results_path, there | known)),
-        )
-        for stage in ordered
-    ]
-    return Spread(tuple(lines), there, later)
-
-
-def _known_folders(left, there, results_path):
-    """Where runs are to lie that others start from: dict Stage -> Path, one stage a folder."""
-    known, names = {}, set()
-    for start in dict.fromkeys(stage.start for stage in left if stage.start in left):
-        name = folder_of(start, results_path, {})
-        place = None if name in names else folder_ahead(start, results_path, there)
-        if place:
-            known[start] = place
-            names.add(name)
-    return known
 
 
 def write_plan(lines, path):
