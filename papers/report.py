@@ -14,10 +14,11 @@ from transfer.result_folder import csv_bytes, result_folder, sha256, write_bytes
 from transfer.results import NO_RUN, escape, markdown_table
 
 # digits behind the point of a column's numbers; percentages and others have two
-DIGITS = {"p": 3} | dict.fromkeys(("pictures", "labels", "epochs at most"), 0)
+DIGITS = {"p": 3} | dict.fromkeys(("pictures", "labels", "classes", "epochs at most"), 0)
 DIGITS |= dict.fromkeys(("accuracy", "validation accuracy", "entropy", "entropy before"), 3)
 DIGITS |= dict.fromkeys(("CKA", "mean CKA", "image change", "image change by chance"), 3)
 DIGITS |= dict.fromkeys(("learning rate of the last layer", "learning rate of other layers"), 4)
+ALONG = ("epoch", "query")  # columns along which a cell has many rows
 # columns whose rows are compared with each other: which is best
 RANKED = ("network", "method", "initialization", "scenario")
 SHOWN_NUMBERS = 4  # lines of numbers that a statement's row shows; findings.csv has all
@@ -60,17 +61,17 @@ def compare(item, cells, runs, place, refused):
 
 
 def _matching(frame, keys):
-    """The rows of a frame with these cells; of a curve, which has epochs, the last."""
+    """The rows of a frame with these cells; of those along a curve or of queries the last."""
     if not set(keys) <= set(frame):
         return frame[:0]
     rows = frame[(frame[list(keys)] == list(keys.values())).all(axis=1)]
-    return rows[-1:] if "epoch" in frame else rows
+    return rows[-1:] if any(name in frame for name in ALONG) else rows
 
 
 def _more_keys(frame, cells):
     """Names of the columns that tell rows of one cell apart: neither keys nor numbers."""
     numbers = {column for cell in cells for column in cell.columns}
-    known = {name for cell in cells for name in cell.keys} | {"epoch", "lacks"} | numbers
+    known = {name for cell in cells for name in cell.keys} | {*ALONG, "lacks"} | numbers
     known |= {f"{column}_{end}" for column in numbers for end in ENDS}
     return [name for name in frame if name not in known]
 
@@ -295,15 +296,17 @@ def _joined(lists):
 
 def _with_numbers(frame):
     """(The rows that have a number, names of the others: of a network once where it has none)."""
-    values = [name for name in frame if pd.api.types.is_float_dtype(frame[name])]
+    worth = {f"{name}_{end}" for name in frame for end in ENDS}  # of a number, as its seeds
+    columns = [name for name in frame if name not in worth]
+    values = [name for name in columns if pd.api.types.is_float_dtype(frame[name])]
     empty = frame[values].isna().all(axis=1) if values else pd.Series(False, frame.index)
-    names = [name for name in frame if name not in values and name != "epoch"]
+    names = [name for name in columns if name not in (*values, *ALONG)]
     if "network" in frame:
         there = set(frame["network"][~empty])
         lost = [n if n not in there else None for n in frame["network"][empty]]
     else:
         lost = [None] * empty.sum()
-    rows = frame[empty][names].astype(str).agg(", ".join, axis=1)
+    rows = [", ".join(map(str, row)) for row in frame[empty][names].itertuples(index=False)]
     without = [network or row for network, row in zip(lost, rows, strict=True)]
     return frame[~empty], without
 

@@ -10,10 +10,19 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from papers.items import Cell, Item, measure_curves, runs_of
+from models.errors import InputError
+from papers.items import (
+    Cell,
+    Item,
+    Number,
+    accuracy_number,
+    as_numbers,
+    measure_accuracies,
+    measure_curves,
+    runs_of,
+)
+from papers.looks import Side
 from papers.places import RANDOM, Paper, Substitute
-from papers.stages import Stage
-from transfer.run import AT_START
 
 TICC, WIKIART, WGA = "TICC", "WikiArt", "WGA"
 TASKS = (  # in the order of table 3
@@ -83,9 +92,8 @@ ROUNDS = 12  # of steps that figure 9 is measured by
 class Compared(Cell):
     """A cell whose numbers are computed from finished runs.
 
-    kept: folder where what takes long is kept. networks: dict name -> the string of a network, a
-    tuple of Stages of which the best is taken, or a BeforeTraining. pictures: dict task -> Data of
-    the pictures and labels.
+    kept: folder where what takes long is kept. networks: dict name -> papers.looks.Side, or a tuple
+    of Stages of which the best is taken. pictures: dict task -> Data of the pictures and labels.
     """
 
     kept: Path | None = None
@@ -154,8 +162,7 @@ def measure_counts(cells, runs):
         store = cell.data.open() if cell.data else None
         pictures = store and sum(map(len, store.labels.values()))
         rows.append(cell.keys | {"classes": store and len(store.classes), "pictures": pictures})
-    frame = pd.DataFrame(rows)
-    return frame.assign(**{name: frame[name].astype(float) for name in ("classes", "pictures")})
+    return as_numbers(pd.DataFrame(rows), cells)
 
 
 def draw_counts(place, cells, runs):
@@ -215,44 +222,21 @@ def plan_figure8(place):
     return [cell for cell in plan_table3(place) if (*cell.keys.values(),)[:2] == STYLE]
 
 
-def measure_shares(cells, runs):
-    """Cells of top-1 accuracies -> a DataFrame; from 0 to 1, or of PERCENT from 0 to 100."""
-    return _frame(cells, [_accuracy(cell, runs_of(cell, runs)) for cell in cells])
-
-
-def _accuracy(cell, found):
-    """The accuracy of a cell's runs, the mean over seeds, with its interval: dict."""
-    from transfer import results
-
-    (column,) = cell.columns
-    scale = 1 if "(%)" in column else 100
-    if not found:
-        return {}
-    mean, interval = results.accuracy(found)[0], results.interval(found)
-    low, high = interval or (mean, mean)
-    return {
-        column: mean / scale,
-        f"{column}_low": low / scale,
-        f"{column}_high": high / scale,
-        "epochs": int(max(run.metrics.get("epochs_run", 0) for run in found)),
-    }
-
-
-def _frame(cells, values):
-    """A row for each cell: its keys, its numbers as floats (NaN where there are none), the rest."""
+def _frame(cells, rows):
+    """A row for each cell: its keys and cells of its Numbers."""
     import pandas as pd
 
-    frame = pd.DataFrame([cell.keys | row for cell, row in zip(cells, values, strict=True)])
-    for name in dict.fromkeys(column for cell in cells for column in cell.columns):
-        frame[name] = pd.to_numeric(frame[name]) if name in frame else float("nan")
-    return frame
+    frame = pd.DataFrame(
+        [{**cell.keys, "lacks": "", **row} for cell, row in zip(cells, rows, strict=True)]
+    )
+    return as_numbers(frame, cells)
 
 
 def draw_scenarios(place, cells, runs):
     """The accuracy of every scenario as bars (figure 8)."""
     from transfer import plots
 
-    frame = measure_shares(cells, runs)
+    frame = measure_accuracies(cells, runs)
     if frame["accuracy"].isna().all():
         return {}
     ends = [frame[f"accuracy_{end}"] for end in ("low", "high")]
@@ -271,21 +255,18 @@ def plan_variance(place):
         there = {s: stages for s, stages in of_start.items() if not isinstance(stages, str)}
         pretrained = [start for start in there if start != RANDOM]
         chosen = pretrained if len(pretrained) > 1 else list(there)
-        lacks = "" if len(chosen) > 1 else next(iter(set(map(str, of_start.values()))), "")
-        if not lacks:
-            stages = tuple(stage for start in chosen for stage in there[start])
-            on = f"{told(place, *pair)}; over {', '.join(chosen)}"
-            cells.append(Cell(_keys(pair), (VARIANCE, BY_CHANCE), stages, on=on))
-        else:
+        if len(chosen) < 2:
             missing = [text for text in of_start.values() if isinstance(text, str)]
             lacks = f"two starts are needed: {missing[0]}"
-            on = told(place, *pair)
-            cells.append(Cell(_keys(pair), (VARIANCE, BY_CHANCE), (), lacks, on=on))
+            cells.append(Cell(_keys(pair), (VARIANCE,), (), lacks, on=told(place, *pair)))
+        else:
+            stages = tuple(stage for start in chosen for stage in there[start])
+            on = f"{told(place, *pair)}; over {', '.join(chosen)}"
+            cells.append(Cell(_keys(pair), (VARIANCE,), stages, on=on))
     return cells
 
 
-VARIANCE, BY_CHANCE = "variance (1e-4)", "by chance (1e-4)"
-SCALE = 1e4
+VARIANCE, SCALE = "variance (1e-4)", 1e4
 
 
 def measure_variance(cells, runs):
@@ -294,17 +275,17 @@ def measure_variance(cells, runs):
     With the bootstrap's interval over test pictures, and beside it what chance gives: the expected
     variance if every picture's answers were dealt anew among the starts.
     """
-    return _frame(cells, [_variance(cell, runs_of(cell, runs), runs) for cell in cells])
+    return _frame(cells, [_variance(cell, runs).cells(VARIANCE) for cell in cells])
 
 
-def _variance(cell, found, runs):
+def _variance(cell, runs):
     import numpy as np
 
     from transfer.run_pairs import answers_of
     from transfer.uncertainty import bootstrap
 
-    if not found:
-        return {}
+    if not runs_of(cell, runs):
+        return Number()
     of_start = {}
     for stage in cell.stages:
         of_start.setdefault(stage.start, []).append(answers_of(runs[stage]).astype(float))
@@ -318,12 +299,9 @@ def _variance(cell, found, runs):
         return SCALE * ((weights @ right.T) / weights.sum(axis=1)[:, None]).var(axis=1)
 
     low, high = bootstrap(variance, pictures)
-    return {
-        VARIANCE: SCALE * right.mean(axis=1).var(),
-        f"{VARIANCE}_low": low,
-        f"{VARIANCE}_high": high,
-        BY_CHANCE: SCALE * right.var(axis=0).sum() / pictures**2,
-    }
+    by_chance = float(SCALE * right.var(axis=0).sum() / pictures**2)
+    value = float(SCALE * right.mean(axis=1).var())
+    return Number(value, low, high, chance=by_chance, pictures=pictures)
 
 
 def plan_start_curves(place, pair):
@@ -419,34 +397,61 @@ def measure_table4(cells, runs):
     from papers.published import read_item
 
     printed = read_item(PAPER.name, "table4")
-    values = []
+    rows = []
     for cell in cells:
         found = best_training(cell, runs)
         if cell.on == PRINTED and not cell.lacks:
-            rows = (printed[list(cell.keys)] == list(cell.keys.values())).all(axis=1)
-            row = printed[rows].iloc[0]
-            values.append({"method": row["method"], VALUE: row[VALUE]})
-        elif not found:
-            values.append({"method": ""})
+            same = (printed[list(cell.keys)] == list(cell.keys.values())).all(axis=1)
+            number = Number(float(printed[same].iloc[0][VALUE]))
         elif cell.keys["measure"] == "accuracy":
-            values.append({"method": _method(found[0])} | _accuracy(cell, found))
+            number = accuracy_number(found, VALUE)
         else:
-            values.append({"method": _method(found[0])} | _macro_f1(found))
-    return _frame(cells, values)
-
-
-def _method(run):
-    from transfer.results import TITLES
-
-    return f"{run.network}, {TITLES[run.mode]}"
+            number = _macro_f1(found)
+        rows.append(number.cells(VALUE))
+    return _frame(cells, rows)
 
 
 def _macro_f1(found):
     """The mean over seeds; the interval is that of one seed alone."""
-    value = 100 * sum(run.metrics["macro_f1"] for run in found) / len(found)
+    if not found:
+        return Number()
+    of_each = tuple(100 * run.metrics["macro_f1"] for run in found)
     interval = (found[0].metrics.get("intervals") or {}).get("macro_f1")
-    low, high = [100 * end for end in interval] if interval and len(found) == 1 else (value, value)
-    return {VALUE: value, f"{VALUE}_low": low, f"{VALUE}_high": high}
+    one = interval and len(found) == 1
+    low, high = [100 * end for end in interval] if one else (None, None)
+    pictures = found[0].metrics["n_test"]
+    return Number(sum(of_each) / len(of_each), low, high, of_each, pictures=pictures)
+
+
+def draw_trainings(place, cells, runs):
+    """trainings.csv: of every task all trainings by their validation accuracy, and the best one."""
+    import pandas as pd
+
+    from transfer.result_folder import csv_bytes
+
+    rows = []
+    for cell in cells:
+        best = best_training(cell, runs)
+        for stage in dict.fromkeys(cell.stages):
+            run = runs.get(stage)
+            if run:
+                keys = _keys((cell.keys["dataset"], cell.keys["task"]))
+                told = {
+                    "validation accuracy": _validated([run]),
+                    "test accuracy": run.accuracy / 100,
+                }
+                is_best = "yes" if any(run is one for one in best) else "no"
+                rows.append(keys | {"run": str(run.folder)} | told | {"best": is_best})
+    return {"trainings.csv": csv_bytes(pd.DataFrame(rows))} if rows else {}
+
+
+def _method(run):
+    """What a training is called: its network, its scenario, what it starts from."""
+    from pathlib import PurePath
+
+    from transfer.results import TITLES
+
+    return f"{run.network}, {TITLES[run.mode]}, from {PurePath(run.weights).name}"
 
 
 def short_training(place):
@@ -470,14 +475,15 @@ def plan_time(place):
     for cell in plan_figure8(place):
         keys = {"scenario": cell.keys["scenario"]}
         columns = ("hours", "of all layers (%)")
-        kept = kept_folder(place)
-        cells.append(Compared(keys, columns, cell.stages, cell.lacks, on=cell.on, kept=kept))
+        also = (f"{ROUNDS} training steps of every scenario by turns",)
+        of_cell = {"on": cell.on, "also": also, "kept": kept_folder(place)}
+        cells.append(Compared(keys, columns, cell.stages, cell.lacks, **of_cell))
     return cells
 
 
 def kept_folder(place):
     """Where what is computed from finished runs is kept, whole or absent."""
-    return place.results_path / "papers" / PAPER.name / ".kept"
+    return place.results_path / "papers" / PAPER.name / "kept"
 
 
 def measure_time(cells, runs):
@@ -496,18 +502,19 @@ def measure_time(cells, runs):
     means, lows, highs = ratios(seconds)
     metrics = runs_of(there[0], runs)[0].metrics
     steps = -(-metrics["n_train"] // stages[0].recipe.batch_size) * metrics["epochs_run"]
-    hours = _middle(seconds[:, 0]) * steps / 3600
-    values = {}
+    hours_of_all = _middle(seconds[:, 0]) * steps / 3600
+    rows = {}
     for place, cell in enumerate(there):
-        values[cell.keys["scenario"]] = {
-            "hours": hours * means[place],
-            "hours_low": hours * lows[place],
-            "hours_high": hours * highs[place],
-            "of all layers (%)": 100 * means[place],
-            "of all layers (%)_low": 100 * lows[place],
-            "of all layers (%)_high": 100 * highs[place],
+        ratio = Number(means[place], lows[place], highs[place])
+        rows[cell.keys["scenario"]] = {
+            **_times(ratio, hours_of_all).cells("hours"),
+            **_times(ratio, 100).cells("of all layers (%)"),
         }
-    return _frame(cells, [values.get(cell.keys["scenario"], {}) for cell in cells])
+    return _frame(cells, [rows.get(cell.keys["scenario"], {}) for cell in cells])
+
+
+def _times(number, factor):
+    return Number(*(float(factor * value) for value in (number.value, number.low, number.high)))
 
 
 def draw_time(place, cells, runs):
@@ -525,16 +532,11 @@ def draw_time(place, cells, runs):
 
 def plan_confusion(place, tasks):
     """A cell for each task: of all trainings the best is shown."""
-    return [_cell(place, _keys(pair), (), candidates(place, pair)) for pair in tasks]
-
-
-def plan_figure10(place):
-    """The one share of figure 10 that the paper tells, of all trainings the best."""
-    keys = _keys(STYLE, true="Ukiyo-e", predicted="Ukiyo-e")
-    return [_cell(place, keys, (SHARE,), candidates(place, STYLE))]
+    return [_cell(place, _keys(pair), (SHARE,), candidates(place, pair)) for pair in tasks]
 
 
 SHARE = "share (%)"
+ANSWERED = "the share of all test pictures that are taken for the class"
 
 
 def measure_confusion(cells, runs):
@@ -544,34 +546,30 @@ def measure_confusion(cells, runs):
     """
     import pandas as pd
 
-    frames = []
-    for cell in cells:
-        found = best_training(cell, runs)
-        keys = _keys((cell.keys["dataset"], cell.keys["task"]))
-        if not found:
-            frames.append(pd.DataFrame([keys | {"true": "", "predicted": "", SHARE: float("nan")}]))
-            continue
-        names, counts = confusion(found[0], keys["task"])
-        frames.append(_shares(names, counts).assign(**keys))
-    frame = pd.concat(frames, ignore_index=True)
-    return frame[[*_keys(STYLE), *(name for name in frame if name not in _keys(STYLE))]]
-
-
-def _shares(names, counts):
-    import pandas as pd
-
     from transfer.evaluate import wilson
 
     rows = []
-    for row, true in enumerate(names):
-        pictures = counts[row].sum()
-        if pictures:
-            low, high = wilson(counts[row], pictures)
-            for column, predicted in enumerate(names):
-                share = 100 * counts[row, column] / pictures
-                ends = {f"{SHARE}_low": 100 * low[column], f"{SHARE}_high": 100 * high[column]}
-                rows.append({"true": true, "predicted": predicted, SHARE: share} | ends)
-    return pd.DataFrame(rows)
+    for cell in cells:
+        found = best_training(cell, runs)
+        if not found:
+            rows.append(cell.keys | {"true": "", "predicted": ""})
+            continue
+        names, counts = confusion(found[0], cell.keys["task"])
+        for true, row in zip(names, counts, strict=True):
+            pictures = int(row.sum())
+            if not pictures:
+                continue
+            low, high = (100 * end for end in wilson(row, pictures))
+            # of a class that is named by the classes of the answers
+            chances = 100 * counts.sum(axis=0) / counts.sum()
+            for place, predicted in enumerate(names):
+                share = 100 * row[place] / pictures
+                worth = {"chance": chances[place], "pictures": pictures}
+                number = Number(float(share), low[place], high[place], **worth)
+                rows.append(
+                    cell.keys | {"true": true, "predicted": predicted} | number.cells(SHARE)
+                )
+    return as_numbers(pd.DataFrame(rows), cells)
 
 
 def confusion(run, task):
@@ -617,6 +615,11 @@ def draw_confusion(place, cells, runs):
     return drawn
 
 
+def plan_mistakes(place):
+    """WikiArt's styles: of all trainings the best is shown."""
+    return [replace(cell, columns=()) for cell in plan_confusion(place, (STYLE,))]
+
+
 def measure_nothing(cells, runs):
     """A row for each cell: a figure of pictures has no numbers."""
     import pandas as pd
@@ -648,7 +651,7 @@ def plan_alike(place, rows, columns, with_start=False):
     lacks = next((text for text in networks.values() if isinstance(text, str)), "")
     start = place.start_of(place.network, None if best_start(place) == OBJECTS else BEST_START)
     if with_start and start:
-        networks[UNTUNED] = start
+        networks[UNTUNED] = Side(UNTUNED, start)
     return _compared(place, rows, columns, networks, lacks)
 
 
@@ -660,6 +663,7 @@ def _compared(place, rows, columns, networks, lacks):
     stages = tuple(dict.fromkeys(s for of in networks.values() for s in _stages_in(of)))
     pictures = {} if lacks else {task: place.data(WIKIART, task) for task in TUNED}
     more = {"kept": kept_folder(place), "networks": networks, "pictures": pictures}
+    more["also"] = tuple(f"a pass of pictures through the network of {name}" for name in networks)
     if lacks:
         return [Compared(keys, columns, (), lacks, on=on) for keys in rows]
     return [Compared(keys, columns, stages, on=on, **more) for keys in rows]
@@ -667,16 +671,7 @@ def _compared(place, rows, columns, networks, lacks):
 
 def _stages_in(network):
     """The Stages of a network of a Compared."""
-    if isinstance(network, str):
-        return ()
-    return network if isinstance(network, tuple) else (network.stage,)
-
-
-@dataclass(frozen=True)
-class BeforeTraining:
-    """The network before the first step of a Stage."""
-
-    stage: Stage
+    return network.stages if isinstance(network, Side) else network
 
 
 def opened_networks(cell, runs):
@@ -686,14 +681,12 @@ def opened_networks(cell, runs):
     """
     found = {}
     for name, network in cell.networks.items():
-        if isinstance(network, str):
-            found[name] = network
-            continue
-        best = best_training(replace(cell, stages=_stages_in(network)), runs)
-        if not best:
+        if any(stage not in runs for stage in _stages_in(network)[:1]):
             return {}
-        at = AT_START if isinstance(network, BeforeTraining) else ""
-        found[name] = f"{best[0].folder}{at}"
+        if isinstance(network, Side):
+            found[name] = network.network(runs)
+        else:
+            found[name] = str(best_training(replace(cell, stages=network), runs)[0].folder)
     return found
 
 
@@ -709,32 +702,46 @@ def _looked_at(cells, runs):
     return see_all(gallery, networks, folder=cells[0].kept, size=size)
 
 
+def _measured(cells, runs, rows_of):
+    """A row for each cell, of what networks make of pictures; or why there is none.
+
+    rows_of: (Gallery, features) -> list of dict, for each cell its Numbers.
+    """
+    rows = [{} for _ in cells]
+    try:
+        looked = _looked_at(cells, runs)
+        rows = rows_of(*looked) if looked else rows
+    except InputError as error:
+        rows = [{"lacks": str(error)} for _ in cells]
+    return _frame(cells, rows)
+
+
 def plan_figure15(place):
     """Genre-tuned and style-tuned networks look for genres and for styles."""
     rows = [{"tuned for": task, "label": label} for task in TUNED for label in TUNED]
-    return plan_alike(place, rows, ("precision", "precision by chance"))
+    return plan_alike(place, rows, ("precision",))
 
 
 def measure_figure15(cells, runs):
     """Precision at NEIGHBOURS among all pictures; the interval is over queries."""
     from papers.likeness import EVERY, retrieval_rows
 
-    looked = _looked_at(cells, runs)
-    found = retrieval_rows(*looked, NEIGHBOURS) if looked else {}
-    values = []
-    for cell in cells:
-        one = found.get((*cell.keys.values(), EVERY))
-        values.append(one and _precision(one, "precision") or {})
-    return _frame(cells, values)
+    def rows_of(gallery, features):
+        found = retrieval_rows(gallery, features, NEIGHBOURS)
+        each = [found[(*cell.keys.values(), EVERY)] for cell in cells]
+        return [_of_retrieval(one, "precision").cells("precision") for one in each]
+
+    return _measured(cells, runs, rows_of)
 
 
-def _precision(found, name):
-    return {
-        name: found.precision,
-        f"{name}_low": found.precision_low,
-        f"{name}_high": found.precision_high,
-        f"{name} by chance": found.precision_chance,
-    }
+def _of_retrieval(found, name):
+    """The Number of a transfer.retrieval.Retrieval's field; one without value of None."""
+    if found is None:  # artists are not told
+        return Number()
+    value, low, high, chance = (
+        getattr(found, f"{name}{end}") for end in ("", "_low", "_high", "_chance")
+    )
+    return Number(value, low, high, chance=chance, pictures=found.queries)
 
 
 def draw_figure15(place, cells, runs):
@@ -743,7 +750,10 @@ def draw_figure15(place, cells, runs):
 
     from transfer.neighbours import find_neighbours, sheet
 
-    looked = _looked_at(cells, runs)
+    try:
+        looked = _looked_at(cells, runs)
+    except InputError:  # told by measure
+        looked = None
     if not looked:
         return {}
     gallery, _ = looked
@@ -771,8 +781,7 @@ def plan_retrieval(place):
         for among in (EVERY, OTHERS)
         if (label, among) != (ARTIST, OTHERS)
     ]
-    columns = (PRECISION, f"{PRECISION} by chance", AVERAGE, f"{AVERAGE} by chance", "queries")
-    return plan_alike(place, rows, columns, with_start=True)
+    return plan_alike(place, rows, (PRECISION, AVERAGE), with_start=True)
 
 
 PRECISION, AVERAGE = f"precision at {NEIGHBOURS}", "mean average precision"
@@ -782,22 +791,17 @@ def measure_retrieval(cells, runs):
     """Precision and mean average precision by label, with intervals and chance."""
     from papers.likeness import retrieval_rows
 
-    looked = _looked_at(cells, runs)
-    found = retrieval_rows(*looked, NEIGHBOURS) if looked else {}
-    values = []
-    for cell in cells:
-        one = found.get(tuple(cell.keys.values()))
-        row = {}
-        if one:
-            row = _precision(one, PRECISION) | {"queries": one.queries}
-            row |= {
-                AVERAGE: one.average_precision,
-                f"{AVERAGE}_low": one.average_precision_low,
-                f"{AVERAGE}_high": one.average_precision_high,
-                f"{AVERAGE} by chance": one.average_precision_chance,
-            }
-        values.append(row)
-    return _frame(cells, values)
+    def rows_of(gallery, features):
+        found, rows = retrieval_rows(gallery, features, NEIGHBOURS), []
+        for cell in cells:
+            one = found.get(tuple(cell.keys.values()))
+            precision, average = (
+                _of_retrieval(one, name) for name in ("precision", "average_precision")
+            )
+            rows.append(precision.cells(PRECISION) | average.cells(AVERAGE))
+        return rows
+
+    return _measured(cells, runs, rows_of)
 
 
 def plan_neighbours(place):
@@ -807,10 +811,9 @@ def plan_neighbours(place):
 
 DISTANCE = f"distance of neighbour {FAR}"
 DISTANCES = {  # column -> what of a network's distances it is
-    "pictures": lambda far, near, hubs: len(far),
-    f"median {DISTANCE}": lambda far, near, hubs: _middle(far),
+    DISTANCE: lambda far, near, hubs: far,
     f"closer than {NEAR} (%)": lambda far, near, hubs: _share_near(far),
-    f"median distance at the rank of {FAR} of {OF_PAPER}": lambda far, near, hubs: _middle(near),
+    f"distance at the rank of {FAR} of {OF_PAPER}": lambda far, near, hubs: _middle(near),
     f"most often among {NEIGHBOURS} neighbours": lambda far, near, hubs: hubs.most,
     f"never among {NEIGHBOURS} neighbours (%)": lambda far, near, hubs: 100 * hubs.share_never,
     "skewness of how often": lambda far, near, hubs: hubs.skewness,
@@ -832,28 +835,36 @@ def _share_near(values):
 def measure_neighbours(cells, runs):
     """A row for each picture of each network, with the network's own numbers in every row.
 
-    The thousandth neighbour of few pictures is none of the nearest: beside it stands the one whose
-    rank is the same share of the pictures as in the paper.
+    The last picture of a network, which a page shows, is the one in the middle. The thousandth
+    neighbour of few pictures is none of the nearest: beside it stands the one whose rank is the
+    same share of the pictures as in the paper.
     """
+    import numpy as np
     import pandas as pd
 
     from papers.likeness import distances_of_neighbour, hubs_of
     from transfer.retrieval import normalize
 
-    looked = _looked_at(cells, runs)
+    try:
+        looked = _looked_at(cells, runs)
+    except InputError as error:
+        return _frame(cells, [{"query": "", "lacks": str(error)} for _ in cells])
     if not looked:
-        return _frame(cells, [{"query": "", DISTANCE: float("nan")} for _ in cells])
+        return _frame(cells, [{"query": ""} for _ in cells])
     gallery, features = looked
     frames = []
     for cell in cells:
         rows = normalize(features[cell.keys["tuned for"]])
         far, near = distances_of_neighbour(rows, FAR, FAR / OF_PAPER)
         hubs = hubs_of(rows, NEIGHBOURS)
-        queries = [str(file.name) for file in gallery.files]
-        frame = pd.DataFrame({**cell.keys, "query": queries, DISTANCE: far})
-        own = {name: float(value(far, near, hubs)) for name, value in DISTANCES.items()}
-        frames.append(frame.assign(**own))
-    return pd.concat(frames, ignore_index=True)
+        own = {name: value(far, near, hubs) for name, value in DISTANCES.items()}
+        own |= {f"{name}_pictures": len(far) for name in DISTANCES}
+        queries = [file.name for file in gallery.files]
+        frame = pd.DataFrame({**cell.keys, "query": queries, **own})
+        order = np.argsort(far, kind="stable")
+        middle = (len(far) - 1) // 2
+        frames.append(frame.iloc[[*order[:middle], *order[middle + 1 :], order[middle]]])
+    return as_numbers(pd.concat(frames, ignore_index=True), cells)
 
 
 def networks_of_figure16(place):
@@ -866,7 +877,7 @@ def networks_of_figure16(place):
         if not there:
             continue
         first = next(iter(there.values()))
-        networks[start] = BeforeTraining(first) if start == RANDOM else text
+        networks[start] = Side(start, first, True) if start == RANDOM else Side(start, text)
         networks |= {f"{start}, {task}": (stage,) for task, stage in there.items()}
     return networks
 
@@ -877,8 +888,7 @@ APART = ("artist", "style", "genre")  # tasks of WikiArt whose networks figure 1
 def plan_figure16(place):
     """A cell for each pair of networks."""
     networks = networks_of_figure16(place)
-    columns = ("cosine distance", "of any two pictures")
-    names = list(networks)
+    names, columns = list(networks), ("cosine distance",)
     rows = [
         {"first": first, "second": second}
         for place_, first in enumerate(names)
@@ -895,17 +905,16 @@ def measure_figure16(cells, runs):
     """The mean cosine distance of the same pictures by two networks, and of any two pictures."""
     from papers.likeness import network_distances
 
-    looked = _looked_at(cells, runs)
-    found = network_distances(looked[1], DRAWN, SEED) if looked else {}
-    values = []
-    for cell in cells:
-        one = found.get(tuple(cell.keys.values()))
-        row = {}
-        if one:
-            row = {"cosine distance": one.same_picture, "of any two pictures": one.any_pictures}
-            row |= {"cosine distance_low": one.same_low, "cosine distance_high": one.same_high}
-        values.append(row)
-    return _frame(cells, values)
+    def rows_of(gallery, features):
+        found = network_distances(features, DRAWN, SEED)
+        pictures, rows = min(DRAWN, len(gallery.files)), []
+        for one in (found[tuple(cell.keys.values())] for cell in cells):
+            worth = {"chance": one.any_pictures, "pictures": pictures}
+            number = Number(one.same_picture, one.same_low, one.same_high, **worth)
+            rows.append(number.cells("cosine distance"))
+        return rows
+
+    return _measured(cells, runs, rows_of)
 
 
 def draw_figure16(place, cells, runs):
@@ -942,7 +951,7 @@ ITEMS = (
         "table2",
         TASKS,
         plan_table2,
-        measure_shares,
+        measure_accuracies,
         runs=len(TASKS) * len(INITIALIZATIONS),
     ),
     Item(
@@ -954,6 +963,7 @@ ITEMS = (
         plan_variance,
         measure_variance,
         runs=len(TASKS) * len(INITIALIZATIONS),
+        chance="what equally good starts would give on these pictures",
     ),
     Item(
         "table3",
@@ -962,7 +972,7 @@ ITEMS = (
         "table3",
         TASKS,
         plan_table3,
-        measure_shares,
+        measure_accuracies,
         runs=len(TASKS) * len(SCENARIOS),
     ),
     Item(
@@ -973,6 +983,7 @@ ITEMS = (
         TASKS,
         plan_table4,
         measure_table4,
+        draw_trainings,
         runs=len(TASKS) * (len(SCENARIOS) + len(INITIALIZATIONS) - 1) + 1,
     ),
     Item(
@@ -1027,7 +1038,7 @@ ITEMS = (
         "table3",
         (STYLE,),
         plan_figure8,
-        measure_shares,
+        measure_accuracies,
         draw_scenarios,
         runs=len(SCENARIOS),
     ),
@@ -1048,9 +1059,10 @@ ITEMS = (
         "confusion matrix of style",
         "figure10",
         (STYLE,),
-        plan_figure10,
+        lambda place: plan_confusion(place, (STYLE,)),
         measure_confusion,
         draw_confusion,
+        chance=ANSWERED,
         runs=len(SCENARIOS) + len(INITIALIZATIONS),
     ),
     Item(
@@ -1059,7 +1071,7 @@ ITEMS = (
         "pictures of styles that are taken for one another",
         "",
         (STYLE,),
-        lambda place: plan_confusion(place, (STYLE,)),
+        plan_mistakes,
         measure_nothing,
         draw_mistakes,
         runs=len(SCENARIOS) + len(INITIALIZATIONS),
@@ -1074,6 +1086,7 @@ ITEMS = (
             lambda place, task=task: plan_confusion(place, ((WIKIART, task), (WGA, task))),
             measure_confusion,
             draw_confusion,
+            chance=ANSWERED,
             runs=2 * (len(SCENARIOS) + len(INITIALIZATIONS) - 1),
         )
         for name, task, published in (
@@ -1092,6 +1105,7 @@ ITEMS = (
         measure_figure15,
         draw_figure15,
         runs=2 * (len(SCENARIOS) + len(INITIALIZATIONS) - 1) + 1,
+        chance="what a random order would give",
     ),
     Item(
         "figure16",
@@ -1103,6 +1117,7 @@ ITEMS = (
         measure_figure16,
         draw_figure16,
         runs=len(APART) * len(INITIALIZATIONS),
+        chance="the distance of any two pictures",
     ),
     Item(
         "short_training",
@@ -1111,7 +1126,7 @@ ITEMS = (
         "short_training",
         (STYLE,),
         plan_short,
-        measure_shares,
+        measure_accuracies,
         runs=2,
     ),
     Item(
@@ -1133,6 +1148,7 @@ ITEMS = (
         plan_retrieval,
         measure_retrieval,
         runs=2 * (len(SCENARIOS) + len(INITIALIZATIONS) - 1) + 1,
+        chance="what a random order would give",
     ),
 )
 PAPER = Paper(
