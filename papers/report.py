@@ -17,6 +17,8 @@ from transfer.results import NO_RUN, escape, markdown_table
 DIGITS = {"p": 3} | dict.fromkeys(("pictures", "labels", "classes", "epochs at most"), 0)
 DIGITS |= dict.fromkeys(("accuracy", "validation accuracy", "entropy", "entropy before"), 3)
 DIGITS |= dict.fromkeys(("CKA", "mean CKA", "image change", "image change by chance"), 3)
+DIGITS |= dict.fromkeys(("cosine distance", "precision", "mean average precision"), 3)
+DIGITS |= dict.fromkeys(("precision at 10", "distance of neighbour 1000"), 3)
 DIGITS |= dict.fromkeys(("learning rate of the last layer", "learning rate of other layers"), 4)
 ALONG = ("epoch", "query")  # columns along which a cell has many rows
 # columns whose rows are compared with each other: which is best
