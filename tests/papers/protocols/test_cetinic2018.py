@@ -116,6 +116,8 @@ def test_starts_are_the_papers_then_others_then_random(place):
     assert start["hybrid"].stages[0].start == "GoogLeNet:h"
     assert start[RANDOM].stages[0].start == "GoogLeNet"
     assert start["memnet"].lacks == "no weights file of GoogLeNet, start memnet"
+    named = replace(place, starts={"GoogLeNet": {"caffe": "GoogLeNet:c"}})
+    assert protocol.trainings(named, *protocol.STYLE)[0].start == "GoogLeNet:c"
     # scenarios are from hybrid where it is there, else from ImageNet's objects, which is told
     (of_all,) = protocol.trainings(more, *protocol.STYLE)
     assert of_all.start == "GoogLeNet:h"
