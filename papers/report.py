@@ -310,7 +310,7 @@ def _with_numbers(frame):
         lost = [n if n not in there else None for n in frame["network"][empty]]
     else:
         lost = [None] * empty.sum()
-    rows = frame[empty][names].astype(str).agg(", ".join, axis=1)
+    rows = [", ".join(map(_key_text, row)) for row in frame[empty][names].to_numpy(object)]
     without = [network or row for network, row in zip(lost, rows, strict=True)]
     return frame[~empty], without
 

@@ -107,7 +107,7 @@ def test_a_number_is_columns_that_begin_with_its_name():
     cells = number.cells("CKA")
     assert list(cells) == ["CKA", *(f"CKA_{end}" for end in ENDS)]
     assert list(cells.values()) == [0.5, 0.4, 0.6, 0.45, 0.55, 2, 0.1, 30]
-    assert set(Number().cells("CKA").values()) == {None, 0}
+    assert set(Number().cells("CKA").values()) == {None}
 
 
 def test_the_mean_of_seeds_is_of_values_ends_and_chance():

@@ -168,3 +168,12 @@ def test_methods_are_ordered_within_what_they_share():
         "RASTA, 1, accuracy (%)": "same",
         "RASTA, 3, accuracy (%)": "other",
     }
+
+
+def test_rows_without_a_number_are_passed_over_and_named():
+    cells = [Cell({"pair": name}, ("CKA", "l2")) for name in "ab"]
+    frame = similarities(cells, {}).drop(columns="lacks")
+    told, without = report._with_numbers(frame)
+    assert told["layer"].tolist() == ["low", "high"] and without == ["b, –"]
+    whole, without = report._with_numbers(told)
+    assert len(whole) == 2 and without == []
