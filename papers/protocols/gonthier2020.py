@@ -942,9 +942,9 @@ def draw_changes(place, cells, runs):
         channels, chosen, overlaps, changes, _ = _changes(look, runs, _count(look))
     except InputError:
         return {}  # its rows say why
-    layers = list(dict.fromkeys(layer for layer, _ in chosen))
-    of_layer = {layer: [n for n, one in enumerate(chosen) if one[0] == layer] for layer in layers}
     seen = channels.sets[0]
+    layers = [layer for layer in seen.tops if any(layer == one[0] for one in chosen)]
+    of_layer = {layer: [n for n, one in enumerate(chosen) if one[0] == layer] for layer in layers}
     figure = paper_figures.overlap_and_change(
         layers,
         [np.array(overlaps)[of_layer[layer]] / 100 for layer in layers],
@@ -1000,7 +1000,8 @@ def image_notes(all_shown, place):
         lines.append(f"{' and '.join(shown.networks)}: {shown.count} channels: {shown.told}.")
     lines.append(
         "Top sets are of the training pictures, 100 of them or a quarter of fewer than 400; numbers"
-        " and pictures are those of the first seed."
+        " and pictures are those of the first seed. Under pictures stands the overlap with the "
+        "first network that is drawn; green frames are of pictures that both have."
     )
     return notes(place, *lines)
 
@@ -1045,7 +1046,9 @@ def boxes_item(name, title, pairs, columns, runs, published=""):
     """An Item of overlaps and entropies by layer."""
     lines = (
         "Means over the channels of a layer, with Student's interval over channels; of training "
-        "pictures. The sets of 1000 are at most half, those of 100 at most a quarter of these.",
+        "pictures. The sets of 1000 are at most half, those of 100 at most a quarter of these. A "
+        "channel that fewer pictures fire in one of the networks is left out; under each box stands"
+        " how many are.",
     )
     return Item(
         name,
