@@ -21,8 +21,25 @@ options=()                             # e.g. (--id_column "my id" --min_picture
 # ---- Nothing below needs to be edited.
 
 set -eo pipefail
-cd "${SLURM_SUBMIT_DIR:-$(dirname "$0")}"
+# a plan's paths are those of the folder where it is carried out
+if [ "$1" != "--array" ]; then cd "${SLURM_SUBMIT_DIR:-$(dirname "$0")}"; fi
 if [ -x .venv/bin/python ]; then PATH="$PWD/.venv/bin:$PATH"; fi   # what the README installs
+
+# ./job.sh --array PLAN.csv carries out what `python -m papers PAPER --plan PLAN.csv` wrote: a task of
+# SLURM its line, else an array for each wave, or without SLURM all lines one after another
+if [ "$1" = "--array" ]; then
+    if [ -n "$SLURM_ARRAY_TASK_ID" ]; then exec python -m papers.plan "$2" --task "$SLURM_ARRAY_TASK_ID"; fi
+    if ! command -v sbatch > /dev/null; then exec python -m papers.plan "$2"; fi
+    waves=$(python -m papers.plan "$2" --waves)
+    after=()
+    for tasks in $waves; do
+        job=$(sbatch --parsable "${after[@]}" --array="$tasks" "$0" "$@")
+        job=${job%%;*}   # behind it may stand the cluster's name
+        echo "job $job: tasks $tasks"
+        after=(--dependency="afterok:$job")
+    done
+    exit
+fi
 
 if [ "$dataset_name" = "toy" ]; then
     python -m toy paint collections/toy

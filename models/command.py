@@ -66,7 +66,7 @@ def _is_command(frame):
     if "runpy" in path:
         path = os.path.join(ROOT, *str(frame.f_locals.get("mod_name", "")).split("."))
     inside = os.path.relpath(os.path.abspath(path), ROOT).split(os.sep)
-    return len(inside) > 1 and inside[0] in ("models", "transfer", "visualization", "toy")
+    return len(inside) > 1 and inside[0] in ("models", "transfer", "visualization", "papers", "toy")
 
 
 def start_keras(say=print):

@@ -1,7 +1,8 @@
 """Command: a paper's tables, figures and statements, ours beside the paper's.
 
 python -m papers [PAPER [ITEM]] [--collections DIR | --small DIR] [--weights DIR | NETWORK:FILE ...]
-    [--results_path DIR] [--datasets_path DIR] [--dry-run] [--seeds N] [--only NETWORK ...]
+    [--results_path DIR] [--datasets_path DIR] [--dry-run | --plan PLAN.csv] [--seeds N]
+    [--only NETWORK ...]
 """
 
 import argparse
@@ -22,7 +23,8 @@ from papers.places import (
 )
 from papers.protocols import PROTOCOLS
 from papers.published import require
-from papers.stages import carry_out, find_runs, in_order, tree
+from papers.stages import carry_out, find_runs, in_order, spread, store_pictures, tree
+from papers.waves import waves, write_plan
 from transfer.recipe import CHOICES
 from transfer.result_folder import check_place, check_writable, write_text
 
@@ -54,10 +56,18 @@ def flags():
         "ResNet50:FILE, VGG19:imagenet; networks without are missing (default: imagenet for all).",
     )
     _add_path_flags(parser)
-    parser.add_argument(
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument(
         "--dry-run",
         action="store_true",
         help="Show the runs as a tree, with pictures, epochs and time, and make none.",
+    )
+    instead.add_argument(
+        "--plan",
+        type=Path,
+        metavar="PLAN.csv",
+        help="Write the runs that are not there as lines with what each needs, for job.sh, and "
+        "make none; pictures are stored.",
     )
     _add_scale_flags(parser)
     return parser
@@ -142,7 +152,10 @@ def main(argv=None):
         return
     require("paper", arguments.paper, PROTOCOLS)
     place = read_place(arguments)
-    if arguments.item is None and not (arguments.collections or arguments.small):
+    has_pictures = arguments.collections or arguments.small
+    if arguments.plan and not has_pictures:
+        raise InputError("plan needs pictures: give collections or small")
+    if arguments.item is None and not has_pictures:
         print("\n".join(listing(place)))
         return
     asked = choose(place.paper, arguments.item)
@@ -150,7 +163,12 @@ def main(argv=None):
     check_writable(place.results_path / "papers")
     if arguments.dry_run:
         start_keras(say=None)
-        print("\n".join(plan(asked, place)))
+        print("\n".join(forecast(asked, place)))
+        return
+    if arguments.plan:
+        check_writable(arguments.plan)
+        start_keras(say=None)
+        print("\n".join(plan(asked, place, arguments.plan)))
         return
     start_keras()
     make(asked, place)
@@ -210,7 +228,7 @@ def listing(place):
     yield f"{FINDINGS}: what the paper says of these numbers, decided on ours"
 
 
-def plan(asked, place):
+def forecast(asked, place):
     """Lines: the runs that are asked for as a tree, what is there, what is missing, the time."""
     from papers.cost import estimate
 
@@ -229,6 +247,26 @@ def plan(asked, place):
     yield (
         f"{len(stages)} runs, {len(there)} of them there; the others at most {_time(total)} on "
         "this machine, by a few steps of each network; pictures are not read, nor heads trained"
+    )
+
+
+def plan(asked, place, path):
+    """Write the runs that are asked for and not there as a plan; lines that tell what is in it."""
+    from papers.report import command
+
+    cells = [cell for item in asked.items for cell in item.plan(place)]
+    stages = [stage for cell in cells for stage in cell.stages]
+    refused = store_pictures(stages)
+    made = spread([s for s in stages if s not in refused], place.results_path, command)
+    write_plan(made.lines, path)
+    yield f"on {place.told}"
+    yield from _missing(cells)
+    for why, left_out in (("not planned", refused), ("to be planned later", made.later)):
+        pairs = (({"name": stage.name}, reason) for stage, reason in left_out.items())
+        yield from (f"{why}: {line}" for line in lacking(pairs))
+    yield (
+        f"{path}: {len(made.lines)} runs in {len(waves(made.lines))} waves; {len(made.there)} are "
+        f"there; ./job.sh --array {path} makes them, then this command without --plan collects"
     )
 
 

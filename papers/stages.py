@@ -11,11 +11,14 @@ from pathlib import Path
 from models import zoo
 from models.errors import InputError
 from models.weights import IMAGENET, NONE
+from papers.waves import Line
 from transfer.dataset import Data
 from transfer.recipe import SETTINGS, Recipe
 from transfer.recipes import RECIPES
-from transfer.result_folder import MANIFEST, find_finished
+from transfer.result_folder import MANIFEST, find_finished, folder_for
 from transfer.run import MODEL, Run
+
+NOT_MADE = "the run that it starts from was not made: {}"
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,36 @@ def find_store(data):
     return Store(folder) if (folder / MANIFEST).exists() else None
 
 
+def folder_ahead(stage, results_path, folders):
+    """Where the run of a stage that is not there is to lie; None where something else lies there.
+
+    Args:
+        stage: Stage.
+        results_path: folder of all results.
+        folders: dict Stage -> Path of finished runs.
+    """
+    identity = None
+    store = find_store(stage.data)
+    if store and not (isinstance(stage.start, Stage) and stage.start not in folders):
+        identity = stage.run(folders).identity(store)
+    return folder_for(folder_of(stage, results_path, {}), identity)
+
+
+def store_pictures(stages):
+    """Store the pictures of every stage, once; dict Stage -> why it can be no run."""
+    wrong, refused = {}, {}
+    for stage in in_order(stages):
+        if stage.data not in wrong:
+            wrong[stage.data] = ""
+            try:
+                stage.data.open()
+            except InputError as error:
+                wrong[stage.data] = str(error)
+        if wrong[stage.data] or stage.start in refused:
+            refused[stage] = wrong[stage.data] or NOT_MADE.format(stage.start.name)
+    return refused
+
+
 def carry_out(stages, results_path):
     """Make every stage that is not there, in order; a killed call goes on where it was.
 
@@ -144,7 +177,7 @@ def carry_out(stages, results_path):
         print(f"== {number} of {len(ordered)}: {stage.name}", flush=True)
         try:
             if stage.start in refused:
-                raise InputError(f"the run that it starts from was not made: {stage.start.name}")
+                raise InputError(NOT_MADE.format(stage.start.name))
             folders[stage] = train_and_test(stage.run(folders), results_path)
         except InputError as error:
             refused[stage] = str(error)
@@ -197,3 +230,77 @@ def folder_of(stage, results_path, folders):
     start = zoo.parse(stage.architecture) if isinstance(stage.start, Stage) else None
     network = replace(start, weights=IMAGENET) if start else zoo.parse(stage.start)
     return Path(results_path) / Run(stage.data, network, stage.recipe, stage.input_size).folder
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Runs spread over the lines of a plan.
+
+    lines: tuple of Line, wave by wave. there: dict Stage -> folder of a run that needs no line.
+    later: dict Stage -> why its line can only be written when those of this plan are carried out.
+    """
+
+    lines: tuple[Line, ...]
+    there: dict
+    later: dict
+
+
+def spread(stages, results_path, command):
+    """A line for every run that is not there, in a wave behind the runs that it needs.
+
+    A line names the folder of the run that it starts from. Where something else has that folder,
+    the run is given another name, which is not known before it is made.
+
+    Args:
+        stages: of papers.stages.Stage.
+        results_path: folder of all results.
+        command: function (papers.stages.words of a stage) -> its command.
+
+    Returns:
+        Spread.
+    """
+    there = find_runs(stages, results_path)
+    left = [stage for stage in in_order(stages) if stage not in there]
+    known = _known_folders(left, there, results_path)
+    later = {}
+    for stage in left:
+        if stage.start in later or (stage.start in left and stage.start not in known):
+            taken = folder_of(stage.start, results_path, {})
+            later[stage] = (
+                f"where the run lies that it starts from is not known yet: {taken} is taken"
+            )
+    planned = [stage for stage in left if stage not in later]
+    holders = {folder_of(stage, results_path, {}): stage for stage in known}
+    needs = {}
+    for stage in planned:
+        # a run that others start from is made before those that would take its name
+        holder = holders.get(folder_of(stage, results_path, {}), stage)
+        needs[stage] = {stage.start, holder}.intersection(planned) - {stage}
+
+    def wave(stage):
+        return 1 + max(map(wave, needs[stage]), default=0)
+
+    ordered = sorted(planned, key=wave)
+    ids = {stage: number for number, stage in enumerate(ordered, 1)}
+    lines = [
+        Line(
+            ids[stage],
+            wave(stage),
+            tuple(sorted(ids[needed] for needed in needs[stage])),
+            command(words(stage, results_path, there | known)),
+        )
+        for stage in ordered
+    ]
+    return Spread(tuple(lines), there, later)
+
+
+def _known_folders(left, there, results_path):
+    """Where runs are to lie that others start from: dict Stage -> Path, one stage a folder."""
+    known, names = {}, set()
+    for start in dict.fromkeys(stage.start for stage in left if stage.start in left):
+        name = folder_of(start, results_path, {})
+        place = None if name in names else folder_ahead(start, results_path, there)
+        if place:
+            known[start] = place
+            names.add(name)
+    return known

@@ -341,6 +341,60 @@ def test_job_sh_from_scratch_alone(tmp_path):
     assert "random (scratch)" in shell("bash job.sh", tmp_path)
 
 
+PLAN = """id,wave,needs,command
+1,1,,echo one >> made/done
+2,1,,echo two >> made/done
+3,2,1 2,"cat made/done; echo ""three"" "
+"""
+# in the place of SLURM's: notes what it was asked for, and gives a job its number
+SBATCH = """#!/bin/bash
+echo "$@" >> {folder}/asked
+echo "$((40 + $(wc -l < {folder}/asked)));cluster"
+"""
+
+
+@pytest.fixture
+def planned(tmp_path, monkeypatch):
+    """Return a folder with a plan, its paths those of that folder; nothing of SLURM is there."""
+    (tmp_path / "plan.csv").write_text(PLAN)
+    (tmp_path / "made").mkdir()
+    for name in [name for name in os.environ if name.startswith("SLURM_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+def test_job_sh_carries_out_a_plan_without_slurm(planned):
+    printed = shell(f"{ROOT}/job.sh --array plan.csv", planned)
+    assert printed.endswith("one\ntwo\nthree\n3 of 3 lines are done\n")
+    assert [path.name for path in sorted(planned.iterdir())] == ["made", "plan.csv"]
+
+
+def test_job_sh_gives_slurm_an_array_for_each_wave_behind_the_one_before(planned, monkeypatch):
+    (planned / "bin").mkdir()
+    sbatch = planned / "bin" / "sbatch"
+    sbatch.write_text(SBATCH.format(folder=planned))
+    sbatch.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{sbatch.parent}{os.pathsep}{os.environ['PATH']}")
+    printed = shell(f"{ROOT}/job.sh --array plan.csv", planned)
+    assert printed == "job 41: tasks 1-2\njob 42: tasks 3\n"
+    script = f"{ROOT}/job.sh --array plan.csv"
+    assert (planned / "asked").read_text().splitlines() == [
+        f"--parsable --array=1-2 {script}",
+        f"--parsable --dependency=afterok:41 --array=3 {script}",
+    ]
+    # as a task, SLURM runs a copy of the script, in the folder where it was submitted
+    shutil.copy(ROOT / "job.sh", planned / "bin" / "slurm_script")
+    task = "bash bin/slurm_script --array plan.csv"
+    assert "one" in shell(f"SLURM_ARRAY_TASK_ID=1 SLURM_SUBMIT_DIR=$PWD {task}", planned)
+    assert (planned / "made" / "done").read_text() == "one\n"
+    assert len((planned / "asked").read_text().splitlines()) == 2
+    # what is wrong is told before anything is submitted
+    (planned / "plan.csv").write_text(PLAN.replace("1,1,,", "1,1,3,"))
+    told = shell(f"{ROOT}/job.sh --array plan.csv 2>&1 || echo code $?", planned)
+    assert told.startswith("error: plan.csv: lines need one another in a circle: ")
+    assert told.endswith("code 2\n") and len((planned / "asked").read_text().splitlines()) == 2
+
+
 def test_job_sh_keeps_the_released_variables_and_slurm_lines():
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
     released = "dataset_name metadata_path jpg_images_path results_path datasets_path tl_mode"
@@ -353,14 +407,17 @@ def test_job_sh_keeps_the_released_variables_and_slurm_lines():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_named_in_the_pages_exist(page):
     from papers import __main__ as papers
+    from papers import plan
     from transfer import doubts, ensemble, experiment, predict
     from visualization import compare, deep_viz, render, sheet
 
-    commands = (experiment, ensemble, predict, doubts, render, deep_viz, sheet, compare, papers)
+    commands = (experiment, ensemble, predict, doubts, render, deep_viz, sheet, compare)
+    commands = (*commands, papers, plan)
     actions = [action for command in commands for action in command.flags()._actions]
     known = {option for action in actions for option in action.option_strings}
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
     known |= {"--dry"}  # what the pattern below sees of --dry-run
+    known |= {"--array"}  # of job.sh
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
 
@@ -368,6 +425,7 @@ def test_flags_named_in_the_pages_exist(page):
 def test_every_flag_has_a_sentence_of_help():
     from models import __main__ as network
     from papers import __main__ as papers
+    from papers import plan
     from toy import __main__ as toys
     from transfer import doubts, ensemble, experiment, predict, tables
     from visualization import compare, deep_viz, render, sheet
@@ -384,7 +442,7 @@ def test_every_flag_has_a_sentence_of_help():
         compare,
         toys,
     )
-    commands = (*commands, network, papers)
+    commands = (*commands, network, papers, plan)
     parsers = [command.flags() for command in commands] + [network.flags(converting=True)]
     parsers += toys.flags()._subparsers._group_actions[0].choices.values()
     for parser in parsers:
@@ -418,6 +476,7 @@ COLLECTION = "--dataset_name a --challenge b --datasets_path d"
         ("visualization.sheet", "nowhere --out o.png", "nowhere holds no results"),
         ("models.__main__", "VGG91", "VGG91"),
         ("papers.__main__", "sabateli2018", "sabatelli2018"),
+        ("papers.plan", "nowhere.csv", "nowhere.csv does not exist"),
         ("toy.__main__", "sheet o.xyz", "o.xyz"),
     ],
 )

@@ -278,10 +278,10 @@ def read_csv(path, *required):
         InputError: the file is missing, empty or in another encoding, a column is not there, a row
             has another length than the header or a broken quote.
     """
-    import pandas
-
     with _records(path, required) as (header, records):
         lines = dict(records)
+    import pandas  # a slip is answered without it
+
     return pandas.DataFrame(list(lines.values()), index=list(lines), columns=header, dtype=object)
 
 

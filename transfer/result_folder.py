@@ -306,7 +306,27 @@ def find_result(path, identity):
         Path of the result folder: `path`, or another in the same folder that has this identity,
         under a name that another version gave; `path` where there is none.
     """
-    path, identity = Path(path), _as_json(identity)
+    return _find_same(Path(path), identity) or Path(path)
+
+
+def folder_for(path, identity=None):
+    """Where a result is to lie: at the path, or where one of its identity lies, also unfinished.
+
+    Args:
+        path: of a result folder.
+        identity: as for result_folder; None where it is not known, and so nothing of it is there.
+
+    Returns:
+        Path; None where something else has the path.
+    """
+    path = Path(path)
+    found = None if identity is None else _find_same(path, identity)
+    return found or (None if path.exists() or unfinished(path).exists() else path)
+
+
+def _find_same(path, identity):
+    """Path of the finished or unfinished result of this identity beside a path; or None."""
+    identity = _as_json(identity)
     try:
         names = os.listdir(path.parent)
     except OSError:
@@ -320,7 +340,7 @@ def find_result(path, identity):
                 made = _read_object((folder if file == MANIFEST else unfinished(folder)) / file)
                 if not _differing(inner(made), identity):
                     return folder
-    return path
+    return None
 
 
 def find_finished(path, identity):

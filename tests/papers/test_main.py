@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from papers import __main__ as papers
+from papers.waves import read_plan
 from transfer.result_folder import read_csv
 
 
@@ -39,6 +40,8 @@ def test_without_a_paper_papers_and_without_an_item_items_are_listed(capsys, sma
         (["sabatelli2018", "table2", "--weights", "nowhere"], "no folder, nor NETWORK:FILE"),
         (["sabatelli2018", "table2", "--small", "nowhere"], "not a folder that exists"),
         (["sabatelli2018", "table2", "--seeds", "0"], "seeds is 0"),
+        (["sabatelli2018", "--plan", "plan.csv"], "plan needs pictures: give collections or small"),
+        (["sabatelli2018", "table1", "--plan", "job.sh/p.csv", "--small", "."], "p.csv cannot be"),
     ],
 )
 def test_slips(words, says, capsys):
@@ -56,6 +59,32 @@ def test_a_dry_run_is_a_tree_with_pictures_epochs_time_and_what_is_missing(place
     assert "no small collection stands for Antwerp, artist" in printed
     assert re.search(r"5 runs, 0 of them there; the others at most \d+ s on this machine", printed)
     assert not (small.parent / "results").exists()
+
+
+def test_a_plan_has_the_runs_that_can_be_made_and_tells_the_others(place, small, capsys):
+    path = small.parent / "plan.csv"
+    words = ["sabatelli2018", "table3", *flags(small, "--plan", path)]
+    assert papers.main(words) == 0
+    lines = read_plan(path)
+    first = next(line.id for line in lines if "shandongA" in line.command)
+    assert [line.needs for line in lines] == [(), (), (), (first,), (first,)]
+    printed = capsys.readouterr().out
+    assert "on SMALL collections in the place of the paper's; 32 pixels" in printed
+    assert "missing: no weights file of VGG19: Antwerp, type, VGG19" in printed
+    assert f"{path}: 5 runs in 2 waves; 0 are there; ./job.sh --array {path} makes" in printed
+    assert not (small.parent / "results").exists()
+    # a collection that cannot be used is told, with what starts from a run on it
+    table = small / "shandong" / "metadata.csv"
+    text = table.read_text()
+    table.write_text(text.replace("warm,clay,A", "cold,clay,A"))
+    assert papers.main([*words, "--precision", "mixed_bfloat16"]) == 0
+    lines = read_plan(path)
+    assert len(lines) == 2 and all("shandongB" in line.command for line in lines)
+    assert ["--precision mixed_bfloat16" in line.command for line in lines] == [False, True]
+    printed = capsys.readouterr().out
+    assert re.search(r"not planned: .*two classes.*: shandongA: type, ResNet50 fine", printed)
+    told = "not planned: the run that it starts from was not made: shandongA: type, ResNet50 fine"
+    assert told in printed
 
 
 @pytest.mark.slow  # ten trainings

@@ -1,15 +1,20 @@
-"""Stages: once, in order, as a tree; the command of one is the same run; refusals are passed on."""
+"""Stages: once, in order, as a tree, as lines of a plan; a command is its run; refusals."""
 
 import shlex
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from papers import report
 from papers.protocols import sabatelli2018
-from papers.stages import carry_out, find_runs, folder_of, in_order, tree, words
+from papers.protocols.sabatelli2018 import ANTWERP, FINE, OFF, RIJKS
+from papers.report import command
+from papers.stages import carry_out, find_runs, folder_of, in_order, spread, tree, words
+from papers.waves import find_line, waves
 from transfer import experiment
 from transfer.flags import read_splits
+from transfer.result_folder import result_folder
 
 
 @pytest.fixture
@@ -97,3 +102,77 @@ def test_a_run_made_by_hand_is_found_and_refusals_are_passed_on(place, capsys):
     found = find_runs(stages, place.results_path)
     line = report.command(words(later, place.results_path, found))
     assert as_experiment(line) == [later.run(found)]
+
+
+def test_runs_are_spread_over_waves_behind_those_that_they_start_from(chain, place):
+    made = spread(chain, place.results_path, command)
+    assert not made.there and not made.later
+    assert [line.id for line in made.lines] == list(range(1, 11))
+    # the fine-tuning on the first collection and what starts from ImageNet; then the others
+    assert [len(ids) for ids in waves(made.lines)] == [6, 4]
+    first = [line for line in made.lines if "--dataset_name shandongA" in line.command]
+    assert len(first) == 2 and all(line.wave == 1 for line in first)
+    for line in made.lines[6:]:
+        (start,) = (find_line(made.lines, need) for need in line.needs)
+        assert start in first
+        words = shlex.split(line.command)
+        weights = words[words.index("--weights") + 1]
+        seed = ",seed=43" if "--seed" in words else ""
+        folder = f"shandongA/type/ResNet50/fine_tuning{seed},epochs=2"
+        assert weights == str(place.results_path / folder)
+        assert ("--seed" in words) == ("--seed" in shlex.split(start.command))
+
+
+def finish(stage, results_path, folders=None):
+    """As if a stage had been made: its folder, with the identity of its run and nothing else."""
+    run = stage.run(folders or {})
+    folder = results_path / run.folder
+    with result_folder(folder, run.identity(stage.data.open())):
+        pass
+    return folder
+
+
+def test_what_is_there_has_no_line(chain, place):
+    off = next(s for s in in_order(chain) if s.recipe.name == OFF and isinstance(s.start, str))
+    folder = finish(off, place.results_path)
+    made = spread(chain, place.results_path, command)
+    assert made.there == {off: folder} and len(made.lines) == 9
+
+
+def test_of_runs_of_one_folder_that_which_others_start_from_is_made_first(place):
+    """Two starts of a network on the first collection: their folders have one name."""
+    (start,) = place.stages(RIJKS, "type", "ResNet50", FINE)
+    (after,) = place.stages(ANTWERP, "type", "ResNet50", FINE, (start,))
+    file = place.small.parent / "weights" / "resnet50_tiny.weights.h5"
+    shutil.copy(file, file.with_name("other.weights.h5"))
+    other = replace(start, start=f"ResNet50:{file.with_name('other.weights.h5')}")
+    assert other.run({}).folder == start.run({}).folder
+    made = spread([other, after], place.results_path, command)
+    assert waves(made.lines) == [[1], [2, 3]]
+    assert [line.needs for line in made.lines] == [(), (1,), (1,)]
+    shown = ["resnet50_tiny.weights.h5", "other.weights.h5", "--dataset_name shandongB"]
+    assert all(text in line.command for text, line in zip(shown, made.lines, strict=True))
+
+
+@pytest.mark.parametrize("by_hand", [{"learning_rate": 0.5}, {"batch_norm": "train"}])
+def test_where_a_run_of_other_settings_has_the_folder_what_starts_there_waits(place, by_hand):
+    """The other run has the name, as one that was made before names told what differs."""
+    (start,) = place.stages(RIJKS, "type", "ResNet50", FINE)
+    (after,) = place.stages(ANTWERP, "type", "ResNet50", FINE, (start,))
+    other = replace(start, recipe=replace(start.recipe, **by_hand))
+    folder = place.results_path / start.run({}).folder
+    with result_folder(folder, other.run({}).identity(start.data.open())):
+        pass
+    made = spread([after], place.results_path, command)
+    assert [line.needs for line in made.lines] == [()] and list(made.later) == [after]
+    assert made.later[after].endswith(f"is not known yet: {folder} is taken")
+    assert "--dataset_name shandongA" in made.lines[0].command
+
+
+def test_a_run_of_another_papers_split_is_not_taken_for_ours(place):
+    (own,) = place.stages(RIJKS, "type", "ResNet50", OFF)
+    other = replace(own, data=replace(own.data, split="cetinic2018"))
+    finish(other, place.results_path)
+    made = spread([own], place.results_path, command)
+    assert not made.there and len(made.lines) == 1
+    assert spread([other], place.results_path, command).lines == ()
