@@ -244,6 +244,7 @@ def forecast(asked, place):
     yield f"on {place.told}"
     for depth, stage in tree(stages):
         yield "  " * (depth + 1) + stage.name + ": " + _told(stage, there, costs)
+    yield from dict.fromkeys(f"  then {line}" for cell in cells for line in cell.also)
     yield from _missing(cells)
     total = sum(cost.seconds for cost in costs.values())
     yield (
