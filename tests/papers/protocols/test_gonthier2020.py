@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from models.errors import InputError
 from papers.findings import FINDINGS
 from papers.items import Cell
 from papers.looks import Ascent, Look, Side
@@ -114,6 +115,32 @@ def test_the_recipes_are_table_5s():
     theirs = read_item("gonthier2020", "table5").set_index("mode")
     for column in protocol.RATES:
         assert ours[column].to_dict() == pytest.approx(theirs[column].to_dict())
+
+
+def test_small_tests_have_a_bootstrap_interval_that_holds_the_value(tmp_path):
+    class Pictures:
+        """Forty test pictures of two labels."""
+
+        def open(self):
+            return SimpleNamespace(labels={"test": np.eye(2, dtype="uint8")[np.arange(40) % 2]})
+
+    random = np.random.default_rng(0)
+    np.save(tmp_path / "scores.npy", random.random((40, 2)))
+    metrics = {"mean_average_precision": 0.5, "chance_mean_average_precision": 0.5, "n_test": 40}
+    metrics["intervals"] = {"mean_average_precision": None}
+    run = SimpleNamespace(accuracy=50.0, metrics=metrics, split_sha256="a", folder=tmp_path)
+    stage = Stage(Pictures(), "a", None)
+    cells = [Cell({"dataset": "IconArt", "method": "x"}, (protocol.PRECISION,), (stage,))]
+    (row,) = protocol.measure_table3(cells, {stage: run}).to_dict("records")
+    low, high = (row[f"{protocol.PRECISION}_{end}"] for end in ("low", "high"))
+    assert 20 < low <= 50 <= high < 90 and row[f"{protocol.PRECISION}_chance"] == 50
+    metrics["intervals"] = {"mean_average_precision": [0.4, 0.6]}  # its own comes first
+    (row,) = protocol.measure_table3(cells, {stage: run}).to_dict("records")
+    assert (row[f"{protocol.PRECISION}_low"], row[f"{protocol.PRECISION}_high"]) == (40, 60)
+    (tmp_path / "scores.npy").unlink()
+    with pytest.raises(InputError, match=r"kept no scores.npy"):
+        protocol.precision_interval(run, None)
+    assert protocol.measure_table3(cells, {})[protocol.PRECISION].isna().all()
 
 
 # ---- channels
