@@ -48,6 +48,8 @@ class Stage:
         recipe = self.recipe
         label = recipe.title + ("" if recipe.classifier == "softmax" else f", {recipe.classifier}")
         seed = f"seed {recipe.seed}"
+        if isinstance(self.start, str) and not zoo.parse(self.start).weights:
+            label += " from random weights" * (recipe.initial_weights == "given")
         return (
             f"{self.data.dataset_name}: {self.data.challenge}, {self.architecture} {label}, {seed}"
         )

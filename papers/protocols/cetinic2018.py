@@ -48,7 +48,6 @@ SHORT = "twenty_epochs"  # section 5.3
 # on small collections a third of the epochs at three times the rate, a tenth of it after one epoch;
 # in the paper a fifth of them at ten times the rate
 SHORT_SMALL = {"epochs": 2, "learning_rate": 0.003, "schedule_epochs": 1}
-PERCENT = "accuracy (%)"
 # On 2 cores, where GoogLeNet sees 15 to 30 pictures/s of 128 pixels in training: five scenarios on
 # six tasks in about 2 hours. Batches of 256 would be 4 steps an epoch.
 SMALL_CHANGES = {"batch_size": 32, "learning_rate": 0.001, "precision": "mixed_bfloat16"}
@@ -79,13 +78,21 @@ NEIGHBOURS = 10  # that a precision counts: about what figure 15 shows
 FAR = 1000  # the neighbour of section 5.5
 NEAR = 0.4  # its distance there
 OF_PAPER = 96014  # pictures of WikiArt's style (table 1), that the paper's neighbours are among
-DRAWN, SHOWN, BESIDE = (
-    100,
-    4,
-    6,
-)  # pictures of figure 16; queries of figure 15, and their neighbours
+DRAWN = 100  # pictures of figure 16
+SHOWN, BESIDE = 4, 6  # queries of figure 15, and neighbours of each
 SEED = 0  # of which pictures are drawn
 ROUNDS = 12  # of steps that figure 9 is measured by
+
+# ---- columns, and words of rows
+PERCENT = "accuracy (%)"
+VARIANCE, SCALE = "variance (1e-4)", 1e4
+VALUE, PRINTED = "value (%)", "another work, as printed"
+SHARE = "share (%)"
+ANSWERED = "the share of all test pictures that are taken for the class"
+TUNED, UNTUNED = ("genre", "style"), "nothing (the start)"
+PRECISION, AVERAGE = f"precision at {NEIGHBOURS}", "mean average precision"
+DISTANCE = f"distance of neighbour {FAR}"
+APART = ("artist", "style", "genre")  # tasks of WikiArt whose networks figure 16 compares
 
 
 @dataclass(frozen=True)
@@ -272,9 +279,6 @@ def plan_variance(place):
     return cells
 
 
-VARIANCE, SCALE = "variance (1e-4)", 1e4
-
-
 def measure_variance(cells, runs):
     """The variance of accuracies over starts, divided by their number, in ten-thousandths.
 
@@ -393,9 +397,6 @@ def plan_table4(place):
         on = told(place, *pair)
         cells.append(Cell(keys, (VALUE,), () if lacks else stages, lacks, on=on))
     return cells
-
-
-VALUE, PRINTED = "value (%)", "another work, as printed"
 
 
 def measure_table4(cells, runs):
@@ -541,10 +542,6 @@ def plan_confusion(place, tasks):
     return [_cell(place, _keys(pair), (SHARE,), candidates(place, pair)) for pair in tasks]
 
 
-SHARE = "share (%)"
-ANSWERED = "the share of all test pictures that are taken for the class"
-
-
 def measure_confusion(cells, runs):
     """The shares of every class's test pictures by the class predicted, with Wilson's interval.
 
@@ -659,9 +656,6 @@ def plan_alike(place, rows, columns, with_start=False):
     if with_start and start:
         networks[UNTUNED] = Side(UNTUNED, start)
     return _compared(place, rows, columns, networks, lacks)
-
-
-TUNED, UNTUNED = ("genre", "style"), "nothing (the start)"
 
 
 def _compared(place, rows, columns, networks, lacks):
@@ -790,9 +784,6 @@ def plan_retrieval(place):
     return plan_alike(place, rows, (PRECISION, AVERAGE), with_start=True)
 
 
-PRECISION, AVERAGE = f"precision at {NEIGHBOURS}", "mean average precision"
-
-
 def measure_retrieval(cells, runs):
     """Precision and mean average precision by label, with intervals and chance."""
     from papers.likeness import retrieval_rows
@@ -815,7 +806,6 @@ def plan_neighbours(place):
     return plan_alike(place, [{"tuned for": task} for task in TUNED], tuple(DISTANCES))
 
 
-DISTANCE = f"distance of neighbour {FAR}"
 DISTANCES = {  # column -> what of a network's distances it is
     DISTANCE: lambda far, near, hubs: far,
     f"closer than {NEAR} (%)": lambda far, near, hubs: _share_near(far),
@@ -886,9 +876,6 @@ def networks_of_figure16(place):
         networks[start] = Side(start, first, True) if start == RANDOM else Side(start, text)
         networks |= {f"{start}, {task}": (stage,) for task, stage in there.items()}
     return networks
-
-
-APART = ("artist", "style", "genre")  # tasks of WikiArt whose networks figure 16 compares
 
 
 def plan_figure16(place):

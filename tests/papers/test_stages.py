@@ -8,7 +8,7 @@ import pytest
 
 from papers import report
 from papers.protocols import sabatelli2018
-from papers.protocols.sabatelli2018 import ANTWERP, FINE, OFF, RIJKS
+from papers.protocols.sabatelli2018 import ANTWERP, FINE, OFF, RANDOM, RIJKS
 from papers.report import command
 from papers.stages import carry_out, find_runs, folder_of, in_order, spread, tree, words
 from papers.waves import find_line, waves
@@ -176,3 +176,13 @@ def test_a_run_of_another_papers_split_is_not_taken_for_ours(place):
     made = spread([own], place.results_path, command)
     assert not made.there and len(made.lines) == 1
     assert spread([other], place.results_path, command).lines == ()
+
+
+def test_a_random_start_is_in_the_name(place):
+    (own,), (none,) = (
+        place.stages(RIJKS, "type", "ResNet50", FINE, start=start) for start in (None, "random")
+    )
+    assert own.name == "shandongA: type, ResNet50 fine tuning, seed 42"
+    assert none.name == "shandongA: type, ResNet50 fine tuning from random weights, seed 42"
+    (scratch,) = place.stages(RIJKS, "type", "InceptionV3", RANDOM)
+    assert "from random weights" not in scratch.name

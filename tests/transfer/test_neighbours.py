@@ -70,6 +70,28 @@ def test_features_are_kept_and_found_by_network_and_pictures(tmp_path, files, mo
     assert len([path for path in kept.iterdir() if path.is_dir()]) == 3
 
 
+def test_an_interrupted_pass_goes_on(tmp_path, files, monkeypatch):
+    text, kept = network(tmp_path / "all.keras", 0, 1, 2), tmp_path / "kept"
+    read, done = neighbours.read, []
+
+    def stop(path, size):
+        if path.stem == "blue":
+            raise KeyboardInterrupt
+        return read(path, size)
+
+    def note(path, size):
+        done.append(path.stem)
+        return read(path, size)
+
+    monkeypatch.setattr(neighbours, "read", stop)
+    with pytest.raises(KeyboardInterrupt):
+        see(text, files.values(), kept, batch_size=1)
+    monkeypatch.setattr(neighbours, "read", note)
+    seen = see(text, files.values(), kept, batch_size=1)
+    assert np.allclose(seen.features, list(COLOURS.values())) and seen.files[3] == files["blue"]
+    assert "blue" in done and "red" not in done
+
+
 def test_an_unreadable_picture_is_left_out_and_said(tmp_path, files):
     broken, said = tmp_path / "broken.png", []
     broken.write_bytes(b"no picture")
