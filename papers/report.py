@@ -18,7 +18,7 @@ DIGITS = {"p": 3} | dict.fromkeys(("pictures", "labels", "classes", "epochs at m
 DIGITS |= dict.fromkeys(("accuracy", "validation accuracy", "entropy", "entropy before"), 3)
 DIGITS |= dict.fromkeys(("CKA", "mean CKA", "image change", "image change by chance"), 3)
 DIGITS |= dict.fromkeys(("cosine distance", "precision", "mean average precision"), 3)
-DIGITS |= dict.fromkeys(("precision at 10", "distance of neighbour 1000"), 3)
+DIGITS |= dict.fromkeys(("precision at 10", "distance of neighbour 1000", "hours"), 3)
 DIGITS |= dict.fromkeys(("learning rate of the last layer", "learning rate of other layers"), 4)
 ALONG = ("epoch", "query")  # columns along which a cell has many rows
 # columns whose rows are compared with each other: which is best

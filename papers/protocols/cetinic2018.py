@@ -807,6 +807,7 @@ def plan_neighbours(place):
 
 
 DISTANCES = {  # column -> what of a network's distances it is
+    "pictures": lambda far, near, hubs: len(far),
     DISTANCE: lambda far, near, hubs: far,
     f"closer than {NEAR} (%)": lambda far, near, hubs: _share_near(far),
     f"distance at the rank of {FAR} of {OF_PAPER}": lambda far, near, hubs: _middle(near),
