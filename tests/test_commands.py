@@ -542,6 +542,7 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m transfer.experiment --dataset_name shandongA",  # ...of_the_page_about_recipes
         "python -m toy pretrain",  # tests/toy/test_main.py, smaller
         "python -m papers sabatelli2018",  # test_commands_of_the_page_about_papers
+        "python -m papers gonthier2020",  # the same, without its pictures
     )
     for page in PAGES:
         for command in blocks(page):
