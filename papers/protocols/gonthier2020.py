@@ -61,7 +61,9 @@ STYLE, LABELS = "style", "all"
 NETWORKS = ("InceptionV1", "GoogLeNet")  # the paper's, and what takes its place
 BOB_ROSS = Substitute("bobross", "bobross", LABELS, split="column=split")
 SMALL = {
-    (RASTA, STYLE): Substitute("wikiart224", "wikiart224", STYLE, split="column=split"),
+    (RASTA, STYLE): Substitute(
+        "wikiart224", "wikiart224", STYLE, split="column=split", sample=2000
+    ),
     (PAINTINGS, LABELS): BOB_ROSS,
     (ICONART, LABELS): BOB_ROSS,
 }
