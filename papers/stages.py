@@ -142,7 +142,7 @@ def folder_ahead(stage, results_path, folders):
 
 
 def store_pictures(stages):
-    """Store the pictures of every stage, once; dict Stage -> why it can be no run."""
+    """Store the pictures of every stage; dict Stage -> why it can be no run, as far as is known."""
     wrong, refused = {}, {}
     for stage in in_order(stages):
         if stage.data not in wrong:
@@ -153,6 +153,11 @@ def store_pictures(stages):
                 wrong[stage.data] = str(error)
         if wrong[stage.data] or stage.start in refused:
             refused[stage] = wrong[stage.data] or NOT_MADE.format(stage.start.name)
+        elif not isinstance(stage.start, Stage):
+            try:
+                stage.run({})
+            except InputError as error:
+                refused[stage] = str(error)
     return refused
 
 
