@@ -94,7 +94,8 @@ def kill_when(process, reached):
     """Kill a process, as `kill -9` does, once something is reached."""
     deadline = time.monotonic() + 300
     while not reached():
-        assert process.poll() is None and time.monotonic() < deadline
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
