@@ -19,6 +19,7 @@ from papers.places import (
     SMALL_SIZE,
     Place,
     check_only,
+    read_starts,
     read_weights,
 )
 from papers.protocols import PROTOCOLS
@@ -51,9 +52,10 @@ def flags():
         nargs="+",
         action="extend",
         default=[],
-        metavar="DIR|NETWORK:FILE",
+        metavar="DIR|[START=]NETWORK:FILE",
         help="What each network starts from: a folder with files named after networks, or "
-        "ResNet50:FILE, VGG19:imagenet; networks without are missing (default: imagenet for all).",
+        "ResNet50:FILE, VGG19:imagenet; of one network several starts by name, hybrid=CaffeNet:"
+        "FILE; networks without are missing (default: imagenet for all).",
     )
     _add_path_flags(parser)
     instead = parser.add_mutually_exclusive_group()
@@ -205,6 +207,7 @@ def read_place(arguments):
         tuple(range(FIRST_SEED, FIRST_SEED + arguments.seeds)),
         arguments.precision,
         arguments.full,
+        read_starts(arguments.weights, paper.networks, paper.starts),
     )
 
 

@@ -7,11 +7,18 @@ form of the item's published CSV (papers.published), so that papers.findings dec
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+from scipy import stats
+
 from models.errors import InputError
 from papers.published import require
 from transfer.dataset import Data
 
 FINDINGS = "findings"  # the item of all statements
+# metrics' headline -> its name behind "chance_"
+CHANCES = {"top1_accuracy": "top1", "mean_average_precision": "mean_average_precision"}
+# what the names of columns end in that tell what a number is worth, behind its own name
+ENDS = ("low", "high", "lowest", "highest", "seeds", "chance", "pictures")
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,8 @@ class Cell:
     keys: dict of what its row is called by, as in the published CSV. columns: of the numbers.
     stages: of the runs that it is the mean of, one for each seed; or those that it compares.
     lacks: why there are none, else "". data: the pictures, where it is about them alone. on: whose
-    pictures, in words.
+    pictures, in words. also: lines, what takes long beside the runs. looks: of each seed
+    what measure looks at beside them, papers.looks.Look or Mean.
     """
 
     keys: dict
@@ -30,6 +38,64 @@ class Cell:
     lacks: str = ""
     data: Data | None = None
     on: str = ""
+    also: tuple[str, ...] = ()
+    looks: tuple = ()
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of an item, and what it is worth.
+
+    value: the mean over seeds, in the unit of its column; None without runs. low, high: its 95 %
+    interval; None where there is none. of_each: the number of each seed. chance: what chance would
+    give. pictures: that it was measured on.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    of_each: tuple[float, ...] = ()
+    chance: float | None = None
+    pictures: int | None = None
+
+    def cells(self, column):
+        """Its cells in a row of numbers: dict, of names that begin with its column's."""
+        each = self.of_each
+        ends = {"low": self.low, "high": self.high, "chance": self.chance}
+        ends |= {"lowest": min(each, default=None), "highest": max(each, default=None)}
+        ends |= {"seeds": len(each), "pictures": self.pictures}
+        return {column: self.value} | {f"{column}_{end}": ends[end] for end in ENDS}
+
+
+def mean_number(each):
+    """The Number of several seeds: the means of their values, ends and chances.
+
+    Where no seed has an interval, it is Student's of the mean of two or more seeds.
+
+    Args:
+        each: list of Number of one seed.
+    """
+    if not each:
+        return Number()
+    values = [number.value for number in each]
+    low, high = (_mean([getattr(number, end) for number in each]) for end in ("low", "high"))
+    if low is None and len(values) > 1:
+        low, high = student(values)
+    chance = _mean([number.chance for number in each])
+    return Number(_mean(values), low, high, tuple(values), chance, each[0].pictures)
+
+
+def _mean(values):
+    return None if None in values else float(np.mean(values))
+
+
+def student(values):
+    """Student's 95 % interval of the mean of values: (low, high); both None of fewer than two."""
+    if len(values) < 2:
+        return None, None
+    middle = float(np.mean(values))
+    half = float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
+    return middle - half, middle + half
 
 
 @dataclass(frozen=True)
@@ -39,8 +105,11 @@ class Item:
     name: as it is asked for. kind: table, figure or classifiers. title: what it shows. published:
     name of its CSV in papers.published. needs: pairs of a data set and a challenge. plan: Place ->
     list of Cell. measure: (cells, runs: dict Stage -> FinishedRun) -> DataFrame of the form of the
-    CSV, with C_low and C_high beside a column C. draw: (place, cells, runs) -> dict of file names
+    CSV, with C_low and C_high beside a column C, and the rest of Number; a column `lacks` tells why
+    a row has no number. draw: (place, cells, runs) -> dict of file names
     -> bytes, or None for a table alone. runs: how many different ones it is made of, of each seed.
+    chance: what the numbers' chance is, in words. notes: Place -> lines for the page, what was
+    chosen and what is otherwise than in the paper.
     """
 
     name: str
@@ -52,6 +121,8 @@ class Item:
     measure: Callable
     draw: Callable | None = None
     runs: int = 0
+    chance: str = "what the commonest class would give"
+    notes: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -115,30 +186,78 @@ def opened(cells):
     return found
 
 
-def accuracy_cells(place, keys, column, stages):
-    """One Cell of an accuracy: of the stages, or of the text that Place.stages gave instead."""
+def accuracy_cells(place, keys, column, stages, challenge=None):
+    """One Cell of an accuracy: of the stages, or of the text that Place.stages gave instead.
+
+    Args:
+        place: papers.places.Place.
+        keys: see Cell; with the data set, and with the challenge unless that is given.
+        column: see Cell.
+        stages: of Place.stages.
+        challenge: of the data set.
+    """
     lacks = stages if isinstance(stages, str) else ""
-    on = place.stands_for(keys["dataset"], keys["challenge"])
+    on = place.stands_for(keys["dataset"], challenge or keys["challenge"])
     return Cell(keys, (column,), () if lacks else stages, lacks, on=on)
 
 
 def measure_accuracies(cells, runs):
-    """Cells of top-1 accuracies in percent -> a DataFrame, a row for all cells of the same keys."""
+    """Cells of accuracies or mean average precisions -> a DataFrame.
+
+    A row for all cells of the same keys. In percent where the column says (%), else from 0 to 1;
+    of keys with a `k` the accuracy of the first k answers.
+    """
     import pandas as pd
 
-    from transfer import results
+    from transfer import evaluate
 
     rows = {}
     for cell in cells:
         (column,) = cell.columns
         row = rows.setdefault(tuple(cell.keys.values()), dict(cell.keys))
-        found = runs_of(cell, runs)
-        mean, interval = None, None
-        if found:
-            mean, interval = results.accuracy(found)[0], results.interval(found)
-        low, high = interval or (None, None)
-        row |= {column: mean, f"{column}_low": low, f"{column}_high": high}
-    return _numbers(pd.DataFrame(list(rows.values())), cells)
+        k, found = cell.keys.get("k", 1), runs_of(cell, runs)
+        number = accuracy_number(found, column, k)
+        if found and k > 1:
+            labels = cell.stages[0].data.open().labels
+            chance = unit(column) * evaluate.chance(labels["train"], labels["test"], k)
+            number = replace(number, chance=chance)
+        row |= number.cells(column)
+    return as_numbers(pd.DataFrame(list(rows.values())), cells)
+
+
+def accuracy_number(found, column, k=1):
+    """The Number of a cell of accuracies, or of mean average precisions.
+
+    Args:
+        found: its FinishedRuns, or none.
+        column: says the unit.
+        k: how many answers count; of several the chance is not known here.
+    """
+    from transfer import results
+    from transfer.evaluate import wilson
+    from transfer.run import headline
+
+    if not found:
+        return Number()
+    metrics = found[0].metrics
+    of_each = [run.accuracy for run in found]
+    interval, count = results.interval(found), metrics.get("n_test")
+    chance = metrics.get("chance_" + CHANCES[headline(metrics)])
+    if k > 1:
+        of_each = [100 * run.metrics[f"top{k}_accuracy"] for run in found]
+        # as results.interval: splits that differ have none
+        ends = wilson(np.mean(of_each) * count / 100, count)
+        interval, chance = interval and tuple(100 * float(end) for end in ends), None
+    scale = unit(column)
+    low, high = (scale * end / 100 for end in interval) if interval else (None, None)
+    values = tuple(scale * value / 100 for value in of_each)
+    chance = None if chance is None else scale * chance
+    return Number(float(np.mean(values)), low, high, values, chance, count)
+
+
+def unit(column):
+    """What a column's numbers are of a share: 100 for percent, else 1."""
+    return 100 if "(%)" in column else 1
 
 
 def measure_curves(cells, runs):
@@ -159,12 +278,15 @@ def measure_curves(cells, runs):
             frames.append(pd.DataFrame([cell.keys | {"epoch": 0, column: None}]))
             continue
         length = min(len(run.history) for run in found)
-        values = sum(run.history["val_accuracy"].to_numpy()[:length] for run in found) / len(found)
-        count = found[0].metrics["n_val"]
+        curves = [run.history["val_accuracy"].to_numpy()[:length] for run in found]
+        # each run's own last epoch, as its mean is told of
+        last = tuple(float(run.history["val_accuracy"].iloc[-1]) for run in found)
+        values, count = np.mean(curves, axis=0), found[0].metrics["n_val"]
         low, high = wilson(values * count, count)
-        ends = {f"{column}_low": low, f"{column}_high": high}
-        frames.append(pd.DataFrame({**cell.keys, "epoch": range(length), column: values, **ends}))
-    return _numbers(pd.concat(frames, ignore_index=True), cells)
+        chance = found[0].metrics.get("chance_top1")
+        ends = Number(values, low, high, last, chance, count).cells(column)
+        frames.append(pd.DataFrame({**cell.keys, "epoch": range(length), **ends}))
+    return as_numbers(pd.concat(frames, ignore_index=True), cells)
 
 
 def runs_of(cell, runs):
@@ -173,11 +295,11 @@ def runs_of(cell, runs):
     return found if len(found) == len(cell.stages) else []
 
 
-def _numbers(frame, cells):
-    """The frame, every column of a number as floats, with its ends."""
+def as_numbers(frame, cells):
+    """The frame, every column of a number of the cells as floats, with its ends."""
     import pandas as pd
 
     for name in dict.fromkeys(column for cell in cells for column in cell.columns):
-        for column in (name, f"{name}_low", f"{name}_high"):
+        for column in (name, *(f"{name}_{end}" for end in ENDS)):
             frame[column] = pd.to_numeric(frame.get(column)) if column in frame else float("nan")
     return frame

@@ -6,15 +6,21 @@ import pandas as pd
 
 from papers.decisions import UNTOLD
 from papers.findings import decide, decide_published
-from papers.items import lacking, runs_of
+from papers.items import ENDS, lacking
 from papers.published import items as published_items
 from papers.published import read_item
 from papers.stages import folder_of, in_order, words
 from transfer.result_folder import csv_bytes, result_folder, sha256, write_bytes
 from transfer.results import NO_RUN, escape, markdown_table
-from transfer.run import headline
 
-DIGITS = {"p": 3, "validation accuracy": 3}  # of a column; others have two
+# digits behind the point of a column's numbers; percentages and others have two
+DIGITS = {"p": 3} | dict.fromkeys(("pictures", "labels", "classes", "epochs at most"), 0)
+DIGITS |= dict.fromkeys(("accuracy", "validation accuracy", "entropy", "entropy before"), 3)
+DIGITS |= dict.fromkeys(("CKA", "mean CKA", "image change", "image change by chance"), 3)
+DIGITS |= dict.fromkeys(("learning rate of the last layer", "learning rate of other layers"), 4)
+ALONG = ("epoch", "query")  # columns along which a cell has many rows
+# columns whose rows are compared with each other: which is best
+RANKED = ("network", "method", "initialization", "scenario")
 SHOWN_NUMBERS = 4  # lines of numbers that a statement's row shows; findings.csv has all
 
 
@@ -37,25 +43,37 @@ def compare(item, cells, runs, place, refused):
     there = item.published in published_items(place.paper.name)
     paper = read_item(place.paper.name, item.published) if there else pd.DataFrame()
     folders = {stage: run.folder for stage, run in runs.items()}
+    more = _more_keys(numbers, cells)
     rows = []
     for cell in cells:
-        for column in cell.columns or ("",):  # a figure of pictures has no number
-            theirs, ours = (_last(frame, cell.keys) for frame in (paper, numbers))
-            number = _value(ours, column)
-            row = {**cell.keys, "on": cell.on, "number": column, "paper": _value(theirs, column)}
-            row |= {"ours": number, **_spread(cell, column, ours, runs)}
-            row |= {"difference": number - row["paper"], **_chance(cell, column, runs)}
-            row |= _made_by(cell, place, folders)
-            rows.append(row | {"lacks": _lacks(cell, runs, refused)})
-    return pd.DataFrame(rows), numbers
+        made = _made_by(cell, place, folders)
+        for _, ours in _matching(numbers, cell.keys).iterrows():
+            keys = cell.keys | {name: ours[name] for name in more}
+            (_, theirs), *_ = [*_matching(paper, keys)[-1:].iterrows(), (None, None)]
+            lacks = "; ".join(filter(None, (_lacks(cell, runs, refused), ours.get("lacks"))))
+            for column in cell.columns or ("",):  # a figure of pictures has no number
+                number, printed = _value(ours, column), _value(theirs, column)
+                spread, beside = _worth(ours, column)
+                row = {**keys, "on": cell.on, "number": column, "paper": printed}
+                row |= {"ours": number, **spread, "difference": number - printed, **beside}
+                rows.append(row | made | {"lacks": lacks})
+    return pd.DataFrame(rows), numbers.drop(columns="lacks", errors="ignore")
 
 
-def _last(frame, keys):
-    """The row of a frame with these cells, of several the last; None where there is none."""
+def _matching(frame, keys):
+    """The rows of a frame with these cells; of those along a curve or of queries the last."""
     if not set(keys) <= set(frame):
-        return None
+        return frame[:0]
     rows = frame[(frame[list(keys)] == list(keys.values())).all(axis=1)]
-    return rows.iloc[-1] if len(rows) else None
+    return rows[-1:] if any(name in frame for name in ALONG) else rows
+
+
+def _more_keys(frame, cells):
+    """Names of the columns that tell rows of one cell apart: neither keys nor numbers."""
+    numbers = {column for cell in cells for column in cell.columns}
+    known = {name for cell in cells for name in cell.keys} | {*ALONG, "lacks"} | numbers
+    known |= {f"{column}_{end}" for column in numbers for end in ENDS}
+    return [name for name in frame if name not in known]
 
 
 def _value(row, column):
@@ -63,33 +81,13 @@ def _value(row, column):
     return float("nan") if value is None else float(value)
 
 
-def _spread(cell, column, ours, runs):
-    """The range over seeds and the interval of a cell."""
-    low, high = (_value(ours, f"{column}_{end}") for end in ("low", "high"))
-    spread = {"lowest": None, "highest": None, "seeds": 0, "low95": low, "high95": high}
-    found = runs_of(cell, runs)
-    if len(cell.columns) == 1 and found:
-        of_each = [_of_run(run, column) for run in found]
-        spread |= {"lowest": min(of_each), "highest": max(of_each), "seeds": len(found)}
-    return spread
-
-
-def _of_run(run, column):
-    if "(%)" in column:
-        return run.accuracy
-    return float(run.history["val_accuracy"].iloc[-1])
-
-
-def _chance(cell, column, runs):
-    """What the commonest class would give, and the pictures of the test."""
-    found = runs_of(cell, runs)
-    if len(cell.columns) != 1 or not found:
-        return {"chance": None, "pictures": None}
-    metrics = found[0].metrics
-    tested = "n_test" if "(%)" in column else "n_val"
-    chance = metrics.get("chance_top1") if headline(metrics) == "top1_accuracy" else None
-    scale = 100 if "(%)" in column else 1
-    return {"chance": chance and scale * chance, "pictures": metrics[tested]}
+def _worth(row, column):
+    """The interval of a number, its range over seeds, what chance gives, on how many pictures."""
+    low, high, lowest, highest, seeds, chance, pictures = (
+        _value(row, f"{column}_{end}") for end in ENDS
+    )
+    spread = {"lowest": lowest, "highest": highest, "seeds": 0 if pd.isna(seeds) else int(seeds)}
+    return spread | {"low95": low, "high95": high}, {"chance": chance, "pictures": pictures}
 
 
 def _made_by(cell, place, folders):
@@ -116,7 +114,7 @@ def _lacks(cell, runs, refused):
 
 
 def orderings(comparison):
-    """Whether what is best in the paper is best here: of networks, and of columns of a network.
+    """Whether what is best in the paper is best here: of rows, and of columns of a row.
 
     Args:
         comparison: DataFrame of compare.
@@ -124,17 +122,18 @@ def orderings(comparison):
     Returns:
         DataFrame: of what, paper, ours (names, best first), best (same, other, or why not told).
     """
-    if "network" not in comparison:
+    keys = _keys(comparison) if len(comparison) else []
+    ranked = next((name for name in RANKED if name in keys), None)
+    if ranked is None:
         return pd.DataFrame(columns=["of", "paper", "ours", "best"])
-    apart = ["dataset", "challenge", "start", "mode"]
-    told = [name for name in apart if name in comparison]
+    told = [name for name in keys if name != ranked]
     both = comparison.dropna(subset=["paper", "ours"])
-    networks = _ordered(both, [*told, "number"], "network")
-    return pd.DataFrame([*networks, *_ordered(both, [*told, "network"], "number")])
+    of_rows = _ordered(both, [*told, "number"], ranked)
+    return pd.DataFrame([*of_rows, *_ordered(both, [*told, ranked], "number")])
 
 
 def _ordered(rows, by, what):
-    for key, group in rows.groupby(by, sort=False):
+    for key, group in rows.groupby(by, sort=False, dropna=False):
         if len(group) > 1:
             theirs, ours = (
                 list(group.sort_values(side, ascending=False, kind="stable")[what])
@@ -150,9 +149,10 @@ def item_page(item, place, comparison, figures=()):
     """An item as Markdown: a table in the paper's layout, orderings, what is missing, commands."""
     parts = [f"# {escape(place.paper.title)}: {item.name}, {escape(item.title)}{_small(place)}\n"]
     parts.append(f"Ours on {escape(place.told)}.\n")
+    parts += [f"{escape(line)}\n" for line in (item.notes(place) if item.notes else ())]
     if comparison["number"].any():
         parts += [_explained(item), _table(comparison), *_orders(orderings(comparison))]
-    parts += [f"![{name}]({name})\n" for name in figures]
+    parts += [f"{'!' * name.endswith('.png')}[{name}]({name})\n" for name in figures]
     missing = comparison[comparison["lacks"] != ""]
     if len(missing):
         parts.append("## Missing\n")
@@ -172,14 +172,15 @@ def _explained(item):
     curves = " Curves are compared at their last epoch." * (item.published == "learning_curves")
     return (
         "Of each number: the paper's; ours, the mean over seeds [95 % interval, for other test "
-        "pictures like these] (range over seeds); ours less the paper's; what the commonest class "
-        f"would give (chance).{curves}\n"
+        "pictures like these] (range over seeds); ours less the paper's; "
+        f"{item.chance} (chance).{curves}\n"
     )
 
 
 def _keys(comparison):
     """The columns that name a row, in order."""
-    return list(comparison.columns[: comparison.columns.get_loc("on")])
+    names = comparison.columns[: comparison.columns.get_loc("number")]
+    return [name for name in names if name != "on"]
 
 
 def _table(comparison):
@@ -191,7 +192,7 @@ def _table(comparison):
     header += ["chance", "pictures tested"] if chance else []
     rows = []
     for key, group in comparison.groupby(keys, sort=False, dropna=False):
-        row = [*map(str, key), group["on"].iloc[0]]
+        row = [*(NO_RUN if pd.isna(part) else str(part) for part in key), group["on"].iloc[0]]
         of_number = {cell.number: cell for cell in group.itertuples()}
         for number in numbers:
             row += _three(of_number.get(number), number)
@@ -206,18 +207,23 @@ def _beside(group):
     tested = group.dropna(subset=["chance"])
     if tested.empty:
         return [NO_RUN, NO_RUN]
-    return [f"{tested['chance'].iloc[0]:.4g}", f"{tested['pictures'].iloc[0]:.0f}"]
+    texts = [f"{chance:.4g}" for chance in tested["chance"]]
+    if len(set(texts)) > 1:  # numbers of several kinds
+        texts = [f"{name} {text}" for name, text in zip(tested["number"], texts, strict=True)]
+    pictures = tested["pictures"].dropna()
+    count = f"{pictures.iloc[0]:.0f}" if len(pictures) else NO_RUN
+    return ["; ".join(dict.fromkeys(texts)), count]
 
 
 def _three(cell, number):
     """The texts of a cell: the paper's number, ours, the difference."""
     if cell is None:
         return [NO_RUN] * 3
-    whole = number in ("pictures", "labels")
-    digits = 0 if whole else DIGITS.get(number, 2)
+    digits = DIGITS.get(number, 2)
     ours = _told(cell.ours, digits)
     if pd.notna(cell.low95):
-        ours += f" [{cell.low95:.{max(digits - 1, 1)}f}, {cell.high95:.{max(digits - 1, 1)}f}]"
+        ends = max(digits - 1, 1)
+        ours += f" [{cell.low95:.{ends}f}, {cell.high95:.{ends}f}]"
     if cell.seeds > 1:
         ours += f" ({cell.lowest:.{digits}f}–{cell.highest:.{digits}f}, {cell.seeds} seeds)"
     signed = f"{cell.difference:+.{digits}f}" if pd.notna(cell.difference) else NO_RUN
@@ -290,15 +296,17 @@ def _joined(lists):
 
 def _with_numbers(frame):
     """(The rows that have a number, names of the others: of a network once where it has none)."""
-    values = [name for name in frame if pd.api.types.is_float_dtype(frame[name])]
+    worth = {f"{name}_{end}" for name in frame for end in ENDS}  # of a number, as its seeds
+    columns = [name for name in frame if name not in worth]
+    values = [name for name in columns if pd.api.types.is_float_dtype(frame[name])]
     empty = frame[values].isna().all(axis=1) if values else pd.Series(False, frame.index)
-    names = [name for name in frame if name not in values and name != "epoch"]
+    names = [name for name in columns if name not in (*values, *ALONG)]
     if "network" in frame:
         there = set(frame["network"][~empty])
         lost = [n if n not in there else None for n in frame["network"][empty]]
     else:
         lost = [None] * empty.sum()
-    rows = frame[empty][names].astype(str).agg(", ".join, axis=1)
+    rows = [", ".join(map(str, row)) for row in frame[empty][names].itertuples(index=False)]
     without = [network or row for network, row in zip(lost, rows, strict=True)]
     return frame[~empty], without
 

@@ -314,7 +314,6 @@ ALLOWED = {
     "Lucid, in benchmarks/peers": "graph_def image_value_range input_name",
     "users: docs": "crop_or_pad_to collapse_alpha_random AUXILIARY_LOSS_WEIGHT",
     "readers of JSON and CSV": "best_picture paper_low paper_high",
-    "issue 14, where its parts join": "retrieval_by_label hubs network_distance",
 }
 NEVER_NAMED = [name for names in ALLOWED.values() for name in names.split()]
 # what tables name by a string

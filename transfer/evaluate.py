@@ -310,13 +310,15 @@ def wilson(hits, count):
     return np.clip((middle - half) / scale, 0, 1), np.clip((middle + half) / scale, 0, 1)
 
 
-def chance(train_labels, test_labels):
-    """The top-1 accuracy of always naming the commonest class of the training pictures.
+def chance(train_labels, test_labels, k=1):
+    """The top-k accuracy of always naming the k commonest classes of the training pictures.
 
     Args:
         train_labels, test_labels: (pictures,) class numbers.
+        k: how many; of classes that are as common the first.
     """
-    return float(np.mean(np.asarray(test_labels) == np.bincount(train_labels).argmax()))
+    commonest = np.argsort(-np.bincount(train_labels), kind="stable")[:k]
+    return float(np.mean(np.isin(test_labels, commonest)))
 
 
 def per_class(labels, scores, classes):

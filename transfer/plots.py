@@ -76,6 +76,8 @@ MOST_BARS = 60  # classes
 MOST_LETTERS = 28  # of a class's name beside a matrix or a bar
 CELL, BAR, LETTER = 0.24, 0.19, 0.057  # inches: of a matrix, for a bar, of a name
 SMALL, TINY = 8, 7  # points of titles, of names
+TITLE_LETTERS = 90  # of a line of a title in small letters
+CENTRED = {"ha": "center", "va": "center", "color": "white"}
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
@@ -417,7 +419,7 @@ def _fitting(line, font, width, size):
     return line[:space] if space > 0 else line[:fits]
 
 
-def learning_curves(runs, title, say=print, behind=()):
+def learning_curves(runs, title, say=print, behind=(), always_many=False):
     """Draw the accuracy (percent) over the epochs of runs, the best epoch as a dot.
 
     Several: validation accuracy, one colour per network, dash-dotted off the shelf, dashed fine
@@ -429,6 +431,7 @@ def learning_curves(runs, title, say=print, behind=()):
         say: as for font_for.
         behind: curves of others, drawn faintly behind: tuples of network, mode, epochs and
             validation accuracies in percent. With any, one run is drawn as several are.
+        always_many: whether one run is drawn as several are in any case.
 
     Returns:
         matplotlib Figure.
@@ -442,7 +445,7 @@ def learning_curves(runs, title, say=print, behind=()):
     drawn = [run for run in runs if run.history is not None]
     if not drawn:
         raise InputError(f"no learning curve: none of {len(runs)} runs was trained by epochs")
-    alone = len(drawn) == 1 and not behind
+    alone = len(drawn) == 1 and not behind and not always_many
     font = font_for([title, *(run.network for run in drawn)], say)
     figure = Figure(figsize=(9, 4.8), layout="constrained")  # inches: a page's width
     words = font.shown(textwrap.fill(one_line(title), 80))
@@ -534,7 +537,7 @@ def _paints(networks):
     }
 
 
-def confusion_matrix(counts, names, most=MOST_CLASSES):
+def confusion_matrix(counts, names, most=MOST_CLASSES, above=""):
     """Draw a confusion matrix, every row in percent of its class's pictures.
 
     Classes that are taken for one another stand together (evaluate.block_order). Of more than
@@ -545,6 +548,7 @@ def confusion_matrix(counts, names, most=MOST_CLASSES):
         counts: (classes, classes) int, a row per true class.
         names: of the classes, as they are shown.
         most: of the classes drawn.
+        above: of whose pictures and which network it is; a line above the title.
 
     Returns:
         matplotlib Figure.
@@ -562,6 +566,7 @@ def confusion_matrix(counts, names, most=MOST_CLASSES):
     title = "Test pictures of each class by the class predicted, in % of the class"
     if len(chosen) < occurring:
         title += f"\nthe {len(chosen)} of {occurring} classes with the most mistakes"
+    title = _above(above) + title
     labels = [shortened(one_line(names[number])) for number in chosen]
     rows = [f"{label} ({count})" for label, count in zip(labels, pictures, strict=True)]
     font = font_for([*rows, title], lambda line: None)  # told where the names were chosen
@@ -580,6 +585,83 @@ def confusion_matrix(counts, names, most=MOST_CLASSES):
     figure.colorbar(drawn, bar, ticks=[0, 1, 10, 25, 50, 100]).ax.tick_params(labelsize=6)
     if len(chosen) <= MOST_NUMBERED:
         _write_shares(axes, shares)
+    return figure
+
+
+def _above(text):
+    """A text as lines above a title; "" where there is none."""
+    return f"{textwrap.fill(one_line(text), TITLE_LETTERS)}\n" if text else ""
+
+
+def bars(names, values, label, title, ends=None):
+    """Draw a number for each name as a bar, with its interval.
+
+    Args:
+        names: texts, drawn from left to right.
+        values: numbers from 0; NaN is left out.
+        label: of the axis.
+        title: of the figure.
+        ends: (lows, highs) of 95 % intervals, NaN where there is none; or None.
+
+    Returns:
+        matplotlib Figure.
+
+    Source:
+        Cetinic et al. 2018, figures 8 and 9.
+    """
+    names, values = [one_line(str(name)) for name in names], np.asarray(values, float)
+    font = font_for([title, *names], lambda line: None)  # see confusion_matrix
+    figure = Figure(figsize=(6.5, 4), layout="constrained")
+    axes = figure.subplots()
+    places = np.flatnonzero(np.isfinite(values))
+    axes.bar(places, values[places], 0.6, color=COLOURS[0])
+    if ends is not None:
+        lows, highs = (np.asarray(end, float)[places] for end in ends)
+        errors = np.nan_to_num([values[places] - lows, highs - values[places]]).clip(0)
+        axes.errorbar(places, values[places], errors, fmt="none", color=COLOURS[5], capsize=4)
+    for place in places:
+        axes.text(place, values[place] / 2, f"{values[place]:.3g}", size=SMALL, **CENTRED)
+    axes.set_xticks(range(len(names)), map(font.shown, names), size=SMALL, family=font.families)
+    for text in axes.get_xticklabels():
+        text.set_parse_math(False)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+    axes.set_ylabel(label, size=SMALL)
+    words = font.shown(textwrap.fill(one_line(title), TITLE_LETTERS))
+    axes.set_title(words, size=SMALL, family=font.families, parse_math=False)
+    return figure
+
+
+def distance_matrix(values, names, title):
+    """Draw distances of all pairs as a matrix with its numbers.
+
+    Args:
+        values: (names, names) numbers from 0; NaN is grey.
+        names: texts.
+        title: of the figure.
+
+    Returns:
+        matplotlib Figure.
+
+    Source:
+        Cetinic et al. 2018, figure 16.
+    """
+    values = np.asarray(values, float)
+    labels = [shortened(one_line(name)) for name in names]
+    font = font_for([*labels, title], lambda line: None)  # see confusion_matrix
+    side, room = max(3.5, 2 * CELL * len(labels)), 0.5 + LETTER * max(map(_columns, labels))
+    size = (room + side + 0.4, room + side + 0.9)
+    figure = Figure(figsize=size)
+    axes = figure.add_axes((room / size[0], room / size[1], side / size[0], side / size[1]))
+    colours = matplotlib.colormaps["Blues"].with_extremes(bad="0.85")
+    most = max(np.nanmax(values), 1e-9)
+    axes.imshow(values, cmap=colours, vmin=0, vmax=most, aspect="equal")
+    _name_ticks(axes, labels, labels, font)
+    for row, column in np.argwhere(np.isfinite(values)):
+        paint = "white" if values[row, column] > 0.6 * most else "black"
+        text = f"{values[row, column]:.2f}"
+        axes.text(column, row, text, size=TINY, color=paint, ha="center", va="center")
+    words = font.shown(textwrap.fill(one_line(title), int(side / LETTER)))
+    axes.set_title(words, size=SMALL, family=font.families, parse_math=False)
     return figure
 
 
@@ -640,7 +722,7 @@ def reliability(bins):
     return figure
 
 
-def class_distribution(labels, names, most=MOST_BARS, pictures=None):
+def class_distribution(labels, names, most=MOST_BARS, pictures=None, above=""):
     """Draw how many pictures of each class train, validate and test.
 
     Args:
@@ -648,6 +730,7 @@ def class_distribution(labels, names, most=MOST_BARS, pictures=None):
         names: of the classes, as they are shown.
         most: of classes drawn as bars, the commonest at the top; more are curves over their ranks.
         pictures: dict split -> how many; None for as many as there are class numbers.
+        above: of whose pictures it is; a line above the title.
 
     Returns:
         matplotlib Figure.
@@ -660,7 +743,7 @@ def class_distribution(labels, names, most=MOST_BARS, pictures=None):
     order = np.argsort(-total, kind="stable")
     pictures = pictures or {split: part.sum() for split, part in counts.items()}
     told = ", ".join(f"{split} {count}" for split, count in pictures.items())
-    title = f"Pictures of {len(names)} classes: {told}"
+    title = f"{_above(above)}Pictures of {len(names)} classes: {told}"
     shown = [shortened(one_line(names[number])) for number in order]
     font = font_for([*shown, title], lambda line: None)  # see confusion_matrix
     if len(names) > most:

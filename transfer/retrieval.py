@@ -28,7 +28,7 @@ Retrieval = namedtuple(
     "queries share_of_queries",
 )
 Hubs = namedtuple("Hubs", "most picture share_never skewness")
-NetworkDistance = namedtuple("NetworkDistance", "same_picture any_pictures")
+NetworkDistance = namedtuple("NetworkDistance", "same_picture same_low same_high any_pictures")
 
 
 def normalize(features):
@@ -288,7 +288,7 @@ def network_distance(first, second):
             about what any two pictures give, whatever they know.
 
     Returns:
-        NetworkDistance: both means, in [0, 2].
+        NetworkDistance: both means, in [0, 2], the first with its 95 % interval over pictures.
 
     Raises:
         InputError: shapes differ.
@@ -298,6 +298,8 @@ def network_distance(first, second):
             f"features of shapes {np.shape(first)} and {np.shape(second)}; accepted: of one shape"
         )
     first, second = normalize(first), normalize(second)
-    same = 1 - np.einsum("ij,ij->i", first, second).mean()
+    distances = 1 - np.einsum("ij,ij->i", first, second)
+    low, high = bootstrap(_mean(distances), len(distances))
     # the mean inner product of all pairs is that of the means
-    return NetworkDistance(float(same), float(1 - first.mean(axis=0) @ second.mean(axis=0)))
+    any_pictures = float(1 - first.mean(axis=0) @ second.mean(axis=0))
+    return NetworkDistance(float(distances.mean()), low, high, any_pictures)

@@ -12,7 +12,7 @@ import numpy as np
 from models import graph
 from models.errors import InputError
 from transfer.metadata import read_csv
-from visualization import activations
+from visualization import activations, similarity
 
 SHOWN = 8  # names that an error lists
 
@@ -248,6 +248,39 @@ def kernels(model, name):
         if weight.name.endswith("kernel")
     ]
     return np.concatenate([array.ravel() for array in arrays]), tuple(a.shape for a in arrays)
+
+
+def kernel_distances(model_a, model_b):
+    """How far the kernels of two networks are apart, convolution by convolution.
+
+    Args:
+        model_a, model_b: keras.Model.
+
+    Returns:
+        (names, distances, by_chance): the convolutions that both have with kernels of the same
+        shapes, float64 arrays: similarity.kernel_distance, and similarity.shuffled_distance.
+
+    Raises:
+        InputError: no such convolution.
+
+    Source:
+        Gonthier et al. 2020, tables 2 and 4.
+    """
+    theirs = set(activations.convolutions(model_b))
+    names, distances, by_chance = [], [], []
+    for name in activations.convolutions(model_a):
+        if name not in theirs:
+            continue
+        (a, shapes_a), (b, shapes_b) = kernels(model_a, name), kernels(model_b, name)
+        if shapes_a == shapes_b:
+            names.append(name)
+            distances.append(similarity.kernel_distance(a, b)[0])
+            by_chance.append(similarity.shuffled_distance(a, b))
+    if not names:
+        raise InputError(
+            f"{model_a.name} and {model_b.name} have no convolution of one name and shape"
+        )
+    return names, np.array(distances), np.array(by_chance)
 
 
 def listed(names):

@@ -627,6 +627,26 @@ def kernel_distance(kernel_a, kernel_b):
     return float(distance), float(distance / norm) if norm else np.nan
 
 
+def shuffled_distance(kernel_a, kernel_b):
+    """The distance of a kernel to another whose weights are shuffled: what chance would give.
+
+    Args:
+        kernel_a, kernel_b: arrays of one shape.
+
+    Returns:
+        float: the root of the exact mean of the squared distance over all shuffles,
+        |a|^2 + |b|^2 - 2 n mean(a) mean(b) for n weights.
+
+    Raises:
+        InputError: other shapes.
+    """
+    kernel_a, kernel_b = (np.asarray(kernel, "float64") for kernel in (kernel_a, kernel_b))
+    if kernel_a.shape != kernel_b.shape:
+        raise InputError(f"kernels {kernel_a.shape} and {kernel_b.shape}; accepted: the same shape")
+    squares = np.sum(kernel_a**2) + np.sum(kernel_b**2)
+    return float(np.sqrt(max(squares - 2 * kernel_a.size * kernel_a.mean() * kernel_b.mean(), 0)))
+
+
 # ---- trends and changes
 
 

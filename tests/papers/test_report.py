@@ -41,7 +41,7 @@ def test_orders_of_networks_and_of_columns():
     assert orders.loc["type, off"].tolist() == ["B > A", "B > A", "same"]
     assert orders.loc["type, fine", "best"] == "tied"  # C has no number here
     assert orders.loc["type, B"].tolist() == ["fine > off", "off > fine", "other"]
-    assert not len(report.orderings(pd.DataFrame({"dataset": ["a"]})))
+    assert not len(report.orderings(pd.DataFrame({"dataset": ["a"], "number": ["x"]})))
 
 
 def test_statements_rest_on_what_is_there_and_name_what_is_not(place):

@@ -191,8 +191,17 @@ def test_distance_of_networks():
     first, second = circle(0, 90), circle(60, 90)
     found = network_distance(first, second)
     assert np.isclose(found.same_picture, (0.5 + 0) / 2)
+    assert (found.same_low, found.same_high) == (0, pytest.approx(0.5))  # of two pictures
     assert np.isclose(found.any_pictures, cosine_distances(first, second).mean())
     assert np.isclose(network_distance(first, 3 * first).same_picture, 0)
+
+
+def test_the_interval_of_a_distance_is_the_bootstrap_of_its_pictures():
+    first, second = points(30), points(30, seed=1)
+    found = network_distance(first, second)
+    distances = np.diag(cosine_distances(first, second))
+    expected = bootstrap(lambda weights: (weights @ distances) / weights.sum(axis=1), 30)
+    assert np.allclose((found.same_low, found.same_high), expected)
 
 
 ROWS = normalize(circle(0, 10, 20))
