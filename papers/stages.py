@@ -176,13 +176,13 @@ def carry_out(stages, results_path):
     """
     from transfer.train import train_and_test
 
-    folders, refused = {}, {}
+    folders, refused = {}, store_pictures(stages)  # once, also those that cannot be used
     ordered = in_order(stages)
     for number, stage in enumerate(ordered, 1):
         print(f"== {number} of {len(ordered)}: {stage.name}", flush=True)
         try:
-            if stage.start in refused:
-                raise InputError(NOT_MADE.format(stage.start.name))
+            if stage in refused or stage.start in refused:
+                raise InputError(refused.get(stage, NOT_MADE.format(stage.start.name)))
             folders[stage] = train_and_test(stage.run(folders), results_path)
         except InputError as error:
             refused[stage] = str(error)
@@ -241,11 +241,12 @@ def folder_of(stage, results_path, folders):
 class Spread:
     """Runs spread over the lines of a plan.
 
-    lines: tuple of Line, wave by wave. there: dict Stage -> folder of a run that needs no line.
-    later: dict Stage -> why its line can only be written when those of this plan are carried out.
+    lines: tuple of Line, wave by wave. ids: dict Stage -> id of its line. there: dict Stage ->
+    folder of a run that needs no line. later: dict Stage -> why its line can only be written when those of this plan are carried out.
     """
 
     lines: tuple[Line, ...]
+    ids: dict
     there: dict
     later: dict
 
@@ -296,7 +297,7 @@ def spread(stages, results_path, command):
         )
         for stage in ordered
     ]
-    return Spread(tuple(lines), there, later)
+    return Spread(tuple(lines), ids, there, later)
 
 
 def _known_folders(left, there, results_path):

@@ -18,7 +18,7 @@ from toy.paintings import paint as paint_toy
 
 ROOT = Path(__file__).parents[2]
 COLOURS = ((220, 120, 60), (60, 110, 210))
-TOYS = 72  # pictures, half of them in each collection
+TOYS = 60  # pictures, half of them in each collection
 TOY_ARTISTS, TOY_MATERIALS = (ARTISTS[0], ARTISTS[6]), (MATERIALS[0], MATERIALS[2])
 # what a process of its own runs: the network in ResNet50's place, then the command
 SCRIPT = """
@@ -80,13 +80,14 @@ def toys(small):
         (small / folder / "images").mkdir(parents=True)
     museum, artists = ["ImageId,dc_type,dc_materiaal,collection"], ["ImageId,artist"]
     for number in range(TOYS):
-        by, of = TOY_ARTISTS[number % 2], TOY_MATERIALS[number // 2 % 2]
+        # both materials are in every part of the splits that are drawn of these
+        by, of = TOY_ARTISTS[number % 2], TOY_MATERIALS[number * 7 // 5 % 2]
         work = paint_toy(number, 0, by, of)
         for folder in ("shandong", "wikiart224"):
             picture = Image.fromarray(work.pixels).resize((32, 32))
-            picture.save(small / folder / "images" / f"{number}.png")
-        museum.append(f"{number},{work.type},{work.material},{'AB'[number * 2 // TOYS]}")
-        artists.append(f"{number},{by.name}")
+            picture.save(small / folder / "images" / f"{number:03}.png")
+        museum.append(f"{number:03},{work.type},{work.material},{'AB'[number * 2 // TOYS]}")
+        artists.append(f"{number:03},{by.name}")
     for folder, rows in (("shandong", museum), ("wikiart224", artists)):
         (small / folder / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     return small

@@ -4,11 +4,13 @@ import re
 import shlex
 import signal
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from papers import __main__ as papers
+from papers.items import Asked, choose
 from papers.waves import find_line, read_plan, waves
 from transfer import experiment, plots
 from transfer.result_folder import read_csv
@@ -74,7 +76,10 @@ def test_a_plan_has_the_runs_that_can_be_made_and_tells_the_others(place, small,
     printed = capsys.readouterr().out
     assert "on SMALL collections in the place of the paper's; 32 pixels" in printed
     assert "missing: no weights file of VGG19: Antwerp, type, VGG19" in printed
-    assert f"{path}: 5 runs in 2 waves; 0 are there; ./job.sh --array {path} makes" in printed
+    assert (
+        f"{path}: 5 runs and 0 items in 2 waves; 0 runs are there; ./job.sh --array {path} makes"
+        in printed
+    )
     assert not (small.parent / "results").exists()
     # a collection that cannot be used is told, with what starts from a run on it
     table = small / "shandong" / "metadata.csv"
@@ -88,6 +93,29 @@ def test_a_plan_has_the_runs_that_can_be_made_and_tells_the_others(place, small,
     assert re.search(r"not planned: .*two classes.*: shandongA: type, ResNet50 fine", printed)
     told = "not planned: the run that it starts from was not made: shandongA: type, ResNet50 fine"
     assert told in printed
+
+
+def test_an_item_that_takes_long_is_a_line_behind_its_runs(place, small, capsys):
+    item = choose(place.paper, "table3").items[0]
+
+    def long(place):
+        return [replace(cell, also=("a pass over all pictures",)) for cell in item.plan(place)]
+
+    asked = Asked((replace(item, plan=long), choose(place.paper, "figure2").items[0]))
+    path = small.parent / "plan.csv"
+    words = papers.item_flags(
+        ["sabatelli2018", "table3", *flags(small, "--plan", path)],
+        papers.flags().parse_args(["sabatelli2018", "table3"]),
+    )
+    told = "\n".join(papers.plan(asked, place, path, words))
+    assert "7 runs and 1 items in 3 waves" in told
+    last = read_plan(path)[-1]
+    # of the seven runs five are its own
+    assert (last.id, last.wave, len(last.needs)) == (8, 3, 5)
+    line = ["python", "-m", "papers", "sabatelli2018", "table3", *flags(small)]
+    assert shlex.split(last.command) == line
+    forecast = "\n".join(papers.forecast(asked, place))
+    assert forecast.count("beside the runs: a pass over all pictures") == 1
 
 
 def kill_when(process, reached):
