@@ -181,8 +181,10 @@ def carry_out(stages, results_path):
     for number, stage in enumerate(ordered, 1):
         print(f"== {number} of {len(ordered)}: {stage.name}", flush=True)
         try:
-            if stage in refused or stage.start in refused:
-                raise InputError(refused.get(stage, NOT_MADE.format(stage.start.name)))
+            if stage in refused:
+                raise InputError(refused[stage])
+            if stage.start in refused:
+                raise InputError(NOT_MADE.format(stage.start.name))
             folders[stage] = train_and_test(stage.run(folders), results_path)
         except InputError as error:
             refused[stage] = str(error)
@@ -242,7 +244,8 @@ class Spread:
     """Runs spread over the lines of a plan.
 
     lines: tuple of Line, wave by wave. ids: dict Stage -> id of its line. there: dict Stage ->
-    folder of a run that needs no line. later: dict Stage -> why its line can only be written when those of this plan are carried out.
+    folder of a run that needs no line. later: dict Stage -> why its line can only be written when
+    those of this plan are carried out.
     """
 
     lines: tuple[Line, ...]

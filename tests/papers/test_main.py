@@ -108,10 +108,10 @@ def test_an_item_that_takes_long_is_a_line_behind_its_runs(place, small, capsys)
         papers.flags().parse_args(["sabatelli2018", "table3"]),
     )
     told = "\n".join(papers.plan(asked, place, path, words))
-    assert "7 runs and 1 items in 3 waves" in told
+    assert "8 runs and 1 items in 3 waves" in told
     last = read_plan(path)[-1]
-    # of the seven runs five are its own
-    assert (last.id, last.wave, len(last.needs)) == (8, 3, 5)
+    # five of the runs are its own
+    assert (last.id, last.wave, len(last.needs)) == (9, 3, 5)
     line = ["python", "-m", "papers", "sabatelli2018", "table3", *flags(small)]
     assert shlex.split(last.command) == line
     forecast = "\n".join(papers.forecast(asked, place))
@@ -171,6 +171,9 @@ def test_a_whole_paper_killed_twice_has_the_numbers_of_one_made_by_a_plan(
     tables = sorted(path.relative_to(out["killed"]) for path in out["killed"].glob("*/*.csv"))
     assert len(tables) == 2 * 7 + 1
     for table in tables:
+        if table.name == "order.csv":
+            assert len({(folder / table).read_bytes() for folder in out.values()}) == 1
+            continue
         both = [read_csv(folder / table) for folder in out.values()]
         places = [name for name in ("runs", "commands") if name in both[0]]
         pd.testing.assert_frame_equal(*(frame.drop(columns=places) for frame in both))
