@@ -253,7 +253,7 @@ def forecast(asked, place):
     yield f"on {place.told}"
     for depth, stage in tree(stages):
         yield "  " * (depth + 1) + stage.name + ": " + _told(stage, there, costs)
-    yield from (f"beside the runs: {line}" for line in _beside(cells))
+    yield from (f"  then {line}" for line in _beside(cells))
     yield from _missing(cells)
     total = sum(cost.seconds for cost in costs.values())
     yield (

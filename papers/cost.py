@@ -1,16 +1,14 @@
 """What runs that are not there would take: pictures, epochs, and time, by a few steps."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-
-from models import zoo
 from papers.stages import find_store
-from transfer import metadata
+from papers.step_times import untrained
+from transfer import metadata, splits
 
 STEPS = 2  # that are timed, behind one that compiles
-CLASSES = 10  # of the head that is timed: its time is small beside the network's
+DRAWN = (80, 10, 10)  # percent of the parts of a split that is given, before it is read
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,7 @@ def estimate(stages, measured=True, say=print):
         seconds = None
         if measured:
             kind = (stage.architecture, stage.input_size, recipe.batch_size, recipe.on_features)
+            kind += (recipe.layers, recipe.precision)
             if kind not in speeds:
                 say(f"measuring {STEPS} steps of {stage.architecture}")
                 speeds[kind] = time_picture(stage)
@@ -71,9 +70,14 @@ def count_pictures(data):
         drop_labels=data.drop_labels,
         where=data.where,
     ).rows
-    count = len(rows) if data.sample is None else min(len(rows), data.sample)
-    tenth = count // 10
-    return {"train": count - 2 * tenth, "val": tenth, "test": tenth}
+    if data.sample is not None:
+        rows, _ = metadata.draw_sample(rows.assign(path=""), data.sample)
+    of_class = rows["label"].value_counts()
+    count = int(of_class[of_class >= data.min_pictures].sum())
+    drawn = splits.PROTOCOLS[data.protocol]
+    parts = drawn.percents if drawn else DRAWN
+    val, test = (count * percent // 100 for percent in parts[1:])
+    return {"train": count - val - test, "val": val, "test": test}
 
 
 def time_picture(stage):
@@ -82,17 +86,10 @@ def time_picture(stage):
     Of a network without trained weights on made-up pictures; in training NaN where the stage
     trains its head alone.
     """
-    import keras
-
-    network = replace(zoo.parse(stage.architecture), weights=None)
-    model = zoo.build(network, CLASSES, stage.input_size)
-    size = model.input_shape[1]
-    pictures = np.zeros((stage.recipe.batch_size, size, size, 3), "float32")
+    model, pictures, labels = untrained(stage)
     passing = _seconds(lambda: model.predict_on_batch(pictures)) / len(pictures)
     if stage.recipe.on_features:
         return float("nan"), passing
-    model.compile(keras.optimizers.SGD(0.0), "sparse_categorical_crossentropy")
-    labels = np.zeros(len(pictures), "int32")
     return _seconds(lambda: model.train_on_batch(pictures, labels)) / len(pictures), passing
 
 

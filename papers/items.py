@@ -63,7 +63,7 @@ class Number:
         each = self.of_each
         ends = {"low": self.low, "high": self.high, "chance": self.chance}
         ends |= {"lowest": min(each, default=None), "highest": max(each, default=None)}
-        ends |= {"seeds": len(each), "pictures": self.pictures}
+        ends |= {"seeds": len(each) or None, "pictures": self.pictures}
         return {column: self.value} | {f"{column}_{end}": ends[end] for end in ENDS}
 
 
@@ -301,5 +301,6 @@ def as_numbers(frame, cells):
 
     for name in dict.fromkeys(column for cell in cells for column in cell.columns):
         for column in (name, *(f"{name}_{end}" for end in ENDS)):
-            frame[column] = pd.to_numeric(frame.get(column)) if column in frame else float("nan")
+            found = pd.to_numeric(frame[column]) if column in frame else float("nan")
+            frame[column] = pd.Series(found, frame.index, dtype=float)
     return frame

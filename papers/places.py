@@ -370,9 +370,7 @@ def read_starts(given, networks, published):
             name, string = named.groups()
             if name == RANDOM:
                 raise InputError(f"weights are {text!r}; a {RANDOM} start has none: give another")
-            network, string = _with_weights(string, networks)
-            found.get(network, {}).pop(name, None)  # of a folder
-            add(name, network, string)
+            add(name, *_with_weights(string, networks))
     given_by_name = {(network, name) for network, of in found.items() for name in of}
     for folder in [Path(text) for text in given if Path(text).is_dir()]:
         for path in sorted(folder.iterdir()):

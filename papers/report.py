@@ -17,6 +17,8 @@ from transfer.results import NO_RUN, escape, markdown_table
 DIGITS = {"p": 3} | dict.fromkeys(("pictures", "labels", "classes", "epochs at most"), 0)
 DIGITS |= dict.fromkeys(("accuracy", "validation accuracy", "entropy", "entropy before"), 3)
 DIGITS |= dict.fromkeys(("CKA", "mean CKA", "image change", "image change by chance"), 3)
+DIGITS |= dict.fromkeys(("cosine distance", "precision", "mean average precision"), 3)
+DIGITS |= dict.fromkeys(("precision at 10", "distance of neighbour 1000"), 3)
 DIGITS |= dict.fromkeys(("learning rate of the last layer", "learning rate of other layers"), 4)
 ALONG = ("epoch", "query")  # columns along which a cell has many rows
 # columns whose rows are compared with each other: which is best
@@ -192,7 +194,7 @@ def _table(comparison):
     header += ["chance", "pictures tested"] if chance else []
     rows = []
     for key, group in comparison.groupby(keys, sort=False, dropna=False):
-        row = [*(NO_RUN if pd.isna(part) else str(part) for part in key), group["on"].iloc[0]]
+        row = [*map(_key_text, key), group["on"].iloc[0]]
         of_number = {cell.number: cell for cell in group.itertuples()}
         for number in numbers:
             row += _three(of_number.get(number), number)
@@ -200,6 +202,13 @@ def _table(comparison):
             row += _beside(group)
         rows.append([escape(text) for text in row])
     return markdown_table([escape(name) for name in header], rows)
+
+
+def _key_text(part):
+    """What a row is called by, as text; rows without a number make whole numbers floats."""
+    if pd.isna(part):
+        return NO_RUN
+    return f"{part:.0f}" if isinstance(part, float) else str(part)
 
 
 def _beside(group):
@@ -306,7 +315,7 @@ def _with_numbers(frame):
         lost = [n if n not in there else None for n in frame["network"][empty]]
     else:
         lost = [None] * empty.sum()
-    rows = [", ".join(map(str, row)) for row in frame[empty][names].itertuples(index=False)]
+    rows = [", ".join(map(_key_text, row)) for row in frame[empty][names].to_numpy(object)]
     without = [network or row for network, row in zip(lost, rows, strict=True)]
     return frame[~empty], without
 

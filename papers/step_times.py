@@ -62,6 +62,20 @@ def _measure(steps, rounds, clock=time.perf_counter):
 
 def _step(stage):
     """A function that does a training step of a stage."""
+    model, pictures, labels = untrained(stage)
+    return lambda: model.train_on_batch(pictures, labels)
+
+
+def untrained(stage):
+    """A network that trains the layers of a stage, and a batch of nothing for it.
+
+    Args:
+        stage: papers.stages.Stage.
+
+    Returns:
+        (keras.Model without trained weights, compiled, in the recipe's precision; pictures, float32
+        zeros (batch size, side, side, 3); their labels, zeros).
+    """
     import keras
 
     from transfer import trained_layers
@@ -77,8 +91,7 @@ def _step(stage):
     model.compile(keras.optimizers.SGD(0.0, 0.9), "sparse_categorical_crossentropy")
     side = model.input_shape[1]
     pictures = np.zeros((stage.recipe.batch_size, side, side, 3), "float32")
-    labels = np.zeros(len(pictures), "int32")
-    return lambda: model.train_on_batch(pictures, labels)
+    return model, pictures, np.zeros(len(pictures), "int32")
 
 
 def ratios(seconds):

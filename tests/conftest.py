@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import gc
 import os
 import random
 import shutil
@@ -16,6 +17,14 @@ hypothesis.settings.load_profile("any machine")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(tempfile.gettempdir(), "art-jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+# a test runs its programs once or twice: to make them fast takes longer than to run them slow
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what was imported: Keras calls it before every training."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item):

@@ -11,6 +11,7 @@ network sees the whole of a picture, also one that was trained on parts.
 """
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,10 +69,13 @@ def classifier_input(model):
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     last = dense[-1] if dense else None
     ends_in_it = last is not None and model.output_shape[-1] == last.units
-    output = last.input if ends_in_it else model.output
-    if len(output.shape) == 4:
-        return keras.layers.GlobalAveragePooling2D()(output)
-    return output
+    return _averaged(last.input if ends_in_it else model.outputs[0])
+
+
+def _averaged(output):
+    import keras
+
+    return keras.layers.GlobalAveragePooling2D()(output) if len(output.shape) == 4 else output
 
 
 def see(network, files, folder=None, size=None, layer=None, batch_size=BATCH, say=print):
@@ -132,7 +136,7 @@ def _cut(model, layer):
 
     if layer is not None:
         whole = cut(model, [layer], model.input_shape[1:3])
-        return keras.Model(whole.inputs, classifier_input(whole))
+        return keras.Model(whole.inputs, _averaged(whole.outputs[0]))
     return keras.Model(model.inputs, classifier_input(model))
 
 
@@ -247,7 +251,9 @@ def sheet(found, labels=None, title="", say=print):
     """
     tiles, headings = [], {}
     columns = 1 + int(found["rank"].max()) if len(found) else 1
-    for (query, network), rows in found.groupby(["query", "network"], sort=False):
+    pairs = itertools.product(found["query"].unique(), found["network"].unique())
+    for query, network in pairs:
+        rows = found[(found["query"] == query) & (found["network"] == network)]
         headings[len(tiles)] = str(network)
         tiles.append((query, f"asked for\n{_told(query, labels)}"))
         for row in rows.itertuples():

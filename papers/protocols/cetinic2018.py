@@ -104,9 +104,15 @@ class Compared(Cell):
 def trainings(place, dataset, task, scenario=ALL, start=None, **changes):
     """The Stages of a scenario from a start (None: that of table 3), or what is lacking."""
     start = best_start(place) if start is None else start
-    name = None if start == OBJECTS else start
     mode = f"{PAPER.name}.{scenario}"
+    name = start_name(place, start)
     return place.stages(dataset, task, place.network, mode, start=name, **changes)
+
+
+def start_name(place, start):
+    """The name of a start as Place has it: None where it is the network's own weights."""
+    is_own = start == OBJECTS and OBJECTS not in place.starts.get(place.network, ())
+    return None if is_own else start
 
 
 def best_start(place):
@@ -649,7 +655,7 @@ def plan_alike(place, rows, columns, with_start=False):
     """
     networks = {task: candidates(place, (WIKIART, task)) for task in TUNED}
     lacks = next((text for text in networks.values() if isinstance(text, str)), "")
-    start = place.start_of(place.network, None if best_start(place) == OBJECTS else BEST_START)
+    start = place.start_of(place.network, start_name(place, best_start(place)))
     if with_start and start:
         networks[UNTUNED] = Side(UNTUNED, start)
     return _compared(place, rows, columns, networks, lacks)
@@ -871,7 +877,7 @@ def networks_of_figure16(place):
     """Every start that is there, and every network tuned from it: dict name -> see Compared."""
     networks = {}
     for start in starts(place):
-        text = place.start_of(place.network, None if start == OBJECTS else start)
+        text = place.start_of(place.network, start_name(place, start))
         stages = {task: trainings(place, WIKIART, task, start=start) for task in APART}
         there = {task: found[0] for task, found in stages.items() if not isinstance(found, str)}
         if not there:

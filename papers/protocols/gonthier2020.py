@@ -7,6 +7,7 @@ channels are those of other weights.
 """
 
 import functools
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from papers.items import (
     as_numbers,
     mean_number,
     measure_accuracies,
+    runs_of,
     student,
 )
 from papers.looks import Ascent, Look, Mean, Side, missing, of_seeds
@@ -127,7 +129,9 @@ def rasta_stages(place, name, recipe=None):
 def small_stages(place, dataset, recipe, start):
     """The Stages of a network trained on a small set from ImageNet's or a trained one, or text."""
     before = None if start == IMAGENET else rasta_stages(place, start)
-    return place.stages(dataset, LABELS, network_of(place), recipe, before)
+    # a network from scratch goes on with the pixels that it was trained on
+    changes = {"pixels": RECIPES[TRAININGS[SCRATCH][0]].pixels} if start == SCRATCH else {}
+    return place.stages(dataset, LABELS, network_of(place), recipe, before, **changes)
 
 
 def sides(place, name, dataset=None, called=None):
@@ -292,6 +296,43 @@ def plan_table3(place):
             stages = small_stages(place, dataset, recipe, start)
             cells.append(accuracy_cells(place, keys, PRECISION, stages, LABELS))
     return cells
+
+
+def measure_table3(cells, runs):
+    """Mean average precisions; where a run measured no interval, the bootstrap's over pictures."""
+    import pandas as pd
+
+    rows = []
+    for cell in cells:
+        found = runs_of(cell, runs)
+        number = accuracy_number(found, PRECISION)
+        if found and number.low is None:
+            labels = cell.stages[0].data.open().labels["test"]
+            ends = np.mean([precision_interval(run, labels) for run in found], axis=0)
+            number = replace(number, low=float(ends[0]), high=float(ends[1]))
+        rows.append(cell.keys | number.cells(PRECISION))
+    return as_numbers(pd.DataFrame(rows), cells)
+
+
+def precision_interval(run, labels):
+    """The bootstrap's 95 % interval of a run's mean average precision, in percent: (low, high).
+
+    Args:
+        run: FinishedRun, with its scores.
+        labels: of the test pictures, 0 and 1 (pictures, classes).
+
+    Raises:
+        InputError: the run kept no scores.
+    """
+    from transfer.run import SCORES
+    from transfer.uncertainty import bootstrap, mean_average_precision
+
+    path = run.folder / SCORES
+    if not path.exists():
+        raise InputError(f"{run.folder} kept no {SCORES}; run its command again")
+    statistic = mean_average_precision(labels, np.load(path, allow_pickle=False))
+    low, high = (100 * end for end in bootstrap(statistic, len(labels)))
+    return min(low, run.accuracy), max(high, run.accuracy)
 
 
 def plan_table4(place):
@@ -552,10 +593,13 @@ ORDERS = {
     "least overlap": "the channel of least overlap of each layer, the least first",
     "median overlap": "the channel of median overlap of each layer, the least first",
     "least entropy": "the channel of least entropy after training of each layer, the least first",
+    "near 46 %": "the channel whose overlap is nearest to that of the paper's arch detector",
     "spread": "channels evenly spaced by overlap, from the least to the greatest",
 }
 # of a network's stages, by depth from 0 to 1: GoogLeNet's up to mixed3b, mixed4a to 4e, mixed5
 LEVELS = {"low": (0, 0.4), "middle": (0.4, 0.8), "high": (0.8, 1), "middle and high": (0.4, 1)}
+ARCH = 0.46  # overlap of figure 1's arch detector (section 3.1)
+MOST_ACROSS = 12  # trainings side by side
 TOP_GRID = 10  # top pictures in a row, as in the paper
 
 
@@ -593,6 +637,9 @@ def pick(values, order, count, skip=0):
         for channel, value in enumerate(some)
         if np.isfinite(value)
     )
+    if order == "near 46 %":
+        every.sort(key=lambda one: abs(one[0] - ARCH))
+        return [one[2:] for one in every[skip : skip + count]]
     if order == "spread":
         places = np.unique(np.linspace(0, len(every) - 1, count).round().astype(int))
         return [every[place][2:] for place in places] if every else []
@@ -667,7 +714,7 @@ def plan_channels(all_shown, place):
         challenge = STYLE if shown.dataset == RASTA else LABELS
         networks = [sides(place, name, shown.dataset) for name in shown.networks]
         names = [shown.networks[number] for number in shown.pair]
-        keys = {"networks": " and ".join(names)}
+        keys = {"networks": " and ".join(names), "chosen": shown.order}
         also = passed(*shown.networks)
         also += ascended(place, shown.count, *shown.networks) if shown.images else []
         on = (shown.dataset, challenge)
@@ -733,11 +780,16 @@ def draw_channels(all_shown, place, cells, runs):
             [side.called for side in look.sides],
             training_pictures(look.data),
             chance=similarity.chance_overlap(seen.pictures, seen.ks[0]),
-            grid=TOP_GRID if shown.tops else 0,
+            grid=grid_of(seen) if shown.tops else 0,
             title=f"{shown.told}; on {cell.on}",
         )
         figures |= {f"channels_{len(figures) + n}.png": page for n, page in enumerate(pages, 1)}
     return figures
+
+
+def grid_of(sets):
+    """How many top pictures stand in a row: the paper's ten, of smaller top sets fewer."""
+    return min(TOP_GRID, math.ceil(math.sqrt(sets.ks[0])))
 
 
 def training_pictures(data):
@@ -848,8 +900,8 @@ def draw_trainings(images, tops, place, cells, runs):
         [f"{layer}:{channel}"],
         training_pictures(look.data),
         chance=similarity.chance_overlap(sets.pictures, sets.ks[0]),
-        grid=TOP_GRID if tops else 0,
-        across=6,
+        grid=grid_of(sets) if tops else 0,
+        across=min(len(columns), MOST_ACROSS),
         title=f"one channel after several trainings; on {made[0].on}",
     )
     return {f"trainings_{number}.png": page for number, page in enumerate(pages, 1)}
@@ -928,9 +980,9 @@ def draw_changes(place, cells, runs):
         channels, chosen, overlaps, changes, _ = _changes(look, runs, _count(look))
     except InputError:
         return {}  # its rows say why
-    layers = list(dict.fromkeys(layer for layer, _ in chosen))
-    of_layer = {layer: [n for n, one in enumerate(chosen) if one[0] == layer] for layer in layers}
     seen = channels.sets[0]
+    layers = [layer for layer in seen.tops if any(layer == one[0] for one in chosen)]
+    of_layer = {layer: [n for n, one in enumerate(chosen) if one[0] == layer] for layer in layers}
     figure = paper_figures.overlap_and_change(
         layers,
         [np.array(overlaps)[of_layer[layer]] / 100 for layer in layers],
@@ -986,7 +1038,8 @@ def image_notes(all_shown, place):
         lines.append(f"{' and '.join(shown.networks)}: {shown.count} channels: {shown.told}.")
     lines.append(
         "Top sets are of the training pictures, 100 of them or a quarter of fewer than 400; numbers"
-        " and pictures are those of the first seed."
+        " and pictures are those of the first seed. Under pictures stands the overlap with the "
+        "first network that is drawn; green frames are of pictures that both have."
     )
     return notes(place, *lines)
 
@@ -1031,7 +1084,9 @@ def boxes_item(name, title, pairs, columns, runs, published=""):
     """An Item of overlaps and entropies by layer."""
     lines = (
         "Means over the channels of a layer, with Student's interval over channels; of training "
-        "pictures. The sets of 1000 are at most half, those of 100 at most a quarter of these.",
+        "pictures. The sets of 1000 are at most half, those of 100 at most a quarter of these. A "
+        "channel that fewer pictures fire in one of the networks is left out; under each box stands"
+        " how many are.",
     )
     return Item(
         name,
@@ -1070,7 +1125,11 @@ TABLES = (
         measure_table1,
         runs=4,
         chance="what the commonest classes would give, as many as answers count",
-        notes=notes,
+        notes=lambda place: notes(
+            place,
+            "The ensemble is the mean of the answers of the three runs above it (transfer.ensemble "
+            "finds or makes it too).",
+        ),
     ),
     Item(
         "table2",
@@ -1091,10 +1150,14 @@ TABLES = (
         "table3",
         (*RASTA_ALONE, *SMALL_ONES),
         plan_table3,
-        measure_accuracies,
+        measure_table3,
         runs=15,
-        chance="scores that know nothing: the mean share of positives",
-        notes=small_notes,
+        chance="what scores that know nothing would give, the mean share of positives",
+        notes=lambda place: small_notes(
+            place,
+            "Intervals are the bootstrap's over test pictures; where a label has few of them they "
+            "are too narrow (78 % instead of 95 with 16 positives: docs/worth.md).",
+        ),
     ),
     Item(
         "table4",
@@ -1127,7 +1190,8 @@ FIGURES = (
     channels_item(
         "figure1",
         "channels of the middle before and after fine-tuning, with their top pictures",
-        Shown(BEFORE_AFTER, "middle", "least overlap", 4),
+        Shown(BEFORE_AFTER, "middle", "least overlap", 3),
+        Shown(BEFORE_AFTER, "middle", "near 46 %", 1),
         runs=1,
     ),
     trainings_item("figure2", "one channel's image after several trainings", True, False),

@@ -42,8 +42,16 @@ def test_pictures_of_a_stored_data_set_are_those_that_are_in_it(stages):
 
 def test_of_a_sample_no_more_pictures_are_counted(stages):
     data = stages[0].data
-    assert sum(cost.count_pictures(replace(data, sample=20)).values()) == 20
+    assert sum(cost.count_pictures(replace(data, sample=20, min_pictures=1)).values()) == 20
     assert sum(cost.count_pictures(replace(data, sample=99)).values()) == 30
+
+
+def test_classes_that_are_too_small_and_the_parts_of_the_split_count(stages):
+    data = stages[0].data
+    lines = ["ImageId,dc_type,collection", *(f"{n},common,A" for n in range(20)), "20,rare,A"]
+    data.metadata_path.write_text("\n".join(lines) + "\n")
+    counted = cost.count_pictures(replace(data, min_pictures=2, split="cetinic2018"))
+    assert counted == {"train": 14, "val": 2, "test": 4}
 
 
 def test_time_of_a_step(stages):

@@ -8,13 +8,18 @@ import pytest
 
 from models.errors import InputError
 from papers.items import (
+    ENDS,
     Cell,
+    Number,
+    accuracy_cells,
     choose,
     lacking,
+    mean_number,
     measure_accuracies,
     measure_curves,
     opened,
     runs_of,
+    student,
 )
 from papers.protocols import PROTOCOLS
 from transfer.evaluate import wilson
@@ -95,3 +100,47 @@ def test_pictures_that_cannot_be_used_are_told_in_their_cell(place):
 def test_what_is_lacking_is_told_once():
     rows = [({"a": 1, "b": "x"}, "no file"), ({"a": 2, "b": "y"}, ""), ({"a": 3}, "no file")]
     assert lacking(rows) == ["no file: 1, x; 3"]
+
+
+def test_a_number_is_columns_that_begin_with_its_name():
+    number = Number(0.5, 0.4, 0.6, (0.45, 0.55), 0.1, 30)
+    cells = number.cells("CKA")
+    assert list(cells) == ["CKA", *(f"CKA_{end}" for end in ENDS)]
+    assert list(cells.values()) == [0.5, 0.4, 0.6, 0.45, 0.55, 2, 0.1, 30]
+    assert set(Number().cells("CKA").values()) == {None}
+
+
+def test_the_mean_of_seeds_is_of_values_ends_and_chance():
+    seeds = [Number(1, 0, 2, (1,), 0.2, 9), Number(3, 2, 4, (3,), 0.4, 9)]
+    assert mean_number(seeds) == Number(2, 1, 3, (1, 3), pytest.approx(0.3), 9)
+    assert mean_number([]) == Number() and mean_number(seeds[:1]).low == 0
+    # without intervals of their own: Student's, whose t of one degree of freedom is 12.706
+    bare = mean_number([Number(1, of_each=(1,)), Number(3, of_each=(3,))])
+    assert (bare.value, bare.chance) == (2, None)
+    assert bare.high - 2 == pytest.approx(12.7062, rel=1e-4)
+    assert bare.low == pytest.approx(4 - bare.high)
+    assert mean_number([Number(1, of_each=(1,))]).high is None
+    assert student([5]) == (None, None) and student([5, 5, 5]) == (5, 5)
+
+
+def test_accuracies_from_0_to_1_of_several_answers_and_of_several_labels():
+    run = made(70)
+    run.metrics |= {"top5_accuracy": 0.9, "chance_top1": 0.25}
+    row = measure_accuracies([Cell(KEYS, ("accuracy",), ("a",))], {"a": run}).iloc[0]
+    found = [row[name] for name in ("accuracy", "accuracy_low", "accuracy_high")]
+    assert found == pytest.approx([0.7, 0.69, 0.71])
+    assert (row["accuracy_chance"], row["accuracy_pictures"]) == (0.25, 100)
+    labels = made(60)
+    labels.metrics = {"mean_average_precision": 0.6, "chance_mean_average_precision": 0.3}
+    labels.metrics |= {"n_test": 50, "intervals": {"mean_average_precision": [0.5, 0.7]}}
+    column = "mean average precision (%)"
+    row = measure_accuracies([Cell(KEYS, (column,), ("b",))], {"b": labels}).iloc[0]
+    assert (row[column], row[f"{column}_low"], row[f"{column}_high"]) == (60, 50, 70)
+    assert row[f"{column}_chance"] == 30 and row[f"{column}_seeds"] == 1
+
+
+def test_cells_tell_whose_pictures_by_their_keys_or_by_the_challenge_given(place):
+    stages = place.stages("Rijksmuseum", "type", "ResNet50", "fine_tuning")
+    cell = accuracy_cells(place, {"dataset": "Rijksmuseum"}, "accuracy", stages, "type")
+    assert cell.stages == stages and cell.on == place.stands_for("Rijksmuseum", "type")
+    assert accuracy_cells(place, KEYS, "accuracy", "no file").lacks == "no file"

@@ -115,7 +115,7 @@ def test_an_item_that_takes_long_is_a_line_behind_its_runs(place, small, capsys)
     line = ["python", "-m", "papers", "sabatelli2018", "table3", *flags(small)]
     assert shlex.split(last.command) == line
     forecast = "\n".join(papers.forecast(asked, place))
-    assert forecast.count("beside the runs: a pass over all pictures") == 1
+    assert forecast.count("  then a pass over all pictures\n") == 1
 
 
 def kill_when(process, reached):

@@ -1,11 +1,12 @@
 """Weights by file and by folder; what is lacking; recipes and seeds of stages."""
 
+import zipfile
 from dataclasses import replace
 
 import pytest
 
 from models.errors import InputError
-from papers.places import check_only, read_weights
+from papers.places import Substitute, check_only, read_starts, read_weights, unpack
 from papers.protocols import PROTOCOLS
 from papers.protocols.sabatelli2018 import ANTWERP, FINE, OFF, RANDOM, RIJKS
 from transfer.recipes import RECIPES
@@ -132,3 +133,105 @@ def test_recipes_are_the_papers_but_for_epochs_and_seeds(place):
     assert svm.recipe == replace(RECIPES[OFF], classifier="svm")
     (later, _) = place.stages(ANTWERP, "type", "ResNet50", OFF, fine)
     assert later.start == fine[0] and later.architecture == "ResNet50"
+
+
+CAFFE = ("CaffeNet", "GoogLeNet")
+PUBLISHED = {"hybrid": ("CaffeNet", "hybridcnn"), "memnet": ("CaffeNet", "memnet")}
+
+
+def test_caffes_own_files_are_known(tmp_path):
+    names = ("bvlc_googlenet", "bvlc_reference_caffenet", "hybridCNN_iter_700000", "MemNet")
+    for name in names:
+        (tmp_path / f"{name}.caffemodel").touch()
+    (tmp_path / "bvlc_googlenet.prototxt").touch()
+    given = [str(tmp_path)]
+    assert read_weights(given, CAFFE) == {
+        "GoogLeNet": f"GoogLeNet:{tmp_path}/bvlc_googlenet.caffemodel",
+        "CaffeNet": f"CaffeNet:{tmp_path}/bvlc_reference_caffenet.caffemodel",
+    }
+    starts = {
+        "hybrid": f"CaffeNet:{tmp_path}/hybridCNN_iter_700000.caffemodel",
+        "memnet": f"CaffeNet:{tmp_path}/MemNet.caffemodel",
+    }
+    assert read_starts(given, CAFFE, PUBLISHED) == {"CaffeNet": starts}
+    assert read_starts(given, ("GoogLeNet",), PUBLISHED) == {}
+    # of our own networks Keras has no weights
+    assert read_weights([], (*CAFFE, "VGG19")) == {"VGG19": "VGG19:imagenet"}
+    (tmp_path / "memnet2.caffemodel").touch()
+    with pytest.raises(InputError, match="may both be the start memnet; give one"):
+        read_starts(given, CAFFE, PUBLISHED)
+    # one that is named counts before those of a folder
+    named = [f"memnet=CaffeNet:{tmp_path}/memnet2.caffemodel", *given]
+    assert read_starts(named, CAFFE, PUBLISHED)["CaffeNet"]["memnet"].endswith("memnet2.caffemodel")
+
+
+def test_starts_have_names_and_are_no_weights_of_the_network(tmp_path):
+    file = tmp_path / "a=b.caffemodel"
+    file.touch()
+    given = [f"places=GoogLeNet:{file}", f"GoogLeNet:{file}"]
+    assert read_starts(given, CAFFE, {}) == {"GoogLeNet": {"places": f"GoogLeNet:{file}"}}
+    assert read_weights(given, CAFFE) == {"GoogLeNet": f"GoogLeNet:{file}"}
+    assert read_weights(given[:1], CAFFE) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("random=GoogLeNet:{}", "a random start has none"),
+        ("x=VGG19:imagenet", "no network 'VGG19' in this paper"),
+        ("x=GoogLeNet", "no folder, nor NETWORK:FILE"),
+        ("x=GoogLeNet:nowhere.caffemodel", "nowhere.caffemodel"),
+    ],
+)
+def test_starts_that_cannot_be(text, says, tmp_path):
+    file = tmp_path / "a.caffemodel"
+    file.touch()
+    with pytest.raises(InputError, match=says):
+        read_starts([text.format(file)], CAFFE, {})
+
+
+def test_stages_of_several_starts(place):
+    more = replace(place, starts={"ResNet50": {"art": "ResNet50:art.h5"}})
+    ((art,), (own,), (none,)) = (
+        more.stages(RIJKS, "type", "ResNet50", FINE, start=name) for name in ("art", None, "random")
+    )
+    assert (art.start, own.start, none.start) == (
+        *("ResNet50:art.h5", place.weights["ResNet50"]),
+        "ResNet50",
+    )
+    assert none.recipe.batch_norm == "train" and own.recipe.batch_norm == "frozen"
+    lacks = more.stages(RIJKS, "type", "ResNet50", FINE, start="photo")
+    assert lacks == "no weights file of ResNet50, start photo"
+
+
+def test_a_small_collection_may_be_a_zip_file(place, tmp_path):
+    folder = place.small / "shandong"
+    with zipfile.ZipFile(place.small / "zipped.zip", "w") as file:
+        for path in sorted(folder.rglob("*.*")):
+            file.write(path, f"zipped/{path.relative_to(folder)}")
+    one = Substitute("zipped", "zipped", "dc_type")
+    paper = replace(place.paper, small={(RIJKS, "type"): one})
+    zipped = replace(place, paper=paper, known={})
+    data = zipped.data(RIJKS, "type")
+    assert data.metadata_path.is_file() and data.metadata_path.parent.name == "zipped"
+    assert zipped.stands_for(RIJKS, "type") == "zipped, dc_type (for Rijksmuseum)"
+    again = replace(zipped, known={}).data(RIJKS, "type")
+    assert again.metadata_path == data.metadata_path
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK no zip")
+    with pytest.raises(InputError, match="broken.zip is damaged or no zip file"):
+        unpack(broken, tmp_path / "unpacked")
+    assert list((tmp_path / "unpacked").glob("*")) == []
+
+
+def test_a_timeframe_is_told_by_the_year(place):
+    folder = place.small / "dated"
+    (folder / "images").mkdir(parents=True)
+    (folder / "metadata.csv").write_text("ImageId,year\na,1888\nb,1910\n")
+    for name in "ab":
+        (folder / "images" / f"{name}.png").write_bytes(b"x")
+    one = Substitute("dated", "dated", "timeframe", min_pictures=3, collection="own", sample=9)
+    zipped = replace(place, paper=replace(place.paper, small={(RIJKS, "type"): one}), known={})
+    data = zipped.data(RIJKS, "type")
+    assert (data.challenge, data.min_pictures, data.sample) == ("timeframe", 3, 9)
+    assert "1851-1900" in data.metadata_path.read_text(encoding="utf-8-sig")

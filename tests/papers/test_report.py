@@ -9,7 +9,7 @@ import pytest
 from models.errors import InputError
 from papers import report
 from papers.findings import FINDINGS
-from papers.items import Cell
+from papers.items import Cell, Item, Number, as_numbers
 from papers.published import read_item
 from papers.report import UNTOLD
 
@@ -121,3 +121,59 @@ def test_counts_have_no_digits_and_no_chance():
     text = report._table(pd.DataFrame([row]))
     assert "| a | b | 10 | 4 | -6 |" in text and "chance" not in text
     assert cell.stages == ()
+
+
+def similarities(cells, runs):
+    """Two layers for the first cell; the second cannot be compared, and says why."""
+    first, second = cells
+    rows = []
+    for depth, (name, value) in enumerate((("low", 0.9), ("high", 0.7))):
+        alike = Number(value, 0.5, 0.95, (value,), 0.1 + 0.1 * depth, 8).cells("CKA")
+        apart = Number(1.5, of_each=(1.5,), chance=7.0).cells("l2")
+        rows.append({**first.keys, "layer": name, "depth": depth, **alike, **apart})
+    rows.append({**second.keys, "lacks": "weights are no numbers"})
+    return as_numbers(pd.DataFrame(rows).fillna({"lacks": ""}), cells)
+
+
+def test_rows_within_a_cell_have_their_names_and_each_number_its_chance(place):
+    cells = [Cell({"pair": name}, ("CKA", "l2"), on="toys") for name in "ab"]
+    item = Item("figure5", "figure", "CKA", "", (), None, similarities, chance="shuffled pictures")
+    item = replace(item, notes=lambda place: ["Layers are GoogLeNet's."])
+    comparison, numbers = report.compare(item, cells, {}, place, {})
+    assert "lacks" not in numbers and len(comparison) == 6
+    assert comparison["layer"].tolist()[:4] == ["low", "low", "high", "high"]
+    assert comparison["lacks"].tolist()[4:] == ["weights are no numbers"] * 2
+    row = comparison.iloc[2]
+    assert (row["number"], row["ours"], row["chance"]) == ("CKA", 0.7, 0.2)
+    page = report.item_page(item, place, comparison, ["cka.png", "more.csv"])
+    # three digits of a similarity, two of a distance; what chance gives of each
+    (line,) = [line for line in page.splitlines() if line.startswith("| a | high | 1 | toys |")]
+    told = line.replace("\\", "").split(" | ")[4:]
+    assert told[:6] == ["–", "0.700 [0.50, 0.95]", "–", "–", "1.50", "–"]
+    assert told[6:] == ["CKA 0.2; l2 7", "8 |"]
+    assert "| b | – | – | toys |" in page
+    assert "shuffled pictures (chance)" in page and "Layers are GoogLeNet's." in page
+    assert "![cka.png](cka.png)" in page and "\n[more.csv](more.csv)" in page
+    assert "- weights are no numbers: b" in page
+
+
+def test_methods_are_ordered_within_what_they_share():
+    rows = [("RASTA", "off", 1, 30, 20), ("RASTA", "fine", 1, 50, 60), ("RASTA", "off", 3, 60, 80)]
+    rows.append(("RASTA", "fine", 3, 80, 70))
+    frame = pd.DataFrame(rows, columns=["dataset", "method", "k", "paper", "ours"])
+    frame.insert(3, "on", "toys")
+    frame.insert(4, "number", "accuracy (%)")
+    orders = report.orderings(frame).set_index("of")
+    assert orders["best"].to_dict() == {
+        "RASTA, 1, accuracy (%)": "same",
+        "RASTA, 3, accuracy (%)": "other",
+    }
+
+
+def test_rows_without_a_number_are_passed_over_and_named():
+    cells = [Cell({"pair": name}, ("CKA", "l2")) for name in "ab"]
+    frame = similarities(cells, {}).drop(columns="lacks")
+    told, without = report._with_numbers(frame)
+    assert told["layer"].tolist() == ["low", "high"] and without == ["b, –"]
+    whole, without = report._with_numbers(told)
+    assert len(whole) == 2 and without == []

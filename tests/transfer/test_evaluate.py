@@ -234,6 +234,9 @@ def test_accuracy_has_its_interval_and_what_chance_gives():
     # class 2 is the commonest to train with, and half of the test
     assert evaluate.chance([2, 2, 2, 0, 1, 1], [2, 0, 2, 1]) == 0.5
     assert evaluate.chance([0, 1, 1], [0, 0, 2]) == 0
+    # of the k commonest classes; of classes as common as each other the first
+    assert evaluate.chance([2, 2, 2, 0, 1], [2, 0, 2, 1], k=2) == 0.75
+    assert evaluate.chance([2, 2, 2, 0, 1], [2, 0, 2, 1], k=5) == 1
 
 
 @given(st.data(), st.integers(2, 6), st.integers(1, 40))

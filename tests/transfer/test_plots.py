@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import io
+import math
 import warnings
 
 import numpy as np
@@ -306,3 +307,31 @@ def test_reliability_shows_the_bins_that_have_pictures():
     error = evaluate.calibration_error(bins)
     assert upper.get_title() == f"Expected calibration error {error:.3f}, 4 test pictures"
     assert plots.png(figure).startswith(b"\x89PNG")
+
+
+def test_bars_have_their_intervals_and_what_is_missing_is_left_out():
+    values, ends = [0.5, math.nan, 0.25], ([0.4, math.nan, math.nan], [0.7, math.nan, math.nan])
+    axes = plots.bars(["a", "$b", "c"], values, "accuracy", "title", ends).axes[0]
+    heights = [bar.get_height() for bar in axes.containers[0]]
+    assert heights == [0.5, 0.25]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["a", "$b", "c"]
+    ((first, second),) = (lines.get_segments() for lines in axes.collections)
+    assert np.allclose(first[:, 1], (0.4, 0.7)) and np.allclose(second[:, 1], (0.25, 0.25))
+    assert plots.png(plots.bars(["a"], [1.0], "hours", "$")) and axes.get_ylabel() == "accuracy"
+
+
+def test_a_matrix_of_distances_has_its_numbers():
+    axes = plots.distance_matrix([[0, 0.5], [0.5, math.nan]], ["one", "two"], "title").axes[0]
+    assert sorted(text.get_text() for text in axes.texts) == ["0.00", "0.50", "0.50"]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two"]
+
+
+def test_a_line_above_the_title_tells_whose_pictures(made):
+    above = "wikiart224 in the place of WikiArt"
+    figure = plots.confusion_matrix(np.eye(2, dtype=int), ["a", "b"], above=above)
+    assert figure.axes[0].get_title().startswith(f"{above}\nTest pictures")
+    labels = dict.fromkeys(("train", "val", "test"), np.array([0, 1]))
+    figure = plots.class_distribution(labels, ["a", "b"], above=above)
+    assert figure.axes[0].get_title().startswith(f"{above}\nPictures of 2 classes")
+    figure = plots.learning_curves([made()], "one", always_many=True)
+    assert len(figure.axes) == 1 and figure.axes[0].get_ylabel() == "validation accuracy (%)"

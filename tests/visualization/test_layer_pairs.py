@@ -6,7 +6,14 @@ import pytest
 
 from models import inception_v1
 from models.errors import InputError
-from visualization.layer_pairs import chosen, kernels, layers_of, match, read_map
+from visualization.layer_pairs import (
+    chosen,
+    kernel_distances,
+    kernels,
+    layers_of,
+    match,
+    read_map,
+)
 
 
 def network(names=("first", "left", "right", "joined"), widths=(4, 2, 3)):
@@ -149,3 +156,20 @@ def test_kernels_without_biases():
     vector, shapes = kernels(model, "apart")
     assert shapes == ((3, 3, 3, 1), (1, 1, 3, 5)) and len(vector) == 27 + 15
     assert kernels(model, "deep")[1] == ((3, 3, 5, 1),)
+
+
+def test_distances_of_the_convolutions_that_two_networks_share():
+    a, b = network(), network(widths=(4, 2, 7))
+    for name in ("first", "inside"):
+        kernel, bias = a.get_layer(name).get_weights()
+        b.get_layer(name).set_weights([kernel, bias + 1])
+    moved = a.get_layer("left").get_weights()[0]
+    moved[0, 0, 0, 0] += 3
+    b.get_layer("left").set_weights([moved, np.zeros(2)])
+    names, distances, by_chance = kernel_distances(a, b)
+    # `right` has another number of channels; biases do not count
+    assert names == ["first", "inside", "left"]
+    np.testing.assert_allclose(distances, [0, 0, 3], atol=1e-6)
+    assert (by_chance > 0).all() and by_chance.shape == (3,)
+    with pytest.raises(InputError, match="no convolution of one name and shape"):
+        kernel_distances(plain("a"), plain("b"))

@@ -564,6 +564,16 @@ def test_kernel_distances_by_hand():
     assert distance == 5 and math.isnan(relative)
 
 
+def test_the_distance_of_shuffled_weights_is_the_mean_over_all_shuffles():
+    a, b = np.array([1.0, -2.0, 0.5, 4.0]), np.array([0.5, 3.0, -1.0, 2.0])
+    squares = [np.sum((a - b[list(order)]) ** 2) for order in itertools.permutations(range(4))]
+    expected = pytest.approx(np.sqrt(np.mean(squares)))
+    assert similarity.shuffled_distance(a.reshape(2, 2), b.reshape(2, 2)) == expected
+    assert similarity.shuffled_distance(np.full(9, 0.1), np.full(9, 0.1)) == pytest.approx(
+        0, abs=1e-7
+    )
+
+
 def test_kernels_of_halves_are_compared_in_float64():
     a = np.full((1, 1, 64, 64), 60000, "float16")
     assert similarity.kernel_distance(a, -a) == (64 * 120000, 2)
@@ -574,6 +584,7 @@ def test_kernels_of_halves_are_compared_in_float64():
     [
         (lambda: similarity.kernel_distance(np.zeros(3), np.zeros(4)), r"\(3,\) and \(4,\)"),
         (lambda: similarity.kernel_distance(np.zeros(3), np.full(3, np.nan)), "NaN"),
+        (lambda: similarity.shuffled_distance(np.zeros(3), np.zeros(4)), r"\(3,\) and \(4,\)"),
     ],
 )
 def test_kernels_refuse(call, told):

@@ -6,6 +6,13 @@ says the rest: biases learn at twice the rate and do not decay. Sections 5.1 and
 a learning rate of 0.0001; the last weights are tested.
 
     python -m transfer.experiment --recipe cetinic2018.skip_first --ANN CaffeNet:FILE.caffemodel ...
+
+Measured, 1 seed each: top-1 accuracy in %, its 95 % interval; GoogLeNet; WikiArt, genre, 2380
+training and 678 test pictures of 128 pixels, 2 cores of an AMD EPYC, 2026-11-28; commands in
+docs/recipes.md.
+
+    twenty_epochs, 6 epochs, layers only_last     54.57 [50.8, 58.3]
+    twenty_epochs, 6 epochs, layers skip_first    62.83 [59.1, 66.4]
 """
 
 from dataclasses import replace

@@ -9,6 +9,18 @@ out. Both draw new layers in their own way, which neither tells; here they are H
 The networks are GoogLeNet's (InceptionV1 with Lucid's weights, where they are at hand):
 
     python -m transfer.experiment --recipe gonthier2020.mode_a --ANN GoogLeNet:FILE.caffemodel ...
+
+Measured, 1 seed each: top-1 accuracy in %, its 95 % interval; WikiArt, style, 3600 training and 450
+test pictures of 128 pixels, 2 cores of an AMD EPYC, 2026-11-28; commands in docs/recipes.md.
+
+    off_the_shelf               53.33 [48.7, 57.9]
+    mode_a, 8 epochs            58.67 [54.1, 63.1]
+    from_scratch, 12 epochs     36.67 [32.3, 41.2]
+
+Mean average precision in %, 1 seed each: Bob Ross, 27 labels, 242 training and 80 test pictures.
+
+    off_the_shelf               54.74
+    mode_a                      59.53
 """
 
 from transfer.recipe import Recipe
