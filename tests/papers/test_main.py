@@ -177,23 +177,22 @@ def test_a_whole_paper_killed_twice_has_the_numbers_of_one_made_by_a_plan(
         both = [read_csv(folder / table) for folder in out.values()]
         places = [name for name in ("runs", "commands") if name in both[0]]
         pd.testing.assert_frame_equal(*(frame.drop(columns=places) for frame in both))
-    check_pages(out["killed"])
+    check_pages(out["killed"], toys)
     other = flags(toys, "--seeds", "2", out=tmp_path / "killed")
     assert papers.main(["sabatelli2018", "table1", *other]) == 2
     assert "now [42, 43]" in capsys.readouterr().err
 
 
-def check_pages(out):
+def check_pages(out, toys):
     """What the pages of a whole paper say, of which there is ResNet50."""
     assert {path.name for path in out.iterdir() if path.name[0] != "."} == {
         *("table1", "table2", "table3", "figure2", "figure3", "figure4", "classifiers", "findings"),
         "summary.md",
     }
     summary = (out / "summary.md").read_text(encoding="utf-8")
-    assert "| table2 | fine tuning (%) |" in summary
-    assert "`python -m papers sabatelli2018 table2 --small " in summary.replace(
-        "--only ResNet50 ", ""
-    )
+    assert "| fine tuning (%) | 3 of 12 |" in summary
+    line = f"    python -m papers sabatelli2018 table2 --only ResNet50 --small {toys} "
+    assert line in summary
     table = read_csv(out / "table2" / "table2.csv")
     made = table[table["ours"] != ""]
     # fine-tuned and off the shelf, on three challenges
