@@ -60,6 +60,7 @@ class Settings:
 
     pictures: int = option(748, "in a pass, more than a batch")
     layer_pictures: int = option(64, "in a pass per layer, more than a batch")
+    layer_step: int = option(1, "of the layers that a pass each is made for; 1 for all")
     distinct: int = option(128, "files they are copies of")
     size: int = option(224, "pixels")
     batch: int = option(32, "pictures in a batch")
@@ -71,6 +72,7 @@ class Settings:
 QUICK = {
     "pictures": 6,
     "layer_pictures": 3,
+    "layer_step": 19,
     "distinct": 2,
     "size": 32,
     "batch": 2,
@@ -158,9 +160,9 @@ def speeds(networks, last, files, held, size, rounds, folder):
     ]
 
 
-def against_passes(network, held, size, rounds, folder):
-    """One Compared: the speed of one pass over that of a pass for each layer."""
-    layers = convolutions(network)
+def against_passes(network, held, size, rounds, folder, step=1):
+    """One Compared: the speed of one pass over that of a pass for each step-th layer."""
+    layers = convolutions(network)[::step]
 
     def each():
         runs = [kept({"a": network}, [layer], size, folder) for layer in layers]
@@ -202,7 +204,7 @@ def measure(settings):
         networks = {name: models.load(NETWORK) for name in ("a", "b")}
         yield from speeds(networks, LAST, files, in_memory, size, rounds, folder)
         few = filled(range(settings.layer_pictures), held.__getitem__, batch)
-        yield against_passes(networks["a"], few, size, rounds, folder)
+        yield against_passes(networks["a"], few, size, rounds, folder, settings.layer_step)
         counts, small = settings.memory_pictures, settings.memory_size
         yield memory(folder / "files", counts, small, batch, folder)
 

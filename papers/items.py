@@ -289,6 +289,28 @@ def measure_curves(cells, runs):
     return as_numbers(pd.concat(frames, ignore_index=True), cells)
 
 
+def measured(rows_of, cells, runs):
+    """A DataFrame of rows: those of each cell whose runs are there, and one of each other cell.
+
+    Args:
+        rows_of: (Cell, runs) -> list of dict, with the cells of Numbers; what it raises as
+            InputError is told in the cell's row.
+        cells, runs: see Item.measure.
+    """
+    import pandas as pd
+
+    rows = []
+    for cell in cells:
+        found = []
+        if not cell.lacks and all(stage in runs for stage in cell.stages):
+            try:
+                found = rows_of(cell, runs)
+            except InputError as error:
+                found = [{"lacks": str(error)}]
+        rows += [{**cell.keys, "lacks": "", **row} for row in found or [{}]]
+    return as_numbers(pd.DataFrame(rows), cells).fillna({"lacks": ""})
+
+
 def runs_of(cell, runs):
     """The FinishedRuns of a cell, all of them or none: list."""
     found = [runs[stage] for stage in cell.stages if stage in runs]

@@ -7,13 +7,25 @@ channels are those of other weights.
 """
 
 import functools
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from models import zoo
 from models.errors import InputError
+from papers.channels import (
+    OF_CHANNELS,
+    Shown,
+    choose,
+    columns_of,
+    draw_channels,
+    grid_of,
+    measure_channels,
+    of_channel,
+    open_channels,
+    seen_in,
+    training_pictures,
+)
 from papers.items import (
     Cell,
     Item,
@@ -21,10 +33,23 @@ from papers.items import (
     accuracy_cells,
     accuracy_number,
     as_numbers,
-    mean_number,
     measure_accuracies,
+    measured,
     runs_of,
-    student,
+)
+from papers.layers import (
+    BEFORE,
+    BOXES,
+    ENTROPY,
+    OVERLAP,
+    OVERLAP_1000,
+    draw_boxes,
+    draw_cka,
+    looked_at,
+    measure_boxes,
+    measure_cka,
+    measure_distances,
+    measure_similarity,
 )
 from papers.looks import Ascent, Look, Mean, Side, missing, of_seeds
 from papers.places import Paper, Substitute
@@ -201,27 +226,6 @@ def ascended(place, count, *names):
     return [f"optimized images of {count} channels, {how}, in {name}" for name in names]
 
 
-def measured(rows_of, cells, runs):
-    """A DataFrame of rows: those of each cell whose runs are there, and one of each other cell.
-
-    Args:
-        rows_of: (Cell, runs) -> list of dict, with the cells of Numbers; an InputError is why not.
-        cells, runs: see Item.measure.
-    """
-    import pandas as pd
-
-    rows = []
-    for cell in cells:
-        found = []
-        if not cell.lacks and all(stage in runs for stage in cell.stages):
-            try:
-                found = rows_of(cell, runs)
-            except InputError as error:
-                found = [{"lacks": str(error)}]
-        rows += [{**cell.keys, "lacks": "", **row} for row in found or [{}]]
-    return as_numbers(pd.DataFrame(rows), cells).fillna({"lacks": ""})
-
-
 # ---- tables
 
 
@@ -274,17 +278,6 @@ def plan_table2(place):
         keys = {"first": first, "second": second}
         cells.append(looking(place, keys, ("mean l2",), networks, (RASTA, STYLE)))
     return cells
-
-
-def measure_distances(cells, runs):
-    """The mean distance of the kernels of two networks, beside that of shuffled weights."""
-
-    def rows_of(cell, runs):
-        each = [look.distance(runs) for look in cell.looks]
-        numbers = [Number(value, of_each=(value,), chance=chance) for value, chance in each]
-        return [mean_number(numbers).cells("mean l2")]
-
-    return measured(rows_of, cells, runs)
 
 
 def plan_table3(place):
@@ -351,29 +344,6 @@ def plan_table4(place):
     return [*cells, looking(place, keys, columns, networks, on, also)]
 
 
-def measure_table4(cells, runs):
-    """Mean CKA over stages on the test pictures, and the mean distance of kernels."""
-
-    def rows_of(cell, runs):
-        similar, distances = [], []
-        for look in cell.looks:
-            found = list(look.cka(runs).values())
-            mean = {
-                name: float(np.mean([getattr(one, name) for one in found]))
-                for name in ("paper", "paper_low", "paper_high", "floor")
-            }
-            ends, value = (mean["paper_low"], mean["paper_high"]), mean["paper"]
-            ends = ends if np.isfinite(ends).all() else (None, None)
-            pictures = found[0].pictures
-            similar.append(Number(value, *ends, (value,), mean["floor"], pictures))
-            distance, chance = look.distance(runs)
-            distances.append(Number(distance, of_each=(distance,), chance=chance))
-        numbers = mean_number(similar).cells("mean CKA")
-        return [numbers | mean_number(distances).cells("mean l2")]
-
-    return measured(rows_of, cells, runs)
-
-
 MODES = {f"{letter}": f"{NAME}.mode_{letter.lower()}" for letter in "ABCDEF"}
 MODES |= {"high layers from scratch": f"{NAME}.high_layers", "from scratch": TRAININGS[SCRATCH][0]}
 RATES = ("learning rate of the last layer", "learning rate of other layers", "epochs at most")
@@ -411,50 +381,6 @@ def plan_figure5(place):
     return cells
 
 
-def measure_cka(cells, runs):
-    """The paper's form of CKA at each stage, beside that of shuffled pictures."""
-
-    def rows_of(cell, runs):
-        each, rows = [look.cka(runs) for look in cell.looks], []
-        for depth, layer in enumerate(each[0]):
-            numbers = []
-            for found in each:
-                one = found[layer]
-                ends = (one.paper_low, one.paper_high)
-                ends = ends if np.isfinite(ends).all() else (None, None)
-                numbers.append(Number(one.paper, *ends, (one.paper,), one.floor, one.pictures))
-            rows.append({"layer": layer, "depth": depth} | mean_number(numbers).cells("CKA"))
-        return rows
-
-    return measured(rows_of, cells, runs)
-
-
-def draw_cka(place, cells, runs):
-    """The curves of the first seed."""
-    from transfer import plots
-    from visualization import paper_figures
-
-    pairs, layers = {}, []
-    for cell in _made(cells, runs):
-        found = cell.looks[0].cka(runs)
-        layers = layers or list(found)
-        pairs[f"{cell.keys['first']} and {cell.keys['second']}"] = list(found.values())
-    if not pairs:
-        return {}
-    title = f"linear CKA on the test pictures of {cells[0].on}"
-    return {"cka.png": plots.png(paper_figures.cka_over_depth(layers, pairs, title=title))}
-
-
-def _made(cells, runs):
-    """The cells whose runs are there and that can be looked at; one that cannot is left out."""
-    return [c for c in cells if c.looks and all(stage in runs for stage in c.stages)]
-
-
-OVERLAP, OVERLAP_1000, BY_CHANCE = "overlap (%)", "overlap of 1000 (%)", "overlap by chance (%)"
-BEFORE, ENTROPY = "entropy before", "entropy"
-BOXES = (OVERLAP, OVERLAP_1000, BY_CHANCE, BEFORE, ENTROPY)
-
-
 def plan_boxes(pairs, place):
     """Overlap and entropy of pairs of networks; pairs: names as `sides` has them."""
     cells = []
@@ -466,245 +392,7 @@ def plan_boxes(pairs, place):
     return cells
 
 
-def measure_boxes(cells, runs):
-    """The mean over channels at each stage, with Student's interval over channels."""
-
-    def rows_of(cell, runs):
-        each = [_of_stages(look, runs) for look in cell.looks]
-        count, rows = len(each[0]), []
-        for depth, layer in enumerate(each[0]):
-            half = "deep" if (depth + 0.5) / count > 0.5 else "shallow"
-            row = {"layer": layer, "depth": depth, "half": half}
-            for column in BOXES:
-                numbers = [_mean_of(*found[layer][column]) for found in each]
-                known = [number for number in numbers if number.value is not None]
-                row |= mean_number(known).cells(column)
-            rows.append(row)
-        return rows
-
-    return measured(rows_of, cells, runs)
-
-
-def _mean_of(values, chance):
-    """The Number that is the mean of channels, those that are NaN left out."""
-    values = values[np.isfinite(values)]
-    if not len(values):
-        return Number()
-    mean = float(values.mean())
-    return Number(mean, *student(values), (mean,), chance)
-
-
-def _of_stages(look, runs):
-    """What the channels of each stage have: dict stage -> dict of BOXES -> (values, chance)."""
-    from visualization import similarity, top_sets
-
-    before, after = (look.top_sets(number, runs) for number in (0, 1))
-    store = look.data.open()
-    labels, classes = store.labels["train"], len(store.classes)
-    first, second = before.ks
-    chances = [similarity.chance_overlap(before.pictures, k).mean for k in before.ks]
-    chance = similarity.chance_entropy(np.bincount(labels, minlength=classes), first).mean
-    found = {}
-    for stage, layers in before.stages.items():
-        parts = {column: [] for column in BOXES}
-        for layer in layers:
-            one = [top_sets.overlaps(before, after, layer, k) for k in (first, second)]
-            parts[OVERLAP].append(100 * one[0])
-            parts[OVERLAP_1000].append(100 * one[1])
-            for column, seen in ((BEFORE, before), (ENTROPY, after)):
-                own = top_sets.entropies(seen, layer, first, labels, classes)
-                parts[column].append(own)
-        values = {column: np.concatenate(some) for column, some in parts.items() if some}
-        values[BY_CHANCE] = np.array([100 * chances[0]])
-        beside = {OVERLAP: 100 * chances[0], OVERLAP_1000: 100 * chances[1]}
-        beside |= {BEFORE: chance, ENTROPY: chance}
-        found[stage] = {column: (values[column], beside.get(column)) for column in BOXES}
-    return found
-
-
-def draw_boxes(columns, place, cells, runs):
-    """Boxes over channels of the first seed, of some of BOXES: a figure for each and each pair."""
-    from transfer import plots
-    from visualization import paper_figures
-
-    figures = {}
-    for number, cell in enumerate(_made(cells, runs), 1):
-        try:
-            found = _of_stages(cell.looks[0], runs)
-        except InputError:
-            continue  # its rows say why
-        for column in columns:
-            measure = "overlap" if column.endswith("(%)") else "entropy"
-            scale = 100 if measure == "overlap" else 1
-            values = [found[stage][column][0] / scale for stage in found]
-            chance = chance_of(cell.looks[0], runs, column)
-            title = f"{column.removesuffix(' (%)')}: {cell.keys['networks']}, on {cell.on}"
-            figure = paper_figures.boxes_by_layer(
-                list(found), values, measure, chance=chance, title=title
-            )
-            figures[f"{column.removesuffix(' (%)').replace(' ', '_')}_{number}.png"] = plots.png(
-                figure
-            )
-    return figures
-
-
-def chance_of(look, runs, column):
-    """The similarity.Chance of one of BOXES."""
-    from visualization import similarity
-
-    seen, store = look.top_sets(0, runs), look.data.open()
-    if column in (BEFORE, ENTROPY):
-        counts = np.bincount(store.labels["train"], minlength=len(store.classes))
-        return similarity.chance_entropy(counts, seen.ks[0])
-    return similarity.chance_overlap(seen.pictures, seen.ks[1 if column == OVERLAP_1000 else 0])
-
-
 # ---- channels
-
-
-@dataclass(frozen=True)
-class Shown:
-    """Which channels of which networks a figure shows, and what of them.
-
-    networks: names as `sides` has them. pair: numbers of the two whose top sets are compared.
-    level: low, middle or high layers. order: of channels, one of ORDERS. count: how many. skip: how
-    many are passed over. images, tops: whether optimized images and top pictures are drawn.
-    dataset: whose training pictures.
-    """
-
-    networks: tuple[str, ...]
-    level: str
-    order: str
-    count: int
-    skip: int = 0
-    pair: tuple[int, int] = (0, 1)
-    images: bool = True
-    tops: bool = True
-    dataset: str = RASTA
-
-    @property
-    def told(self):
-        """The rule in words."""
-        passed_over = f", the first {self.skip} passed over" if self.skip else ""
-        return f"{self.level} layers, {ORDERS[self.order]}{passed_over}"
-
-
-ORDERS = {
-    "least overlap": "the channel of least overlap of each layer, the least first",
-    "median overlap": "the channel of median overlap of each layer, the least first",
-    "least entropy": "the channel of least entropy after training of each layer, the least first",
-    "near 46 %": "the channel whose overlap is nearest to that of the paper's arch detector",
-    "spread": "channels evenly spaced by overlap, from the least to the greatest",
-}
-# of a network's stages, by depth from 0 to 1: GoogLeNet's up to mixed3b, mixed4a to 4e, mixed5
-LEVELS = {"low": (0, 0.4), "middle": (0.4, 0.8), "high": (0.8, 1), "middle and high": (0.4, 1)}
-ARCH = 0.46  # overlap of figure 1's arch detector (section 3.1)
-MOST_ACROSS = 12  # trainings side by side
-TOP_GRID = 10  # top pictures in a row, as in the paper
-
-
-def level_layers(stages, level):
-    """The convolutions of a level; those of the last stage where a network is too short for it.
-
-    Args:
-        stages: dict stage -> its convolutions, in order of depth.
-        level: in LEVELS.
-    """
-    low, high = LEVELS[level]
-    chosen = [
-        layers
-        for number, layers in enumerate(stages.values())
-        if low <= (number + 0.5) / len(stages) < high
-    ]
-    chosen = chosen or [list(stages.values())[-1]]
-    return [layer for layers in chosen for layer in layers]
-
-
-def pick(values, order, count, skip=0):
-    """Choose channels by a value.
-
-    Args:
-        values: dict layer -> float (channels,), NaN for those that cannot be chosen.
-        order: in ORDERS.
-        count, skip: how many are chosen, and passed over before.
-
-    Returns:
-        list of (layer, channel); fewer where there are fewer.
-    """
-    every = sorted(
-        (float(value), number, layer, channel)
-        for number, (layer, some) in enumerate(values.items())
-        for channel, value in enumerate(some)
-        if np.isfinite(value)
-    )
-    if order == "near 46 %":
-        every.sort(key=lambda one: abs(one[0] - ARCH))
-        return [one[2:] for one in every[skip : skip + count]]
-    if order == "spread":
-        places = np.unique(np.linspace(0, len(every) - 1, count).round().astype(int))
-        return [every[place][2:] for place in places] if every else []
-    of_layers = {}
-    for one in every:
-        of_layers.setdefault(one[2], []).append(one)
-    if order == "median overlap":
-        of_layers = {layer: some[(len(some) - 1) // 2 :] for layer, some in of_layers.items()}
-    # each layer's first, then each layer's second, until there are enough
-    rounds = max(map(len, of_layers.values()), default=0)
-    chosen = [
-        one
-        for turn in range(rounds)
-        for one in sorted(some[turn] for some in of_layers.values() if len(some) > turn)
-    ]
-    return [one[2:] for one in chosen[skip : skip + count]]
-
-
-@dataclass(frozen=True)
-class Channels:
-    """The top sets of a Look's networks, and what tells channels apart: what `shown` chose of.
-
-    sets: of each side. labels, classes: of the training pictures. pair: see Shown.
-    """
-
-    sets: tuple
-    labels: np.ndarray
-    classes: list
-    pair: tuple[int, int]
-
-    def overlap(self, layer, pair=None):
-        """Overlap of each channel in two networks, from 0 to 1."""
-        from visualization import top_sets
-
-        first, second = (self.sets[number] for number in pair or self.pair)
-        return top_sets.overlaps(first, second, layer, first.ks[0])
-
-    def entropy(self, number, layer):
-        """Entropy of each channel in a network; NaN where pictures have several labels."""
-        from visualization import top_sets
-
-        seen = self.sets[number]
-        if self.labels.ndim > 1 or len(self.classes) < 2:
-            return np.full(len(seen.firing[layer]), np.nan)
-        return top_sets.entropies(seen, layer, seen.ks[0], self.labels, len(self.classes))
-
-
-def open_channels(shown, look, runs):
-    """The Channels of a Look."""
-    sets = tuple(look.top_sets(number, runs) for number in range(len(look.sides)))
-    store = look.data.open()
-    return Channels(sets, store.labels["train"], store.classes, shown.pair)
-
-
-def choose(shown, channels):
-    """The channels that a figure shows: list of (convolution, channel)."""
-    layers = level_layers(channels.sets[0].stages, shown.level)
-    if shown.order == "least entropy":
-        values = {layer: channels.entropy(shown.pair[1], layer) for layer in layers}
-    else:
-        values = {layer: channels.overlap(layer) for layer in layers}
-    return pick(values, shown.order, shown.count, shown.skip)
-
-
-OF_CHANNELS = (OVERLAP, BEFORE, ENTROPY)
 
 
 def plan_channels(all_shown, place):
@@ -723,114 +411,7 @@ def plan_channels(all_shown, place):
     return cells
 
 
-def measure_channels(all_shown, cells, runs):
-    """The overlap and entropies of the channels that are shown, of the first seed."""
-    of_cell = {id(cell): shown for cell, shown in zip(cells, all_shown, strict=True)}
-
-    def rows_of(cell, runs):
-        shown, look = of_cell[id(cell)], cell.looks[0]
-        channels = open_channels(shown, look, runs)
-        return [
-            {"layer": layer, "channel": channel} | of_channel(channels, layer, channel, cell)
-            for layer, channel in choose(shown, channels)
-        ]
-
-    return measured(rows_of, cells, runs)
-
-
-def of_channel(channels, layer, channel, cell):
-    """The cells of a channel's Numbers."""
-    from visualization import similarity
-
-    seen = channels.sets[0]
-    chance = similarity.chance_overlap(seen.pictures, seen.ks[0]).mean
-    values = {OVERLAP: (100 * channels.overlap(layer)[channel], 100 * chance)}
-    if BEFORE in cell.columns:
-        counts = np.bincount(channels.labels, minlength=len(channels.classes))
-        even = similarity.chance_entropy(counts, seen.ks[0]).mean
-        for column, number in zip((BEFORE, ENTROPY), channels.pair, strict=True):
-            values[column] = (channels.entropy(number, layer)[channel], even)
-    row = {}
-    for column, (value, chance) in values.items():
-        known = None if np.isnan(value) else float(value)
-        each = () if known is None else (known,)
-        row |= Number(known, of_each=each, chance=chance, pictures=seen.pictures).cells(column)
-    return row
-
-
-def draw_channels(all_shown, place, cells, runs):
-    """Channels side by side, networks one below the other: pages of the first seed."""
-    from visualization import paper_figures, similarity
-
-    figures, made = {}, {id(cell) for cell in _made(cells, runs)}
-    for shown, cell in zip(all_shown, cells, strict=True):
-        if id(cell) not in made:
-            continue
-        look = cell.looks[0]
-        try:
-            channels = open_channels(shown, look, runs)
-            chosen = choose(shown, channels)
-        except InputError:
-            continue  # its rows say why
-        if not chosen:
-            continue
-        seen = channels.sets[0]
-        pages = paper_figures.channel_pages(
-            _columns(shown, look, channels, chosen, runs),
-            [side.called for side in look.sides],
-            training_pictures(look.data),
-            chance=similarity.chance_overlap(seen.pictures, seen.ks[0]),
-            grid=grid_of(seen) if shown.tops else 0,
-            title=f"{shown.told}; on {cell.on}",
-        )
-        figures |= {f"channels_{len(figures) + n}.png": page for n, page in enumerate(pages, 1)}
-    return figures
-
-
-def grid_of(sets):
-    """How many top pictures stand in a row: the paper's ten, of smaller top sets fewer."""
-    return min(TOP_GRID, math.ceil(math.sqrt(sets.ks[0])))
-
-
-def training_pictures(data):
-    """The files of the training pictures of a Data, in stored order: list of Path."""
-    from pathlib import Path
-
-    from transfer.result_folder import read_csv
-
-    store = data.open()
-    paths = read_csv(store.folder / "split.csv").set_index("id")["path"]
-    return [Path(data.jpg_images_path) / paths[name] for name in store.ids("train")]
-
-
-def _columns(shown, look, channels, chosen, runs):
-    """paper_figures.Column of each channel."""
-    from visualization import paper_figures
-
-    images = [{} for _ in look.sides]
-    if shown.images:
-        images = [look.images(number, chosen, runs) for number in range(len(look.sides))]
-    columns = []
-    for layer, channel in chosen:
-        seen = [
-            seen_in(channels, number, layer, channel, images[number].get((layer, channel)))
-            for number in range(len(look.sides))
-        ]
-        columns.append(paper_figures.Column(f"{layer}:{channel}", tuple(seen)))
-    return columns
-
-
-def seen_in(channels, number, layer, channel, image=None, pair=None):
-    """paper_figures.Seen of a channel in a network; its overlap is that with the first network."""
-    from visualization import paper_figures, top_sets
-
-    sets = channels.sets[number]
-    top = sets.top(layer, sets.ks[0])[:, channel]
-    overlap = None
-    if number or pair:
-        overlap = float(channels.overlap(layer, pair or (0, number))[channel])
-    shares = top_sets.common_labels(top, channels.labels, channels.classes)
-    return paper_figures.Seen(top, tuple(shares), image, overlap)
+MOST_ACROSS = 12  # trainings side by side
 
 
 # ---- one channel after several trainings (figures 2 and 9)
@@ -854,7 +435,7 @@ def plan_trainings(images, tops, place):
 
 def chosen_channel(cells, runs):
     """(convolution, channel): of least overlap in the first training that is there."""
-    first = _made(cells, runs)[0]
+    first = looked_at(cells, runs)[0]
     chosen = choose(OF_TRAININGS, open_channels(OF_TRAININGS, first.looks[0], runs))
     if not chosen:
         raise InputError("no channel has enough pictures that fire it in both networks")
@@ -877,7 +458,7 @@ def draw_trainings(images, tops, place, cells, runs):
     """The channel before training and after each, side by side."""
     from visualization import paper_figures, similarity
 
-    made = _made(cells, runs)
+    made = looked_at(cells, runs)
     if not made:
         return {}
     try:
@@ -973,7 +554,7 @@ def draw_changes(place, cells, runs):
     from visualization import paper_figures, similarity
 
     (cell,) = cells
-    if not _made(cells, runs):
+    if not looked_at(cells, runs):
         return {}
     look = cell.looks[0]
     try:
@@ -992,7 +573,7 @@ def draw_changes(place, cells, runs):
     )
     shown = replace(OF_CHANGES, tops=False)
     pages = paper_figures.channel_pages(
-        _columns(shown, look, channels, chosen, runs),
+        columns_of(shown, look, channels, chosen, runs),
         [side.called for side in look.sides],
         training_pictures(look.data),
         grid=0,
@@ -1166,7 +747,7 @@ TABLES = (
         "table4",
         (*RASTA_ALONE, *SMALL_ONES),
         plan_table4,
-        measure_table4,
+        measure_similarity,
         runs=11,
         chance=CHANCE_OF_CKA,
         notes=lambda place: small_notes(

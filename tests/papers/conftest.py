@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -11,12 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from models import network as networks
+from papers.items import Cell
+from papers.looks import Ascent, Look, Side
 from papers.places import Place, read_weights
 from papers.protocols import PROTOCOLS
 from toy.artists import ARTISTS, MATERIALS
 from toy.paintings import paint as paint_toy
+from transfer.dataset import Data
 
 ROOT = Path(__file__).parents[2]
+LAYERS = ("low", "middle", "high")  # of save_tiny's networks
 COLOURS = ((220, 120, 60), (60, 110, 210))
 TOYS = 60  # pictures, half of them in each collection
 TOY_ARTISTS, TOY_MATERIALS = (ARTISTS[0], ARTISTS[6]), (MATERIALS[0], MATERIALS[2])
@@ -122,3 +128,40 @@ def command(small):
         )
 
     return start
+
+
+def save_tiny(path, seed, moved=0.0):
+    """Three convolutions of four channels, at 16 pixels, as a `.keras` file."""
+    keras.utils.set_random_seed(seed)
+    x = pixels = keras.Input((16, 16, 3))
+    x = keras.layers.Rescaling(1 / 255)(x)
+    for name in LAYERS:
+        x = keras.layers.Conv2D(4, 3, 2, "same", name=name)(x)
+        x = keras.layers.ReLU()(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(pixels, keras.layers.Dense(2, "softmax", name="head")(x))
+    kernel, bias = model.get_layer("low").get_weights()
+    kernel[0, 0, 0, 0] += moved
+    model.get_layer("low").set_weights([kernel, bias])
+    found = networks.Network("tiny", model, ["cold", "warm"], "unit", 16)
+    networks.save(found, path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def cell(tmp_path_factory):
+    """Return a Cell that looks at a tiny network, and at another in its place after training."""
+    folder = tmp_path_factory.mktemp("looked")
+    rows = [("warm", "cold")[number % 2] for number in range(80)]
+    paint(folder / "toys", "kind", rows)
+    data = Data("toys", "kind", folder, folder / "toys/metadata.csv", folder / "toys/images")
+    sides = (
+        Side("before", save_tiny(folder / "before.keras", 1)),
+        Side("after", save_tiny(folder / "after.keras", 4)),
+    )
+    look = Look(sides, data, folder / "kept", 16, Ascent(1, 16))
+    return Cell({"networks": "before and after"}, (), (), on="toys", looks=(look,))
+
+
+def ask(cell, keys, columns):
+    return [replace(cell, keys=keys, columns=columns)]

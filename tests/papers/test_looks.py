@@ -1,6 +1,5 @@
 """Tiny networks looked at: distances by hand, the same network alike, everything kept."""
 
-import keras
 import pytest
 
 from models import network as networks
@@ -8,29 +7,9 @@ from models.errors import InputError
 from papers import looks
 from papers.looks import Ascent, Look, Side, missing, of_seeds
 from papers.stages import Stage
-from tests.papers.conftest import paint
+from tests.papers.conftest import LAYERS, paint, save_tiny
 from transfer.dataset import Data
 from transfer.recipes import RECIPES
-
-LAYERS = ("low", "middle", "high")
-
-
-def save_tiny(path, seed, moved=0.0):
-    """Three convolutions of four channels, at 16 pixels, as a `.keras` file."""
-    keras.utils.set_random_seed(seed)
-    x = pixels = keras.Input((16, 16, 3))
-    x = keras.layers.Rescaling(1 / 255)(x)
-    for name in LAYERS:
-        x = keras.layers.Conv2D(4, 3, 2, "same", name=name)(x)
-        x = keras.layers.ReLU()(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    model = keras.Model(pixels, keras.layers.Dense(2, "softmax", name="head")(x))
-    kernel, bias = model.get_layer("low").get_weights()
-    kernel[0, 0, 0, 0] += moved
-    model.get_layer("low").set_weights([kernel, bias])
-    found = networks.Network("tiny", model, ["cold", "warm"], "unit", 16)
-    networks.save(found, path)
-    return str(path)
 
 
 @pytest.fixture(scope="module")

@@ -367,5 +367,6 @@ def test_a_file_as_the_released_rijks_vgg19(picture_folder, tmp_path, monkeypatc
     path = as_keras_2(by_hand("VGG19"), tmp_path / "creator_VGG19_weights.h5")
     monkeypatch.setitem(released.RELEASED, ("creator", "VGG19"), released.blob_id(path))
     monkeypatch.setenv(released.FOLDER, str(tmp_path))
+    monkeypatch.setattr(views, "STEPS", 2)  # of the check's curves
     words = [picture_folder / "blue.png", "--models", "RijksVGG19Net:artist", "--check", 1]
     assert run(*words, "--out", tmp_path / "f.png") == 0

@@ -9,14 +9,12 @@ import pytest
 from models.errors import InputError
 from papers.findings import FINDINGS
 from papers.items import Cell
-from papers.looks import Ascent, Look, Side
+from papers.looks import Ascent
 from papers.places import Place
 from papers.protocols import gonthier2020 as protocol
 from papers.published import read_item
 from papers.stages import Stage, in_order
-from tests.papers.conftest import paint
-from tests.papers.test_looks import save_tiny
-from transfer.dataset import Data
+from tests.papers.conftest import ask, paint
 
 ITEMS = {item.name: item for item in protocol.PAPER.items}
 
@@ -143,115 +141,6 @@ def test_small_tests_have_a_bootstrap_interval_that_holds_the_value(tmp_path):
     assert protocol.measure_table3(cells, {})[protocol.PRECISION].isna().all()
 
 
-# ---- channels
-
-
-def test_levels_are_the_papers_on_googlenets_stages():
-    modules = [f"mixed{name}" for name in ("3a", "3b", "4a", "4b", "4c", "4d", "4e")]
-    names = [*(f"conv2d{number}" for number in range(3)), *modules]
-    stages = {name: (name,) for name in [*names, "mixed5a", "mixed5b"]}
-    assert protocol.level_layers(stages, "low") == names[:5]
-    assert protocol.level_layers(stages, "middle") == names[5:]
-    assert protocol.level_layers(stages, "high") == ["mixed5a", "mixed5b"]
-    assert protocol.level_layers({"a": ("b", "c")}, "high") == ["b", "c"]
-
-
-def test_channels_are_picked_by_their_value():
-    values = {"a": np.array([0.3, np.nan, 0.1, 0.9]), "b": np.array([0.2, 0.5])}
-    assert protocol.pick(values, "least overlap", 2) == [("a", 2), ("b", 0)]
-    assert protocol.pick(values, "least overlap", 2, skip=2) == [("a", 0), ("b", 1)]
-    assert protocol.pick(values, "median overlap", 2) == [("b", 0), ("a", 0)]
-    assert protocol.pick(values, "near 46 %", 1) == [("b", 1)]
-    spread = protocol.pick(values, "spread", 3)
-    assert spread == [("a", 2), ("a", 0), ("a", 3)]
-    assert protocol.pick({"a": np.array([np.nan])}, "least entropy", 3) == []
-    assert protocol.pick({"a": np.array([np.nan])}, "spread", 3) == []
-
-
-@pytest.fixture(scope="module")
-def cell(tmp_path_factory):
-    """Return a Cell that looks at a tiny network, and at another in its place after training."""
-    folder = tmp_path_factory.mktemp("gonthier_looks")
-    rows = [("warm", "cold")[number % 2] for number in range(80)]
-    paint(folder / "toys", "kind", rows)
-    data = Data("toys", "kind", folder, folder / "toys/metadata.csv", folder / "toys/images")
-    sides = (
-        Side("before", save_tiny(folder / "before.keras", 1)),
-        Side("after", save_tiny(folder / "after.keras", 4)),
-    )
-    look = Look(sides, data, folder / "kept", 16, Ascent(1, 16))
-    return Cell({"networks": "before and after"}, (), (), on="toys", looks=(look,))
-
-
-def ask(cell, keys, columns):
-    return [replace(cell, keys=keys, columns=columns)]
-
-
-def test_boxes_have_every_layer_beside_chance(cell, place):
-    cells = ask(cell, cell.keys, protocol.BOXES)
-    frame = protocol.measure_boxes(cells, {})
-    assert set(read_item("gonthier2020", "figure6")) <= {*frame, "place", "note"}
-    assert frame["layer"].tolist() == ["low", "middle", "high"]
-    assert frame["half"].tolist() == ["shallow", "shallow", "deep"]
-    store = cell.looks[0].data.open()
-    count = len(store.labels["train"])
-    first = count // 4
-    for column in ("overlap by chance (%)", "overlap (%)_chance"):
-        assert frame[column].tolist() == pytest.approx([100 * first / count] * 3)
-    known = frame.dropna(subset=["overlap (%)"])
-    assert len(known) and known["overlap (%)"].between(0, 100).all()
-    drawn = protocol.draw_boxes((protocol.OVERLAP, protocol.ENTROPY), place, cells, {})
-    assert set(drawn) == {"overlap_1.png", "entropy_1.png"}
-    assert all(content.startswith(b"\x89PNG") for content in drawn.values())
-
-
-def test_the_mean_of_channels_by_hand():
-    number = protocol._mean_of(np.array([0.2, np.nan, 0.6]), 0.1)
-    assert (number.value, number.chance) == (pytest.approx(0.4), 0.1)
-    # Student's t of one degree of freedom is 12.706
-    assert number.high - number.value == pytest.approx(12.7062 * 0.2, rel=1e-4)
-    assert protocol._mean_of(np.array([np.nan]), 0.1).value is None
-
-
-def test_cka_and_distances_are_in_the_published_form(cell, place):
-    keys = {"first": "ImageNet", "second": "RASTA (mode A, training 1)"}
-    frame = protocol.measure_cka(ask(cell, keys, ("CKA",)), {})
-    assert set(read_item("gonthier2020", "figure5")) <= {*frame, "place", "note"}
-    assert frame["CKA"].between(0, 1).all() and (frame["CKA_chance"] > 0).all()
-    assert (frame["CKA_low"] <= frame["CKA"]).all() and (frame["CKA"] <= frame["CKA_high"]).all()
-    assert list(protocol.draw_cka(place, ask(cell, keys, ("CKA",)), {})) == ["cka.png"]
-    both = protocol.measure_table4(ask(cell, keys, ("mean CKA", "mean l2")), {})
-    assert both["mean CKA"][0] == pytest.approx(frame["CKA"].mean())
-    alone = protocol.measure_distances(ask(cell, keys, ("mean l2",)), {})
-    assert alone["mean l2"][0] == both["mean l2"][0] > 0
-    assert alone["mean l2_chance"][0] > 0 and np.isnan(alone["mean l2_low"][0])
-
-
-def test_seeds_have_a_mean_a_range_and_students_interval(cell):
-    two = replace(cell, columns=("mean l2",), looks=cell.looks * 2)
-    other = replace(cell.looks[0], sides=cell.looks[0].sides[:1] * 2)  # a network and itself
-    two = replace(two, looks=(cell.looks[0], other))
-    frame = protocol.measure_distances([two], {})
-    one = cell.looks[0].distance({})[0]
-    assert frame["mean l2"][0] == pytest.approx(one / 2)
-    assert (frame["mean l2_lowest"][0], frame["mean l2_highest"][0]) == (0, pytest.approx(one))
-    assert frame["mean l2_high"][0] == pytest.approx(one / 2 * (1 + 12.7062), rel=1e-4)
-
-
-def test_channels_are_measured_and_drawn(cell, place):
-    shown = protocol.Shown(("before", "after"), "low", "least overlap", 2, images=False)
-    cells = ask(cell, cell.keys, protocol.OF_CHANNELS)
-    frame = protocol.measure_channels((shown,), cells, {})
-    assert len(frame) == 2 and set(frame["layer"]) == {"low"}
-    channels = protocol.open_channels(shown, cell.looks[0], {})
-    for row in frame.to_dict("records"):
-        tops = [sets.top("low", sets.ks[0])[:, row["channel"]] for sets in channels.sets]
-        shared = len(np.intersect1d(*tops)) / channels.sets[0].ks[0]
-        assert row["overlap (%)"] == pytest.approx(100 * shared)
-    (name, page), *_ = protocol.draw_channels((shown,), place, cells, {}).items()
-    assert name == "channels_1.png" and page.startswith(b"\x89PNG")
-
-
 def test_the_channel_of_several_trainings_is_chosen_once(cell, place):
     cells = [replace(cell, keys={"training": name}, columns=protocol.OF_CHANNELS) for name in "ab"]
     frame = protocol.measure_trainings(cells, {})
@@ -270,17 +159,6 @@ def test_overlap_against_image_change(cell, place):
     assert frame["overlap (%)"].is_monotonic_increasing or frame["layer"].nunique() > 1
     drawn = protocol.draw_changes(place, cells, {})
     assert set(drawn) == {"overlap_and_change.png", "images_1.png"}
-
-
-def test_what_cannot_be_looked_at_is_told_in_its_row(cell, place):
-    lost = replace(cell, columns=("mean l2",), lacks="no weights file", looks=())
-    broken = replace(cell.looks[0], sides=(cell.looks[0].sides[0], Side("gone", "gone.keras")))
-    wrong = replace(cell, columns=("mean l2",), looks=(broken,))
-    frame = protocol.measure_distances([lost, wrong], {})
-    assert frame["mean l2"].isna().all() and "gone.keras" in frame["lacks"][1]
-    assert frame["lacks"][0] == ""  # the cell says it
-    assert protocol.draw_cka(place, [lost], {}) == {}
-    assert protocol.draw_boxes((protocol.OVERLAP,), place, [lost], {}) == {}
 
 
 def test_the_chance_of_several_answers_is_that_of_as_many_classes():
