@@ -25,7 +25,7 @@ from papers.places import (
 from papers.protocols import PROTOCOLS
 from papers.published import require
 from papers.stages import carry_out, find_runs, in_order, spread, store_pictures, tree
-from papers.waves import waves, write_plan
+from papers.waves import Line, waves, write_plan
 from transfer.recipe import CHOICES
 from transfer.result_folder import check_place, check_writable, write_text
 
@@ -154,6 +154,7 @@ def main(argv=None):
         return
     require("paper", arguments.paper, PROTOCOLS)
     place = read_place(arguments)
+    words = item_flags(sys.argv[1:] if argv is None else argv, arguments)
     has_pictures = arguments.collections or arguments.small
     if arguments.plan and not has_pictures:
         raise InputError("plan needs pictures: give collections or small")
@@ -170,11 +171,19 @@ def main(argv=None):
     if arguments.plan:
         check_writable(arguments.plan)
         start_keras(say=None)
-        print("\n".join(plan(asked, place, arguments.plan)))
+        print("\n".join(plan(asked, place, arguments.plan, words)))
         return
     start_keras()
     make(asked, place)
-    summarise(place, sys.argv[1:] if argv is None else argv, arguments.item)
+    summarise(place, words)
+
+
+def item_flags(words, arguments):
+    """The flags of the command that makes an item: the words but for paper, item and plan."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--plan")
+    _, others = parser.parse_known_args(list(map(str, words)))
+    return [word for word in others if word not in (arguments.paper, arguments.item)]
 
 
 def read_place(arguments):
@@ -244,7 +253,7 @@ def forecast(asked, place):
     yield f"on {place.told}"
     for depth, stage in tree(stages):
         yield "  " * (depth + 1) + stage.name + ": " + _told(stage, there, costs)
-    yield from dict.fromkeys(f"  then {line}" for cell in cells for line in cell.also)
+    yield from (f"  then {line}" for line in _beside(cells))
     yield from _missing(cells)
     total = sum(cost.seconds for cost in costs.values())
     yield (
@@ -253,24 +262,57 @@ def forecast(asked, place):
     )
 
 
-def plan(asked, place, path):
-    """Write the runs that are asked for and not there as a plan; lines that tell what is in it."""
+def plan(asked, place, path, words):
+    """Write the runs that are asked for and not there as a plan; lines that tell what is in it.
+
+    An item that takes long beside its runs is a line too, which needs theirs.
+
+    Args:
+        asked: papers.items.Asked.
+        place: Place.
+        path: of the plan.
+        words: flags of the command that makes an item.
+    """
     from papers.report import command
 
-    cells = [cell for item in asked.items for cell in item.plan(place)]
-    stages = [stage for cell in cells for stage in cell.stages]
+    cells = {item.name: item.plan(place) for item in asked.items}
+    every = [cell for own in cells.values() for cell in own]
+    stages = [stage for cell in every for stage in cell.stages]
     refused = store_pictures(stages)
     made = spread([s for s in stages if s not in refused], place.results_path, command)
-    write_plan(made.lines, path)
+    lines = list(made.lines)
+    for name, own in cells.items():
+        needed = [stage for cell in own if not cell.lacks for stage in cell.stages]
+        if _beside(own) and not made.later.keys() & set(needed):
+            lines.append(_line_of(item_command(place, name, words), needed, made, len(lines) + 1))
+    write_plan(lines, path)
     yield f"on {place.told}"
-    yield from _missing(cells)
+    yield from _missing(every)
     for why, left_out in (("not planned", refused), ("to be planned later", made.later)):
         pairs = (({"name": stage.name}, reason) for stage, reason in left_out.items())
         yield from (f"{why}: {line}" for line in lacking(pairs))
     yield (
-        f"{path}: {len(made.lines)} runs in {len(waves(made.lines))} waves; {len(made.there)} are "
-        f"there; ./job.sh --array {path} makes them, then this command without --plan collects"
+        f"{path}: {len(made.lines)} runs and {len(lines) - len(made.lines)} items in "
+        f"{len(waves(lines))} waves; {len(made.there)} runs are there; ./job.sh --array {path} "
+        "makes them, then this command without --plan collects"
     )
+
+
+def _line_of(command, stages, made, id):
+    """The Line of an item's command, in the wave behind the runs that it needs."""
+    needs = sorted({made.ids[stage] for stage in stages if stage in made.ids})
+    wave = 1 + max((line.wave for line in made.lines if line.id in needs), default=0)
+    return Line(id, wave, tuple(needs), command)
+
+
+def item_command(place, item, words):
+    """The command that makes an item, with these flags."""
+    return shlex.join(["python", "-m", "papers", place.paper.name, item, *words])
+
+
+def _beside(cells):
+    """Lines: what takes long beside the runs, of cells that can be made."""
+    return list(dict.fromkeys(line for cell in cells if not cell.lacks for line in cell.also))
 
 
 def _told(stage, there, costs):
@@ -320,23 +362,21 @@ def make(asked, place, say=print):
         _decide(asked.statements, numbers, place, on, below / name)
 
 
-def summarise(place, words, asked):
+def summarise(place, words):
     """Write the page that has a row for each item that was made so far, with its command.
 
     Args:
         place: Place.
-        words: of the command line.
-        asked: the name of what was asked for, one of words, or None.
+        words: flags of the command that makes an item.
     """
     from papers.summary import read_items, summary_page
 
-    flags = [word for word in map(str, words) if word not in (place.paper.name, asked)]
     below = place.results_path / "papers" / place.paper.name
     page = summary_page(
         place.paper.title,
         place.told,
         read_items(place.paper.items, below),
-        lambda item: shlex.join(["python", "-m", "papers", place.paper.name, item, *flags]),
+        lambda item: item_command(place, item, words),
     )
     write_text(below / "summary.md", page)
     print(f"all items in {below / 'summary.md'}")

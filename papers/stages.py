@@ -144,7 +144,7 @@ def folder_ahead(stage, results_path, folders):
 
 
 def store_pictures(stages):
-    """Store the pictures of every stage, once; dict Stage -> why it can be no run."""
+    """Store the pictures of every stage; dict Stage -> why it can be no run, as far as is known."""
     wrong, refused = {}, {}
     for stage in in_order(stages):
         if stage.data not in wrong:
@@ -155,6 +155,11 @@ def store_pictures(stages):
                 wrong[stage.data] = str(error)
         if wrong[stage.data] or stage.start in refused:
             refused[stage] = wrong[stage.data] or NOT_MADE.format(stage.start.name)
+        elif not isinstance(stage.start, Stage):
+            try:
+                stage.run({})
+            except InputError as error:
+                refused[stage] = str(error)
     return refused
 
 
@@ -173,11 +178,13 @@ def carry_out(stages, results_path):
     """
     from transfer.train import train_and_test
 
-    folders, refused = {}, {}
+    folders, refused = {}, store_pictures(stages)  # once, also those that cannot be used
     ordered = in_order(stages)
     for number, stage in enumerate(ordered, 1):
         print(f"== {number} of {len(ordered)}: {stage.name}", flush=True)
         try:
+            if stage in refused:
+                raise InputError(refused[stage])
             if stage.start in refused:
                 raise InputError(NOT_MADE.format(stage.start.name))
             folders[stage] = train_and_test(stage.run(folders), results_path)
@@ -238,11 +245,13 @@ def folder_of(stage, results_path, folders):
 class Spread:
     """Runs spread over the lines of a plan.
 
-    lines: tuple of Line, wave by wave. there: dict Stage -> folder of a run that needs no line.
-    later: dict Stage -> why its line can only be written when those of this plan are carried out.
+    lines: tuple of Line, wave by wave. ids: dict Stage -> id of its line. there: dict Stage ->
+    folder of a run that needs no line. later: dict Stage -> why its line can only be written when
+    those of this plan are carried out.
     """
 
     lines: tuple[Line, ...]
+    ids: dict
     there: dict
     later: dict
 
@@ -293,7 +302,7 @@ def spread(stages, results_path, command):
         )
         for stage in ordered
     ]
-    return Spread(tuple(lines), there, later)
+    return Spread(tuple(lines), ids, there, later)
 
 
 def _known_folders(left, there, results_path):

@@ -388,7 +388,7 @@ def test_job_sh_gives_slurm_an_array_for_each_wave_behind_the_one_before(planned
     script = f"{ROOT}/job.sh --array plan.csv"
     assert (planned / "asked").read_text().splitlines() == [
         f"--parsable --array=1-2 {script}",
-        f"--parsable --dependency=afterok:41 --array=3 {script}",
+        f"--parsable --dependency=afterok:41 --kill-on-invalid-dep=yes --array=3 {script}",
     ]
     # as a task, SLURM runs a copy of the script, in the folder where it was submitted
     shutil.copy(ROOT / "job.sh", planned / "bin" / "slurm_script")
@@ -543,6 +543,7 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m toy pretrain",  # tests/toy/test_main.py, smaller
         "python -m papers sabatelli2018",  # test_commands_of_the_page_about_papers
         "python -m papers gonthier2020",  # the same, without its pictures
+        "./job.sh --array",  # the same
     )
     for page in PAGES:
         for command in blocks(page):
@@ -583,6 +584,7 @@ def test_commands_of_the_page_about_papers(shared, tmp_path):
             command = command.replace("$SHARED/data", str(small)) + " --input_size 32 --epochs 1"
             command = command.replace("sabatelli2018 --small", "sabatelli2018 figure2 --small")
         if "collections" not in command:
+            command = command.replace("./job.sh", f"{ROOT}/job.sh")
             shell(f"export SHARED={shared}\n{command}", tmp_path)
     out = tmp_path / "results" / "papers" / "sabatelli2018"
     told = (ROOT / "docs" / "papers.md").read_text(encoding="utf-8")

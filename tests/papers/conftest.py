@@ -1,6 +1,7 @@
 """Tiny collections in the place of the small ones, and a tiny network in ResNet50's."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,11 +17,15 @@ from papers.items import Cell
 from papers.looks import Ascent, Look, Side
 from papers.places import Place, read_weights
 from papers.protocols import PROTOCOLS
+from toy.artists import ARTISTS, MATERIALS
+from toy.paintings import paint as paint_toy
 from transfer.dataset import Data
 
 ROOT = Path(__file__).parents[2]
 LAYERS = ("low", "middle", "high")  # of save_tiny's networks
 COLOURS = ((220, 120, 60), (60, 110, 210))
+TOYS = 60  # pictures, half of them in each collection
+TOY_ARTISTS, TOY_MATERIALS = (ARTISTS[0], ARTISTS[6]), (MATERIALS[0], MATERIALS[2])
 # what a process of its own runs: the network in ResNet50's place, then the command
 SCRIPT = """
 import importlib.util, sys
@@ -74,6 +79,27 @@ def small(tmp_path):
 
 
 @pytest.fixture
+def toys(small):
+    """Return `small` with pictures of the toy collection, of two artists in two materials."""
+    shutil.rmtree(small / "shandong")
+    for folder in ("shandong", "wikiart224"):
+        (small / folder / "images").mkdir(parents=True)
+    museum, artists = ["ImageId,dc_type,dc_materiaal,collection"], ["ImageId,artist"]
+    for number in range(TOYS):
+        # both materials are in every part of the splits that are drawn of these
+        by, of = TOY_ARTISTS[number % 2], TOY_MATERIALS[number * 7 // 5 % 2]
+        work = paint_toy(number, 0, by, of)
+        for folder in ("shandong", "wikiart224"):
+            picture = Image.fromarray(work.pixels).resize((32, 32))
+            picture.save(small / folder / "images" / f"{number:03}.png")
+        museum.append(f"{number:03},{work.type},{work.material},{'AB'[number * 2 // TOYS]}")
+        artists.append(f"{number:03},{by.name}")
+    for folder, rows in (("shandong", museum), ("wikiart224", artists)):
+        (small / folder / "metadata.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return small
+
+
+@pytest.fixture
 def place(small, monkeypatch):
     """Return a Place of Sabatelli 2018 on the tiny collections, with ResNet50 alone."""
     monkeypatch.setattr(keras.applications, "ResNet50", tiny_resnet)
@@ -94,6 +120,7 @@ def command(small):
 
     def start(*words, out=small.parent):
         given = ["--small", small, "--weights", small.parent / "weights", "--input_size", 32]
+        given += ["--epochs", 2]
         given += ["--results_path", out / "results", "--datasets_path", out / "datasets"]
         line = [sys.executable, "-c", SCRIPT, __file__, *map(str, (*words, *given))]
         return subprocess.Popen(
