@@ -255,7 +255,7 @@ def forecast(asked, place):
         yield "  " * (depth + 1) + stage.name + ": " + _told(stage, there, costs)
     yield from (f"  then {line}" for line in _beside(cells))
     yield from _missing(cells)
-    total = sum(cost.seconds for cost in costs.values())
+    total = sum(cost.seconds for cost in costs.values() if not cost.refused)
     yield (
         f"{len(stages)} runs, {len(there)} of them there; the others at most {_time(total)} on "
         "this machine, by a few steps of each network; pictures are not read, nor heads trained"
@@ -316,9 +316,13 @@ def _beside(cells):
 
 
 def _told(stage, there, costs):
+    from transfer.results import one_line
+
     if stage in there:
         return f"there, {there[stage]}"
     cost = costs[stage]
+    if cost.refused:
+        return f"refused: {one_line(cost.refused)}"
     parts = ", ".join(f"{count} {part}" for part, count in cost.pictures.items())
     return f"{parts} pictures, at most {cost.epochs} epochs, {_time(cost.seconds)}"
 

@@ -1,8 +1,10 @@
 """What runs that are not there would take: pictures, epochs, and time, by a few steps."""
 
+import math
 import time
 from dataclasses import dataclass
 
+from models.errors import InputError
 from papers.stages import find_store
 from papers.step_times import untrained
 from transfer import metadata, splits
@@ -13,11 +15,15 @@ DRAWN = (80, 10, 10)  # percent of the parts of a split that is given, before it
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stage takes: pictures of each part, epochs at most, seconds at most or None."""
+    """What a stage takes: pictures of each part, epochs at most, seconds at most or None.
+
+    refused: why its network cannot be trained on such pictures, "" where it can.
+    """
 
     pictures: dict
     epochs: int
     seconds: float | None = None
+    refused: str = ""
 
 
 def estimate(stages, measured=True, say=print):
@@ -41,23 +47,33 @@ def estimate(stages, measured=True, say=print):
         if stage.data not in counts:
             counts[stage.data] = count_pictures(stage.data)
         pictures, recipe = counts[stage.data], stage.recipe
-        seconds = None
+        seconds, refused = None, ""
         if measured:
             kind = (stage.architecture, stage.input_size, recipe.batch_size, recipe.on_features)
             kind += (recipe.layers, recipe.precision)
             if kind not in speeds:
                 say(f"measuring {STEPS} steps of {stage.architecture}")
-                speeds[kind] = time_picture(stage)
-            training, passing = speeds[kind]
-            if recipe.on_features:
+                speeds[kind] = _time_or_refuse(stage)
+            training, passing, refused = speeds[kind]
+            if refused:
+                seconds = None
+            elif recipe.on_features:
                 features = (stage.data, stage.start, stage.input_size)
                 seconds = 0.0 if features in shared else passing * sum(pictures.values())
                 shared.add(features)
             else:
                 epoch = training * pictures["train"] + passing * pictures["val"]
                 seconds = recipe.epochs * epoch + passing * pictures["test"]
-        costs[stage] = Cost(pictures, recipe.epochs, seconds)
+        costs[stage] = Cost(pictures, recipe.epochs, seconds, refused)
     return costs
+
+
+def _time_or_refuse(stage):
+    """(Seconds as of time_picture, ""), or why there are none: such a run is refused as well."""
+    try:
+        return *time_picture(stage), ""
+    except InputError as error:
+        return math.nan, math.nan, str(error)
 
 
 def count_pictures(data):

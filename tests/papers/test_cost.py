@@ -59,3 +59,12 @@ def test_time_of_a_step(stages):
     training, passing = cost.time_picture(fine)
     assert 0 < training < 1 and 0 < passing < 1
     assert math.isnan(cost.time_picture(off)[0])
+
+
+def test_a_network_that_cannot_be_built_at_a_size_is_refused_and_the_others_are_timed(stages):
+    off, _, fine = stages
+    small = replace(fine, start="InceptionV3", input_size=32)
+    costs = cost.estimate([small, off], say=lambda line: None)
+    assert costs[small].seconds is None
+    assert costs[small].refused.startswith("InceptionV3 cannot be built: ")
+    assert costs[off].seconds > 0 and costs[off].refused == ""
