@@ -36,7 +36,7 @@ if [ "$1" = "--array" ]; then
         job=$(sbatch --parsable "${after[@]}" --array="$tasks" "$0" "$@")
         job=${job%%;*}   # behind it may stand the cluster's name
         echo "job $job: tasks $tasks"
-        after=(--dependency="afterok:$job" --kill-on-invalid-dep=yes)   # else it would wait for ever
+        after=(--dependency="afterany:$job")   # a line whose start is not there says so and ends
     done
     exit
 fi

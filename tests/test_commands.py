@@ -388,7 +388,7 @@ def test_job_sh_gives_slurm_an_array_for_each_wave_behind_the_one_before(planned
     script = f"{ROOT}/job.sh --array plan.csv"
     assert (planned / "asked").read_text().splitlines() == [
         f"--parsable --array=1-2 {script}",
-        f"--parsable --dependency=afterok:41 --kill-on-invalid-dep=yes --array=3 {script}",
+        f"--parsable --dependency=afterany:41 --array=3 {script}",
     ]
     # as a task, SLURM runs a copy of the script, in the folder where it was submitted
     shutil.copy(ROOT / "job.sh", planned / "bin" / "slurm_script")
