@@ -289,6 +289,13 @@ def measure_curves(cells, runs):
     return as_numbers(pd.concat(frames, ignore_index=True), cells)
 
 
+def measure_nothing(cells, runs):
+    """A row for each cell: a figure of pictures has no numbers."""
+    import pandas as pd
+
+    return pd.DataFrame([cell.keys for cell in cells])
+
+
 def measured(rows_of, cells, runs):
     """A DataFrame of rows: those of each cell whose runs are there, and one of each other cell.
 

@@ -19,6 +19,7 @@ from papers.items import (
     as_numbers,
     measure_accuracies,
     measure_curves,
+    measure_nothing,
     runs_of,
 )
 from papers.looks import Side
@@ -621,13 +622,6 @@ def draw_confusion(place, cells, runs):
 def plan_mistakes(place):
     """WikiArt's styles: of all trainings the best is shown."""
     return [replace(cell, columns=()) for cell in plan_confusion(place, (STYLE,))]
-
-
-def measure_nothing(cells, runs):
-    """A row for each cell: a figure of pictures has no numbers."""
-    import pandas as pd
-
-    return pd.DataFrame([cell.keys for cell in cells])
 
 
 def draw_mistakes(place, cells, runs):

@@ -13,6 +13,7 @@ from papers.items import (
     accuracy_cells,
     measure_accuracies,
     measure_curves,
+    measure_nothing,
     runs_of,
 )
 from papers.places import Paper, Substitute
@@ -221,13 +222,6 @@ def plan_figure4(place):
         keys = {"dataset": RIJKS, "challenge": challenge, "network": network}
         cells.append(Cell(keys, (), stages, lacks, on=place.stands_for(RIJKS, challenge)))
     return cells
-
-
-def measure_nothing(cells, runs):
-    """A row for each cell: a figure of pictures has no numbers."""
-    import pandas as pd
-
-    return pd.DataFrame([cell.keys for cell in cells])
 
 
 def draw_saliency(place, cells, runs):
