@@ -371,12 +371,18 @@ def planned(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_job_sh_carries_out_a_plan_without_slurm(planned, monkeypatch):
-    tools = planned.parent / f"{planned.name}_tools"  # a machine's own may hold a sbatch
-    tools.mkdir()
-    for name in ("bash", "cat", "dirname"):
-        (tools / name).symlink_to(shutil.which(name))
+@pytest.fixture
+def without_slurm(tmp_path_factory, monkeypatch):
+    """Let no command find SLURM where it is installed: everything of the PATH but sbatch."""
+    tools = tmp_path_factory.mktemp("tools")
+    for folder in map(Path, os.environ["PATH"].split(os.pathsep)):
+        for tool in folder.iterdir() if folder.is_dir() else ():
+            if tool.name != "sbatch" and not (tools / tool.name).is_symlink():
+                (tools / tool.name).symlink_to(tool)
     monkeypatch.setenv("PATH", str(tools))
+
+
+def test_job_sh_carries_out_a_plan_without_slurm(planned, without_slurm):
     printed = shell(f"{ROOT}/job.sh --array plan.csv", planned)
     assert printed.endswith("one\ntwo\nthree\n3 of 3 lines are done\n")
     assert [path.name for path in sorted(planned.iterdir())] == ["made", "plan.csv"]
@@ -574,7 +580,7 @@ def test_command_of_the_page_about_collections(tmp_path):
 
 
 @pytest.mark.slow
-def test_commands_of_the_page_about_papers(shared, tmp_path):
+def test_commands_of_the_page_about_papers(shared, tmp_path, without_slurm):
     """As written, but of few pictures of `shandong` at 32 pixels, one epoch, figure 2 alone.
 
     Table 3 and all items are made by a tiny network in tests/papers/test_main.py.
