@@ -4,7 +4,6 @@ What takes long is made once and kept in a folder named by all that decides it, 
 needs it; a killed command goes on there. Means of runs lie with the runs.
 """
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from transfer.result_folder import (
     read_json,
     result_folder,
     safe_name,
+    sha256_of_text,
     short_name,
     write_json,
 )
@@ -231,7 +231,7 @@ class Look:
         sides = [self.sides[number] for number in numbers]
         networks = [self._identity(side.network(runs)) for side in sides]
         text = json.dumps([networks, what, None if kind == "distances" else self.size])
-        digest = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+        digest = sha256_of_text(text)[:DIGITS]
         called = " and ".join(side.called for side in sides)
         return self.folder / kind / safe_name(f"{short_name(called)}-{digest}")
 

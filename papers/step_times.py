@@ -1,5 +1,6 @@
 """How long training steps of several recipes take, by turns, so that a busy machine slows all."""
 
+import json
 import platform
 import time
 from dataclasses import replace
@@ -7,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from models import zoo
-from transfer.result_folder import result_folder
+from transfer.result_folder import result_folder, sha256_of_text
 
 CLASSES = 10  # of the head: its time is small beside the network's
 DIGITS = 12
@@ -28,9 +29,6 @@ def by_turns(stages, folder, rounds, say=print):
     Returns:
         float64 (rounds, stages).
     """
-    import hashlib
-    import json
-
     what = {
         "machine": f"{platform.system()} {platform.machine()}, {platform.node()}",
         "rounds": rounds,
@@ -40,7 +38,7 @@ def by_turns(stages, folder, rounds, say=print):
             for stage in stages
         ],
     }
-    name = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:DIGITS]
+    name = sha256_of_text(json.dumps(what, sort_keys=True))[:DIGITS]
     with result_folder(folder / f"steps-{name}", what, say=say) as result:
         path = result.path / FILE
         if not result.finished:

@@ -1,7 +1,6 @@
 """The data of one challenge: which labelled pictures, how split, and their data set on disk."""
 
 import functools
-import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +11,14 @@ from models.errors import InputError
 from transfer import duplicates, folders, label_sets, metadata, splits
 from transfer.pictures import find_pictures
 from transfer.progress import Progress
-from transfer.result_folder import csv_sha256, result_folder, safe_name, sha256, short_name
+from transfer.result_folder import (
+    csv_sha256,
+    result_folder,
+    safe_name,
+    sha256,
+    sha256_of_text,
+    short_name,
+)
 
 DEFAULT_SPLIT = "sabatelli2018"
 LAYOUTS = ("csv", "folders")  # where labels stand
@@ -440,7 +446,7 @@ def digest(csv_path, folder, settings, pictures_glob=None):
         files.append((name, status.st_size, status.st_mtime_ns))
     content = csv_path and sha256(csv_path)
     text = json.dumps([content, files, settings], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return sha256_of_text(text)[:16]
 
 
 def _report(what):

@@ -17,6 +17,7 @@ from transfer.result_folder import (
     read_json,
     result_folder,
     safe_name,
+    sha256_of_text,
     short_name,
     versions,
     write_json,
@@ -160,7 +161,7 @@ def average(members, store, results_path):
     identity = {**described, "members": [member.digest for member in members], "data": store.key}
     del identity["weights"]
     identity["split_sha256"] = store.split_sha256
-    digest = hashlib.sha256("".join(identity["members"]).encode()).hexdigest()[:SHORT]
+    digest = sha256_of_text("".join(identity["members"]))[:SHORT]
     names = (short_name(described[key]) for key in ("dataset", "challenge", "ANN"))
     name = f"{ENSEMBLE},runs={len(members)},members={digest}"
     with result_folder(Path(results_path, *names, name), identity) as result:

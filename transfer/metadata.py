@@ -433,7 +433,7 @@ def draw_sample(joined, count):
 
     Returns:
         (rows of `joined`, in its order; DataFrame of FINDINGS "picture not in the sample", "fewer
-        pictures than the part").
+        pictures than the sample").
     """
     ids = joined["id"].map(lambda id: id.encode("utf-8", "backslashreplace"))
     order = ids.map(lambda id: hashlib.sha256(id).hexdigest()).sort_values(kind="stable").index

@@ -10,7 +10,6 @@ pooled map of others), their distance is the cosine distance, exact (transfer.re
 network sees the whole of a picture, also one that was trained on parts.
 """
 
-import hashlib
 import itertools
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +21,7 @@ from models.errors import InputError
 from transfer import inference, plots, retrieval, seen_pictures
 from transfer.pictures import DECODING
 from transfer.progress import Progress
-from transfer.result_folder import result_folder, safe_name, sha256
+from transfer.result_folder import result_folder, safe_name, sha256, sha256_of_text
 from transfer.run import named_network
 from transfer.variants import read
 
@@ -106,9 +105,9 @@ def see(network, files, folder=None, size=None, layer=None, batch_size=BATCH, sa
     opened = load(named_network(str(network)), size)
     check_takes_pictures(opened)
     model = _cut(opened.model, layer)
-    told = hashlib.sha256("".join(_digest(file) for file in files).encode()).hexdigest()
+    told = sha256_of_text("".join(_digest(file) for file in files))
     told += f" {opened.size} {DECODING} {fingerprint(model, trained=False)}"
-    name = hashlib.sha256(told.encode()).hexdigest()[:DIGITS]
+    name = sha256_of_text(told)[:DIGITS]
     if folder is None:
         return _seen(model, files, opened.size, inference.InMemory(), batch_size, say)
     title = safe_name(opened.spec.partition(":")[0].rpartition("/")[2] or "network")

@@ -566,9 +566,14 @@ def sha256(path):
     return digest.hexdigest()
 
 
+def sha256_of_text(text):
+    """SHA-256 of a text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def sha256_of_all(paths):
     """SHA-256 of files as a set: of their bytes, whatever their names and order."""
-    return hashlib.sha256("".join(sorted(map(sha256, paths))).encode()).hexdigest()
+    return sha256_of_text("".join(sorted(map(sha256, paths))))
 
 
 def short_name(text):
@@ -576,7 +581,7 @@ def short_name(text):
     name = safe_name(text)
     if len(name.encode()) <= NAME_BYTES:
         return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:NAME_DIGITS]
+    digest = sha256_of_text(name)[:NAME_DIGITS]
     start = name.encode()[: NAME_BYTES - len(digest) - 1].decode(errors="ignore")
     return f"{start}-{digest}"
 

@@ -586,3 +586,10 @@ def test_sha256_of_all_is_of_the_content(tmp_path):
     a, b, c = (tmp_path / name for name in "abc")
     assert folders.sha256_of_all([a, b]) == folders.sha256_of_all([b, c])
     assert folders.sha256_of_all([a, b]) != folders.sha256_of_all([a])
+
+
+def test_digest_of_a_text_is_that_of_a_file_of_it(write_file):
+    """The published example of FIPS 180-2."""
+    known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert folders.sha256_of_text("abc") == known
+    assert folders.sha256(write_file(b"abc")) == known
