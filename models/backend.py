@@ -6,6 +6,7 @@ into few loops; random numbers from seeds that are data (keras.random takes a se
 keeps one state for a whole batch); the device that all this is computed on.
 """
 
+import contextlib
 import functools
 import os
 import shutil
@@ -205,7 +206,7 @@ def free_memory():
     if keras.backend.backend() == "jax" and _jax_gpus():
         return _free_on_jax()
     if keras.backend.backend() == "tensorflow" and _tensorflow_gpus():
-        return None  # TensorFlow tells what it took, not what is there
+        return _free_on_tensorflow()
     return memory.free()
 
 
@@ -235,6 +236,20 @@ def device_warning():
 def _has_nvidia_gpu():
     """Whether there are signs of one: its driver's device file, or its tool (on every system)."""
     return os.path.exists("/dev/nvidia0") or shutil.which("nvidia-smi") is not None
+
+
+def share_gpus():
+    """Take memory of a GPU as it is needed, not most of it at the start, so that others fit too.
+
+    JAX is told by a variable of the environment (XLA_PYTHON_CLIENT_PREALLOCATE), see start_keras.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # a script has computed there: it is as it is
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def keep_pipeline_on_cpu():
@@ -343,8 +358,24 @@ def _jax_gpus():
 def _free_on_jax():
     import jax
 
-    known = jax.devices()[0].memory_stats() or {}
-    return known["bytes_limit"] - known["bytes_in_use"] if "bytes_limit" in known else None
+    known = [device.memory_stats() or {} for device in jax.local_devices()]
+    if not all("bytes_limit" in each for each in known):
+        return None
+    free = [each["bytes_limit"] - each["bytes_in_use"] for each in known]
+    if (told := memory.free_on_gpu()) is not None:  # another process may have some of the limit
+        free += [told + each.get("pool_bytes", 0) - each["bytes_in_use"] for each in known]
+    return max(0, min(free))
+
+
+def _free_on_tensorflow():
+    """What the driver tells as free, and what TensorFlow took and uses no more."""
+    import tensorflow as tf
+
+    free = memory.free_on_gpu()
+    if free is None:
+        return None
+    taken = tf.config.experimental.get_memory_info("GPU:0")
+    return free + taken["peak"] - taken["current"]
 
 
 def _tensorflow_gpus():

@@ -112,11 +112,13 @@ def start_keras(say=print):
         KeyboardInterrupt: the user interrupted the start, whatever the imports made of it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later notes of TensorFlow's
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # see backend.share_gpus
     with _HeldBack(), _Interruptible():
         from models import backend
 
         if importlib.util.find_spec("tensorflow"):
             backend.keep_pipeline_on_cpu()
+        backend.share_gpus()
         device = backend.device_name()
         warning = backend.device_warning()
     # what it says of compiling for several networks in one process is no fault

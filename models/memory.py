@@ -1,5 +1,7 @@
 """How much memory is free on this machine, known without Keras, so that it can be asked first."""
 
+import os
+import subprocess
 from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")
@@ -30,6 +32,22 @@ def _allowed():
         told = dict(line.split() for line in (GROUP / "memory.stat").read_text().splitlines())
         return limit - used + int(told.get("inactive_file", 0))
     except (OSError, ValueError):
+        return None
+
+
+def free_on_gpu():
+    """Bytes that are free on the NVIDIA GPU that has the fewest of those this process may use.
+
+    Returns:
+        int; None where its driver's tool, nvidia-smi, is not there or does not tell.
+    """
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        command.append(f"--id={visible}")
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+        return min(int(line) for line in told.stdout.split()) * 2**20  # MiB
+    except (OSError, subprocess.SubprocessError, ValueError):
         return None
 
 

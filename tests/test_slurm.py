@@ -193,7 +193,9 @@ def checkout(tmp_path_factory):
 def small(checkout, tmp_path):
     """Return a checkout of one's own with 60 toy pictures and a tiny network, tiny.keras."""
     folder = tmp_path / "small"
-    shutil.copytree(checkout, folder, symlinks=True, ignore=lambda *_: {"results", "datasets"})
+    shutil.copytree(
+        checkout, folder, symlinks=True, ignore=lambda *_: {"collections", "results", "datasets"}
+    )
     paint_collection(folder / "few", count=60)
     pixels = keras.Input((32, 32, 3))
     maps = keras.layers.Conv2D(4, 3, strides=4, activation="relu")(
@@ -323,8 +325,9 @@ def goes_on(slurm, folder, job, log):
     slurm.say(job)
     first = (folder / log).read_text()
     assert first.count(f"{TOLD}\n") == 1
-    # not in two minutes, as SLURM has it
-    slurm("scontrol", "update", f"JobId={job}", "StartTime=now", "TimeLimit=60")
+    # not in two minutes, as SLURM has it, but when slurmd takes a job of that number again
+    slurm("scontrol", "update", f"JobId={job}", "StartTime=now+3", "TimeLimit=60")
+    slurm.wait(job, "RUNNING")
     kept = re.findall(r"^epoch (\d+) of ", first, flags=re.M)[-1]
     before = len(re.findall(r"^continuing after epoch ", first, flags=re.M))
     assert logged(folder, job, r"^continuing after epoch (\d+)$", before + 1)[1] == kept

@@ -35,5 +35,28 @@ def test_other_systems_do_not_tell(machine, monkeypatch, tmp_path):
     assert memory.free() is None
 
 
+@pytest.mark.parametrize(
+    ("says", "free"),
+    [("echo 3000; echo 2000", 2000 * 2**20), ("echo '[N/A]'", None), ("exit 9", None)],
+)
+def test_the_gpu_with_the_fewest_of_those_that_are_seen(says, free, monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n{says}\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert memory.free_on_gpu() == free
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-8a")
+    assert memory.free_on_gpu() == free
+    query = "--query-gpu=memory.free --format=csv,noheader,nounits"
+    told = (tmp_path / "asked").read_text()
+    assert told == f"{query}\n{query} --id=2,GPU-8a\n"
+
+
+def test_no_driver_tells_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert memory.free_on_gpu() is None
+
+
 def test_bytes_as_text():
     assert memory.shown(1_500_000_000) == "1.5 GB"
