@@ -110,11 +110,11 @@ def has_bfloat16():
     return False
 
 
-def ours(model, size, batch, steps, dtype):
-    """Make run(steps) of render_channels' ascent, the first `batch` channels of LAYER."""
+def ours(model, size, batch, steps, dtype, layer=LAYER):
+    """Make run(steps) of render_channels' ascent, the first `batch` channels of a layer."""
     ascent = Ascent(
         model,
-        objectives.each_channel(LAYER),
+        objectives.each_channel(layer),
         param.image(size, batch=batch),
         steps,
         transform.compose(transform.standard_transforms),

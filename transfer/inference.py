@@ -26,6 +26,8 @@ from models.errors import InputError
 def collect(function, batches, collector=None, progress=None):
     """Run a function over all batches that a collector has not seen yet.
 
+    Out of memory is answered by smaller pieces of a batch, and a line (see halved).
+
     Args:
         function: pictures -> outputs, e.g. a model's predict_on_batch.
         batches: a source of batches.
@@ -36,6 +38,7 @@ def collect(function, batches, collector=None, progress=None):
         What the collector gives; of InMemory and OnDisk the outputs of all pictures.
     """
     collector = InMemory() if collector is None else collector
+    function = halved(function, progress.say if progress else print)
     if progress and collector.next:
         progress.advance(collector.next)
         progress.pause()
@@ -45,6 +48,46 @@ def collect(function, batches, collector=None, progress=None):
         if progress:
             progress.advance(collector.next - before)
     return collector.result()
+
+
+def halved(function, say=print):
+    """Make a function that answers out of memory by smaller pieces of its batches, from then on.
+
+    What it gives differs by rounding at most, unless the function draws by batches.
+
+    Args:
+        function: pictures (n, ...) -> any nest of arrays (n, ...).
+        say: called with a line where memory ran out.
+
+    Returns:
+        Function with the same argument and result; it raises what the function raises, and out of
+        memory where that has no room for one picture.
+    """
+    most = None
+
+    def run(pictures):
+        nonlocal most
+        while True:
+            count = min(most or len(pictures), len(pictures))
+            try:
+                return _in_pieces(function, pictures, count)
+            except Exception as error:
+                if not backend.is_out_of_memory(error) or count == 1:
+                    raise
+            most = (count + 1) // 2
+            say(f"out of memory: going on with {most} pictures at a time")
+
+    return run
+
+
+def _in_pieces(function, pictures, size):
+    """A function's outputs for a batch, `size` pictures at a time, the last of them filled up."""
+    if size == len(pictures):
+        return function(pictures)
+    pictures, parts = np.asarray(pictures), []
+    for numbers, filled in in_memory(len(pictures), size)(0):
+        parts.append(_first_rows(function(pictures[filled]), len(numbers)))
+    return tree.map_structure(lambda *rows: np.concatenate(rows), *parts)
 
 
 @contextlib.contextmanager
