@@ -320,9 +320,7 @@ def last_epoch(folder, job):
 
 def told_to_end(slurm, folder, job):
     """Wait until a job was told to end and went back into the queue; return its log."""
-    logged(
-        folder, job, r"^the time is over: job \S+ goes back into the queue and goes on from here$"
-    )
+    logged(folder, job, r"^the time is over: job \S+ goes back into the queue and goes on")
     slurm.wait(job, "PENDING")
     slurm.say(job)
     log = (folder / f"slurm-{job}.out").read_text()

@@ -21,6 +21,12 @@ from keras import tree
 
 from models import backend
 from models.errors import InputError
+from models.graph import count_activations
+
+# pictures in a pass where nobody said how many: more is not faster on a CPU (on a GPU not measured)
+MOST = {"CPU": 32, "GPU": 256}
+SHARE = 0.5  # of the free memory
+FLOAT = 4  # bytes
 
 
 def collect(function, batches, collector=None, progress=None):
@@ -48,6 +54,19 @@ def collect(function, batches, collector=None, progress=None):
         if progress:
             progress.advance(collector.next - before)
     return collector.result()
+
+
+def pictures_at_a_time(model):
+    """How many pictures of a forward pass the free memory holds: a power of 2, at most MOST.
+
+    Args:
+        model: keras.Model; what all its layers give is counted, of which a pass needs less.
+    """
+    most, free = MOST[backend.device_name()[:3]], backend.free_memory()
+    if free is None or None in model.input_shape[1:]:  # not known, or a network of any size
+        return min(most, MOST["CPU"])
+    fits = max(1, int(free * SHARE / (count_activations(model) * FLOAT)))
+    return min(most, 1 << (fits.bit_length() - 1))
 
 
 def halved(function, say=print):

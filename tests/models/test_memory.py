@@ -35,9 +35,16 @@ def test_other_systems_do_not_tell(machine, monkeypatch, tmp_path):
     assert memory.free() is None
 
 
+XML = """<nvidia_smi_log><gpu id="1">
+<fb_memory_usage><total>8000 MiB</total><used>5000 MiB</used><free>3000 MiB</free></fb_memory_usage>
+<bar1_memory_usage><total>256 MiB</total><free>254 MiB</free></bar1_memory_usage></gpu><gpu id="2">
+<fb_memory_usage><total>8000 MiB</total><reserved>200 MiB</reserved><free>2000 MiB</free>
+</fb_memory_usage></gpu></nvidia_smi_log>"""
+
+
 @pytest.mark.parametrize(
     ("says", "free"),
-    [("echo 3000; echo 2000", 2000 * 2**20), ("echo '[N/A]'", None), ("exit 9", None)],
+    [(f"echo '{XML}'", 2000 * 2**20), ("echo '<free>[N/A]</free>'", None), ("exit 9", None)],
 )
 def test_the_gpu_with_the_fewest_of_those_that_are_seen(says, free, monkeypatch, tmp_path):
     tool = tmp_path / "nvidia-smi"
@@ -48,9 +55,7 @@ def test_the_gpu_with_the_fewest_of_those_that_are_seen(says, free, monkeypatch,
     assert memory.free_on_gpu() == free
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-8a")
     assert memory.free_on_gpu() == free
-    query = "--query-gpu=memory.free --format=csv,noheader,nounits"
-    told = (tmp_path / "asked").read_text()
-    assert told == f"{query}\n{query} --id=2,GPU-8a\n"
+    assert (tmp_path / "asked").read_text() == "-q -x\n-q -x -i 2,GPU-8a\n"
 
 
 def test_no_driver_tells_nothing(monkeypatch, tmp_path):

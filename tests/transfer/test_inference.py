@@ -317,3 +317,29 @@ def test_a_pass_goes_on_where_memory_ran_out():
     found = inference.collect(lambda i: function(PICTURES[i]), batches, progress=progress)
     np.testing.assert_array_equal(found["a"], PICTURES * 2)
     assert "out of memory: going on with 2 pictures at a time\n" in progress.out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("device", "free", "count"),
+    [
+        ("CPU, 2 cores (jax)", 10**9, 32),
+        ("GPU NVIDIA H100 (jax)", 10**9, 256),
+        ("GPU NVIDIA H100 (jax)", 2 * 4 * 15 * 100, 64),  # half of it holds 100
+        ("CPU, 2 cores (jax)", 0, 1),
+        ("GPU NVIDIA H100 (jax)", None, 32),
+    ],
+)
+def test_pictures_at_a_time_are_a_power_of_two_that_fits(device, free, count, monkeypatch):
+    monkeypatch.setattr(backend, "device_name", lambda: device)
+    monkeypatch.setattr(backend, "free_memory", lambda: free)
+    inputs = keras.Input((2, 2, 3))  # 12 numbers a picture, and 3 more
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+    assert inference.pictures_at_a_time(model) == count
+
+
+def test_a_network_of_any_size_is_given_as_many_pictures_as_a_cpu(monkeypatch):
+    monkeypatch.setattr(backend, "device_name", lambda: "GPU NVIDIA H100 (jax)")
+    monkeypatch.setattr(backend, "free_memory", lambda: 10**12)
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+    assert inference.pictures_at_a_time(model) == 32
