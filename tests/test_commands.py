@@ -437,6 +437,7 @@ def test_flags_named_in_the_pages_exist(page):
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
     known |= {"--dry"}  # what the pattern below sees of --dry-run
     known |= {"--array"}  # of job.sh
+    known |= {"--gres", "--mem", "--no", "--nodes", "--signal", "--time"}  # of SLURM; --no-requeue as above
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
 
@@ -555,7 +556,8 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m papers sabatelli2018",  # test_commands_of_the_page_about_papers
         "python -m papers gonthier2020",  # the same, without its pictures
         "python -m papers cetinic2018",  # the same
-        "./job.sh --array",  # the same
+        "./job.sh --array",  # the same, and tests/test_slurm.py
+        "python -m benchmarks.gpu",  # tests/test_without_tensorflow.py, small
     )
     for page in PAGES:
         for command in blocks(page):
