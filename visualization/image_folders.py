@@ -22,7 +22,6 @@ from transfer.result_folder import (
 )
 from visualization import channel_images, shards
 from visualization.channel_images import json_file, png_file
-from visualization.whole_numbers import spans
 
 # of a folder's identity: what decides an image beside its channel, the settings first
 SETTINGS = ("steps", "size", "dtype", "seed", "param")
@@ -240,7 +239,7 @@ def make(settings, out, say=print, joining=False):
     def gather(job, folder):
         shards.settle(out, say)
         if not _is_gathered(job, out, folder, joining, say) and joining:
-            raise InputError(_lacking(job, out, folder))
+            raise InputError(shards.cannot_join(out, _missing(job, out, folder)))
 
     channel_images.make(settings, out, say, gather=gather)
     shards.remove(out)
@@ -256,12 +255,9 @@ def _is_gathered(job, out, folder, lagging, say):
         _gather(job, _in_parts(out), folder)
         return not channel_images.left_in(job, folder)
 
-    def before_waiting():
-        say(f"waiting up to {shards.LAG:g} s for what a shared disk may hold back")
-
     if not shards.begun(out):
         return look()
-    whole = shards.until(look, before_waiting) if lagging else look()
+    whole = shards.until(look, lambda: say(shards.WAITING)) if lagging else look()
     if not whole and not lagging and (lost := _missing(job, out, folder)):
         say(f"missing: {shards.told(lost)}; made here")
     return whole
@@ -273,23 +269,13 @@ def _missing(job, out, folder):
     return shards.missing(out, count, block, lambda place: job.channels[place] in left)
 
 
-def _lacking(job, out, folder):
-    """What is said where parts cannot be joined."""
-    lost, left = _missing(job, out, folder), channel_images.left_in(job, folder)
-    which = shards.told(lost) if lost else f"every part ({shards.parts_folder(out)} holds none)"
-    return (
-        f"{out} cannot be joined: missing is {which}, channels {spans(left)}; make that, and join "
-        "again"
-    )
-
-
 def _in_parts(out):
     """Held of the finished parts of a result."""
     return [held for held in find_held(shards.parts_folder(out)) if held.digests]
 
 
 def _gather(job, sources, folder):
-    """Copy the images of a Job's channels from Held that it may come from; InputError for others."""
+    """Copy the images of a Job's channels from Held of its settings; InputError for another's."""
     wanted = json.loads(json.dumps(job.identity, default=str))
     for held in sources:
         held.check(wanted)

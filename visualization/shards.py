@@ -34,6 +34,7 @@ from visualization.whole_numbers import spans
 # seconds that a disk may lag: NFS keeps what it knows of a folder for 60 at most (nfs(5), acdirmax)
 LAG = 60.0
 EVERY = 1.0  # seconds between two looks
+WAITING = f"waiting up to {LAG:g} s for what a shared disk may hold back"
 NAME = re.compile(r"(?P<begun>\.)?(\d+)-of-(\d+)(?(begun)\.partial)")
 FILES = "files"  # in a part's manifest: name -> SHA-256
 # parts by default: what takes minutes on two cores
@@ -225,8 +226,18 @@ def missing(out, total, block, lacks):
 
 
 def told(shards):
-    """Parts that are missing, as text: `parts 2-3,5 of 8`."""
+    """Parts that are missing, as text: `parts 2-3,5 of 8`; of none `every part`."""
+    if not shards:
+        return "every part"
     return f"part{'s' * (len(shards) > 1)} {spans(s.number for s in shards)} of {shards[0].count}"
+
+
+def cannot_join(out, shards):
+    """What is said where parts, or all of them, are missing."""
+    return (
+        f"{out} cannot be joined: missing in {parts_folder(out)}: {told(shards)}; make that, and "
+        "join again"
+    )
 
 
 def remove(out):

@@ -51,9 +51,6 @@ def test_a_plan_is_a_csv_that_a_spreadsheet_may_have_written(tmp_path):
     assert [spans(ids) for ids in waves(read_plan(path))] == ["1-2", "7"]
 
 
-def test_numbers_as_an_array_takes_them():
-
-
 def test_a_line_that_is_not_there():
     lines = [Line(number, 1, (), "x") for number in (1, 2, 4)]
     assert find_line(lines, 4) == lines[2]
