@@ -52,7 +52,13 @@ def main(argv=None):
 def carry_out(line):
     """Carry out the command of a Line in a shell; its exit code."""
     print(f"== {line.id}: {line.command}", flush=True)
-    code = subprocess.run(["bash", "-c", line.command]).returncode
+    process = subprocess.Popen(["bash", "-c", line.command])
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.terminate()  # it keeps what it has, and ends
+        process.wait()
+        raise
     return code if code >= 0 else KILLED - code
 
 
