@@ -512,7 +512,7 @@ def _part_files(folder, count):
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of a part file. numbers: places of its pictures in the whole; kept: bool, what counts."""
+    """Rows of a part file. numbers: pictures' places in the whole; kept: bool, what counts."""
 
     path: Path
     numbers: Any
