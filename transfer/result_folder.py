@@ -117,7 +117,7 @@ class Result:
                     raise
 
     def _open(self, path):
-        self.final = _named(path)
+        self.final = named(path)
         self._partial = unfinished(self.final)
         self._locked = False
         if not self._find():
@@ -248,7 +248,7 @@ def is_finished(path, identity):
     Raises:
         InputError: as result_folder, for a folder that holds something else.
     """
-    return _made_in(_named(path), _as_json(identity)) is not None
+    return _made_in(named(path), _as_json(identity)) is not None
 
 
 def _made_in(folder, identity):
@@ -273,7 +273,7 @@ def _made_in(folder, identity):
     return made
 
 
-def _named(path):
+def named(path):
     """The path with a name that a temporary one can be made of; `.`, `..` and links have none."""
     path = Path(path)
     return path.resolve() if path.name in ("", "..") or path.is_symlink() else path

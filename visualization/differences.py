@@ -21,7 +21,7 @@ from transfer import variants
 from transfer.dataset import REPORT, Data
 from transfer.pictures import DECODING, find_pictures
 from transfer.progress import Progress
-from transfer.result_folder import check_writable, is_finished, result_folder, sha256
+from transfer.result_folder import check_writable, is_finished, named, result_folder, sha256
 from transfer.splits import SPLITS
 from visualization import shards
 from visualization.channel_images import PRECISIONS, Settings
@@ -270,7 +270,7 @@ def compare(comparison, out, say=print, joining=False):
     """
     from visualization import change_images, change_numbers, picture_list, picture_pass
 
-    out = Path(out)
+    out = named(out)
     compared = open_compared(comparison, say)
     collection = picture_list.collection_key(comparison.data, out, say)
     identity = compared.identity(collection)
@@ -306,7 +306,7 @@ def compare_part(comparison, out, shard, say=print):
     """
     from visualization import picture_list, picture_pass
 
-    out = Path(out)
+    out = named(out)
     compared = open_compared(comparison, say)
     collection = picture_list.collection_key(comparison.data, out, say)
     identity = compared.identity(collection)

@@ -15,6 +15,7 @@ from transfer.result_folder import (
     MANIFEST,
     UNFINISHED,
     is_finished,
+    named,
     read_json,
     unfinished,
     write_bytes,
@@ -215,7 +216,7 @@ def make_part(settings, out, shard, say=print):
         if result.finished:
             say(f"already finished: {result.final}")
             return
-        _gather(part, [*_right_in(unfinished(Path(out))), *_in_parts(out)], result.path)
+        _gather(part, [*_right_in(unfinished(named(out))), *_in_parts(out)], result.path)
         say(f"part {shard}: {len(own)} of {len(job.channels)} channels")
         channel_images.optimize(part, result.path, {}, say)
         result.about |= channel_images.made_by(job)
@@ -236,13 +237,15 @@ def make(settings, out, say=print, joining=False):
         InputError: as channel_images.make; parts of another run; a part that is missing.
     """
 
+    place = named(out)  # once: a folder that is worked in is gone when its result is whole
+
     def gather(job, folder):
-        shards.settle(out, say)
-        if not _is_gathered(job, out, folder, joining, say) and joining:
-            raise InputError(shards.cannot_join(out, _missing(job, out, folder)))
+        shards.settle(place, say)
+        if not _is_gathered(job, place, folder, joining, say) and joining:
+            raise InputError(shards.cannot_join(out, _missing(job, place, folder)))
 
     channel_images.make(settings, out, say, gather=gather)
-    shards.remove(out)
+    shards.remove(place)
 
 
 def _is_gathered(job, out, folder, lagging, say):

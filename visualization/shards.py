@@ -15,7 +15,6 @@ import re
 import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import filelock
 
@@ -24,6 +23,7 @@ from transfer.result_folder import (
     MANIFEST,
     UNFINISHED,
     locked,
+    named,
     read_json,
     result_folder,
     sha256,
@@ -95,7 +95,7 @@ def usual_count(total, each):
 
 def parts_folder(out):
     """Where the parts of a result lie."""
-    out = Path(out)
+    out = named(out)
     return out.with_name(f"{out.name}.parts")
 
 
