@@ -55,6 +55,36 @@ back_to_the_queue() {
 }
 if [ -n "$SLURM_JOB_ID" ]; then trap back_to_the_queue TERM; fi
 
+# gives SLURM an array of tasks for each word of $waves, behind the one before
+submit() {
+    after=()
+    for tasks in $waves; do
+        job=$(sbatch --parsable "${after[@]}" --array="$tasks" "$0" "$@")
+        job=${job%%;*}   # behind it may stand the cluster's name
+        echo "job $job: tasks $tasks"
+        # not afterok: of tasks that fail, those behind them say what is not there, and end
+        after=(--dependency="afterany:$job")
+    done
+}
+
+# ./job.sh --array [N] COMMAND, of visualization.render or visualization.compare: its result in N parts,
+# tasks 1 to N of SLURM, and joined, task 0; without SLURM one after another. Without N the command says
+# how many take minutes each. Clusters cap it: scontrol show config | grep MaxArraySize
+if [ "$1" = "--array" ] && [ $# -gt 2 ]; then
+    if [[ ! "$2" =~ ^[0-9]+$ ]]; then parts=$("${@:2}" --parts); set -- --array "$parts" "${@:2}"; fi
+    parts=$2 command=("${@:3}")
+    case "$SLURM_ARRAY_TASK_ID" in
+        "") ;;
+        0) run "${command[@]}" --join; exit ;;
+        *) run "${command[@]}" --shard "$SLURM_ARRAY_TASK_ID/$parts"; exit ;;
+    esac
+    if command -v sbatch > /dev/null; then waves="1-$parts 0"; submit "$@"; exit; fi
+    for part in $(seq "$parts"); do   # after one that fails the others; not after an interrupt
+        "${command[@]}" --shard "$part/$parts" || { code=$?; [ "$code" -lt 128 ] || exit "$code"; }
+    done
+    exec "${command[@]}" --join
+fi
+
 # ./job.sh --array PLAN.csv carries out what `python -m papers PAPER --plan PLAN.csv` wrote: a task of
 # SLURM its line, else an array for each wave, or without SLURM all lines one after another
 if [ "$1" = "--array" ]; then
@@ -64,13 +94,7 @@ if [ "$1" = "--array" ]; then
     fi
     if ! command -v sbatch > /dev/null; then exec python -m papers.plan "$2"; fi
     waves=$(python -m papers.plan "$2" --waves)
-    after=()
-    for tasks in $waves; do
-        job=$(sbatch --parsable "${after[@]}" --array="$tasks" "$0" "$@")
-        job=${job%%;*}   # behind it may stand the cluster's name
-        echo "job $job: tasks $tasks"
-        after=(--dependency="afterany:$job")   # a line whose start is not there says so and ends
-    done
+    submit "$@"
     exit
 fi
 

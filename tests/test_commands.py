@@ -388,12 +388,17 @@ def test_job_sh_carries_out_a_plan_without_slurm(planned, without_slurm):
     assert [path.name for path in sorted(planned.iterdir())] == ["made", "plan.csv"]
 
 
-def test_job_sh_gives_slurm_an_array_for_each_wave_behind_the_one_before(planned, monkeypatch):
-    (planned / "bin").mkdir()
-    sbatch = planned / "bin" / "sbatch"
-    sbatch.write_text(SBATCH.format(folder=planned))
-    sbatch.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{sbatch.parent}{os.pathsep}{os.environ['PATH']}")
+@pytest.fixture
+def sbatch(planned, monkeypatch):
+    """Put SBATCH in the place of SLURM's command."""
+    path = planned / "bin" / "sbatch"
+    path.parent.mkdir()
+    path.write_text(SBATCH.format(folder=planned))
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_job_sh_gives_slurm_an_array_for_each_wave_behind_the_one_before(planned, sbatch):
     printed = shell(f"{ROOT}/job.sh --array plan.csv", planned)
     assert printed == "job 41: tasks 1-2\njob 42: tasks 3\n"
     script = f"{ROOT}/job.sh --array plan.csv"
@@ -412,6 +417,36 @@ def test_job_sh_gives_slurm_an_array_for_each_wave_behind_the_one_before(planned
     told = shell(f"{ROOT}/job.sh --array plan.csv 2>&1 || echo code $?", planned)
     assert told.startswith("error: plan.csv: lines need one another in a circle: ")
     assert told.endswith("code 2\n") and len((planned / "asked").read_text().splitlines()) == 2
+
+
+def test_job_sh_makes_parts_in_turn_and_joins_them_without_slurm(planned, without_slurm):
+    """Of a command that notes how it is called; its second part fails, and is interrupted."""
+    (planned / "made" / "of").write_text('[ "$2" = --parts ] && echo 3 || echo "$@" >> done\n')
+    parts = [f"a b --shard {number}/3" for number in (1, 2, 3)]
+    for count in ("3 ", ""):
+        shell(f"cd made && {ROOT}/job.sh --array {count}bash of 'a b'", planned)
+        assert (planned / "made" / "done").read_text().splitlines() == [*parts, "a b --join"]
+        (planned / "made" / "done").unlink()
+    for code, made in ((1, [*parts, "a b --join"]), (130, parts[:2])):
+        fails = f'echo "$@" >> done; [ "$3" != 2/3 ] || exit {code}\n'
+        (planned / "made" / "of").write_text(fails)
+        printed = shell(f"cd made && {ROOT}/job.sh --array 3 bash of 'a b' || echo $?", planned)
+        assert printed == ("" if code == 1 else "130\n")
+        assert (planned / "made" / "done").read_text().splitlines() == made
+        (planned / "made" / "done").unlink()
+
+
+def test_job_sh_gives_slurm_an_array_of_parts_and_the_task_that_joins_them(planned, sbatch):
+    printed = shell(f"{ROOT}/job.sh --array 4 echo 'a b'", planned)
+    assert printed == "job 41: tasks 1-4\njob 42: tasks 0\n"
+    script = f"{ROOT}/job.sh --array 4 echo a b"
+    assert (planned / "asked").read_text().splitlines() == [
+        f"--parsable --array=1-4 {script}",
+        f"--parsable --dependency=afterany:41 --array=0 {script}",
+    ]
+    for task, done in ((3, "a b --shard 3/4\n"), (0, "a b --join\n")):
+        command = f"SLURM_ARRAY_TASK_ID={task} {ROOT}/job.sh --array 4 echo 'a b'"
+        assert shell(command, planned) == done
 
 
 def test_job_sh_keeps_the_released_variables_and_slurm_lines():
@@ -437,7 +472,14 @@ def test_flags_named_in_the_pages_exist(page):
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
     known |= {"--dry"}  # what the pattern below sees of --dry-run
     known |= {"--array"}  # of job.sh
-    known |= {"--gres", "--mem", "--no", "--nodes", "--signal", "--time"}  # of SLURM; --no-requeue as above
+    known |= {
+        "--gres",
+        "--mem",
+        "--no",
+        "--nodes",
+        "--signal",
+        "--time",
+    }  # of SLURM; --no-requeue as above
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
 

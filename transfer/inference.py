@@ -190,28 +190,33 @@ def stored(store, split, size, batch_size, **how):
     return batches
 
 
-def files(paths, read, batch_size, say=print):
+def files(paths, read, batch_size, say=print, least=1):
     """Batches of picture files; those that cannot be read are said and left out.
 
-    While the network computes one batch, threads read the next one.
+    While the network computes one batch, threads read the next one. A batch ends at a multiple of
+    its size, whatever cannot be read, so that a pass over a part of the files from such a place on
+    has the same batches.
 
     Args:
         paths: list of Path.
         read: path -> array (size, size, 3), RGB in [0, 255]; InputError where it cannot. Several
             threads call it at once.
-        batch_size: at most; the last batch is as small as it is.
+        batch_size: at most; the last batch is as small as it is, and so is one in which pictures
+            cannot be read.
         say: called with a line for each unreadable picture.
+        least: how many must be readable, 1 or 0; fewer are an InputError.
     """
 
     def batches(first):
-        numbers, pictures, readable = [], [], first > 0
+        numbers, pictures, readable = [], [], first > 0 or not least
         for number, found in enumerate(_read_ahead(paths[first:], read, batch_size), first):
             try:
                 pictures.append(found.result())
                 numbers.append(number)
             except InputError as error:
                 say(f"left out: {error}")
-            if len(numbers) == batch_size or (numbers and number == len(paths) - 1):
+            ends = (number + 1) % batch_size == 0 or number == len(paths) - 1
+            if numbers and ends:
                 yield np.array(numbers), np.stack(pictures)
                 numbers, pictures, readable = [], [], True
         if not readable:

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 from models.command import exit_code, start_keras
-from visualization import channel_images
+from transfer.flags import add_part_flags
+from visualization import channel_images, image_folders
 from visualization.channel_images import PARAMS, PRECISIONS, Settings
+from visualization.shards import read_shard
 from visualization.whole_numbers import channel_numbers
 
 
@@ -35,6 +37,7 @@ def flags():
     )
     _add_ascent_flags(parser)
     _add_picture_flags(parser)
+    add_part_flags(parser, "about 100 channels")
     return parser
 
 
@@ -84,18 +87,30 @@ def _add_picture_flags(parser):
     )
 
 
+def say(text):
+    """Print a line at once."""
+    print(text, flush=True)
+
+
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
     given = vars(flags().parse_args(argv))
-    out = given.pop("out")
+    names = ("out", "shard", "join", "parts", "dry_run")
+    out, shard, joining, count_only, dry = map(given.pop, names)
+    shard = shard and read_shard(shard)
     given["channels"] = channel_numbers(given["channels"])
     for name in ("pictures", "spectrum"):
         given[name] = tuple(given[name])
     settings = Settings(**given)
     channel_images.check(settings, out)
-    start_keras()
-    channel_images.make(settings, out, say=lambda text: print(text, flush=True))
+    start_keras(say=None if count_only else print)
+    if count_only:
+        print(image_folders.usual_parts(settings))
+    elif shard:
+        image_folders.make_part(settings, out, shard, say)
+    else:
+        image_folders.make(settings, out, say, joining)
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ def test_files_that_cannot_be_read_are_said_and_left_out():
     assert said == ["left out: picture bad1.png: broken", "left out: picture bad4.png: broken"]
     with pytest.raises(InputError, match=r"none of 1 pictures can be read, the first is bad1\.png"):
         inference.collect(lambda x: x, inference.files(paths[1:2], read, 2, said.append))
+    assert list(inference.files(paths[1:2], read, 2, said.append, least=0)(0)) == []
 
 
 def test_at_most_a_batch_of_files_is_read_ahead_and_all_come_in_order():
@@ -164,7 +165,8 @@ def test_files_go_on_behind_the_last_that_was_collected(tmp_path):
             )
         except ZeroDivisionError:
             assert len(np.load(files[0])) == 0  # unfinished
-    assert asked == [[0, 2], [3, 4], [3, 4]] and found.tolist() == [0, 2, 3, 4]
+    # a batch ends at a multiple of its size, whatever cannot be read
+    assert asked == [[0], [2, 3], [2, 3], [4]] and found.tolist() == [0, 2, 3, 4]
     assert np.load(files[1]).tolist() == [0, 2, 3, 4]
 
 

@@ -109,6 +109,7 @@ def test_a_channel_without_a_number_stops_and_the_rest_goes_on(network, tmp_path
         command("VGG19", "out", "--pictures", "/no/such"),
         command("VGG19", "out", "--size", "200000"),
         command("VGG19", "/proc/out"),
+        command("VGG19", "out", "--shard", "5/4"),
     ],
 )
 def test_help_and_slips_need_no_keras(words):
@@ -136,6 +137,8 @@ def test_help_and_slips_need_no_keras(words):
         (("--seed", "5000000000"), "seed is 5000000000; accepted: 0 to 2147483647"),
         (("--spectrum", "x"), "spectrum is for param maco"),
         (("--pictures", "/no/such"), "no picture or folder /no/such"),
+        (("--shard", "0/4"), "shard is '0/4'; accepted: I/N"),
+        (("--shard", "a/b"), "shard is 'a/b'; accepted: I/N"),
     ],
 )
 def test_bad_input_is_one_line(flags, says, network, tmp_path, capsys):
@@ -253,6 +256,19 @@ def test_what_kill_9_left_is_not_published(network, tmp_path, capsys):
 
 def interrupted(tiles):
     raise KeyboardInterrupt
+
+
+def test_a_layer_in_parts(network, tmp_path, capsys):
+    """What is made of them is what is made in one piece; more is in test_image_folders."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert render.main([*command(network, two), "--parts"]) == 0
+    assert capsys.readouterr().out == "1\n"
+    for out, *more in ((one,), (two, "--shard", "1/1"), (two, "--join")):
+        assert render.main([*command(network, out), *more]) == 0
+    for path in one.glob("*.[jp]*"):
+        same = (two / path.name).read_bytes() == path.read_bytes()
+        assert same or path.name == "manifest.json"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
 
 
 @pytest.mark.slow
