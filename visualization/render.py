@@ -107,6 +107,10 @@ def main(argv=None):
     start_keras(say=None if count_only else print)
     if count_only:
         print(image_folders.usual_parts(settings))
+    elif dry:
+        from visualization import costs
+
+        costs.of_images(settings, out, say)
     elif shard:
         image_folders.make_part(settings, out, shard, say)
     else:
