@@ -14,7 +14,7 @@ from models.command import exit_code, start_keras
 from models.errors import InputError
 from models.weights import IMAGENET, NONE
 from transfer import recipe
-from transfer.flags import add_data_flags, read_splits
+from transfer.flags import add_data_flags, add_devices_flag, read_splits
 from transfer.pixel_cache import MOST_GB
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES, find_recipe
@@ -51,6 +51,7 @@ def flags():
         help="How many GB decoded pictures may take beside the data set, so that epochs after the "
         "first decode nothing; 0 for none (default: %(default)s).",
     )
+    add_devices_flag(parser)
     _add_recipe_flags(
         parser.add_argument_group("recipe (defaults: Sabatelli et al. 2018, per mode)")
     )
@@ -177,7 +178,7 @@ def main(argv=None):
     check_place(arguments.datasets_path)
     for run in runs:
         check_paths(run, arguments.results_path, arguments.tensorboard)
-    start_keras()
+    start_keras(devices=arguments.devices)
     from transfer.train import train_and_test
 
     for run in runs:

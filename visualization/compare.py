@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from models.command import exit_code, start_keras
-from transfer.flags import add_part_flags, add_picture_flags, read_data
+from transfer.flags import add_devices_flag, add_part_flags, add_picture_flags, read_data
 from transfer.run import named_network
 from visualization import differences
 from visualization.channel_choice import read_choice
@@ -50,6 +50,7 @@ def flags():
         "(default: the ends of their paths).",
     )
     add_picture_flags(parser)
+    add_devices_flag(parser)
     measures = parser.add_argument_group("what is compared")
     _add_measure_flags(measures)
     _add_layer_flags(measures)
@@ -222,7 +223,7 @@ def main(argv=None):
     if given.parts:
         print(differences.usual_parts(comparison))
         return
-    start_keras()
+    start_keras(devices=given.devices)
     if given.dry_run:
         from visualization import costs
 
