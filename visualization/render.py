@@ -108,8 +108,8 @@ def main(argv=None):
         given[name] = tuple(given[name])
     settings = Settings(**given)
     channel_images.check(settings, out)
-    apart = not (joining or count_only or (out / MANIFEST).exists())
-    count = side_by_side.count_devices(devices) if devices and apart else 1
+    apart = devices not in (None, "1") and not (joining or count_only or (out / MANIFEST).exists())
+    count = side_by_side.count_devices(devices) if apart else 1
     if count > 1 and not dry:
         run_on_devices(words, count, shard, out)
         joining = True

@@ -1,4 +1,4 @@
-"""One command as several processes, each on one device of this machine; what they say, line by line.
+"""One command as several processes, each on one device of this machine; their lines, named.
 
 For work that needs no talking between devices. A process that ends with an error ends no other.
 """
