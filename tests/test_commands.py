@@ -222,6 +222,21 @@ def test_optimized_images_of_the_docs(tmp_path):
 
 
 @pytest.mark.slow
+def test_images_in_parts_of_the_docs(tmp_path, without_slurm):
+    """As written, but of a small network of one's own, at 32 pixels and 3 steps."""
+    (command,) = (c for c in blocks(OPTIMIZED) if "--array" in c)
+    pixels = keras.Input((None, None, 3))
+    maps = keras.layers.Conv2D(12, 3, name="mixed4d_3x3_pre_relu")(pixels)
+    keras.Model(pixels, maps).save(tmp_path / "own.keras")
+    command = command.replace("GoogLeNet:bvlc_googlenet.caffemodel", "own.keras")
+    command = command.replace("./job.sh", f"{ROOT}/job.sh") + " --steps 3 --size 32"
+    printed = shell(command, tmp_path)
+    assert "part 1/2: 8 of 12 channels" in printed and "part 2/2: 4 of 12 channels" in printed
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["mixed4d_all"]
+    assert len(list((tmp_path / "results" / "mixed4d_all").glob("mixed4d_*.png"))) == 12
+
+
+@pytest.mark.slow
 def test_channels_of_the_docs(shared, tmp_path):
     """The page's loop over the modules and its sheet, but for two of them, 2 steps, 64 pixels."""
     page = OPTIMIZED.read_text(encoding="utf-8")
@@ -269,9 +284,9 @@ CHANGED = ROOT / "docs" / "what_changed.md"
 
 
 @pytest.mark.slow
-def test_what_changed_of_the_docs(tmp_path):
+def test_what_changed_of_the_docs(tmp_path, without_slurm):
     """As written, but of the toy's networks and collection, few layers and few steps."""
-    first, second = blocks(CHANGED)[:2]
+    first, second, in_parts = blocks(CHANGED)[:3]
     paint_collection(tmp_path / "toy", count=90)
     (tmp_path / "mymuseum").mkdir()
     (tmp_path / "toy" / "jpg").rename(tmp_path / "mymuseum" / "jpg")
@@ -281,12 +296,16 @@ def test_what_changed_of_the_docs(tmp_path):
     shutil.copy(ROOT / "toy/mobilenet_0.25_64_toy_artist.keras", run / "model.keras")
     network = f"'{SMALL}:{ROOT}/toy/mobilenet_0.25_64_nature.weights.h5'"
     more = "--input_size 64 --k 10 --layers conv1 conv_pw_1 conv_pw_2"
-    for command in (first, second):
+    for command in (first, second, in_parts):
         command = command.replace("ResNet50:imagenet", network)
+        command = command.replace("./job.sh", f"{ROOT}/job.sh")
         command = command.replace(":20", ":2").replace("--steps 512", "--steps 2")
         shell(f"{command.replace('_images 128', '_images 32')} {more}", tmp_path)
     told = CHANGED.read_text(encoding="utf-8")
     out = tmp_path / "results" / "changed"
+    joined = tmp_path / "results" / "changed_in_parts"
+    for name in ("layers.csv", "scores/scores.h5"):
+        assert (joined / name).read_bytes() == (out / name).read_bytes()
     for cell in re.findall(r"^\| (`[^|]*`) \|", told, flags=re.M):
         for name in re.findall(r"`([\w./]+)`", cell.replace("/LAYER", "")):
             assert (out / name).exists(), name
@@ -296,7 +315,7 @@ def test_what_changed_of_the_docs(tmp_path):
 @pytest.mark.slow
 def test_real_comparison_of_the_docs(shared, tmp_path):
     """The page's training and comparison, as written but for a small part and one epoch."""
-    train, compare = blocks(CHANGED)[2:4]  # the last one is that of the images: 25 minutes
+    train, compare = blocks(CHANGED)[3:5]  # the last one is that of the images: 25 minutes
     few = " --pictures_glob 'images/a*'"
     train = train.replace("--epochs 4", "--epochs 1 --input_size 64")
     shell(f"export SHARED={shared}\n{train}{few}", tmp_path)
@@ -598,7 +617,7 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m papers sabatelli2018",  # test_commands_of_the_page_about_papers
         "python -m papers gonthier2020",  # the same, without its pictures
         "python -m papers cetinic2018",  # the same
-        "./job.sh --array",  # the same, and tests/test_slurm.py
+        "./job.sh --array",  # the same, ...in_parts_of_the_docs and tests/test_slurm.py
         "python -m benchmarks.gpu",  # tests/test_without_tensorflow.py, small
     )
     for page in PAGES:

@@ -417,6 +417,18 @@ def _collect(networks, asked, batches, folder, progress, batch):
     inference.collect(_in_turn(scorers, parts, size), batches, parts, progress)
 
 
+def one_step(networks, layers, size, statistic, batch):
+    """A function that scores a batch of black pictures, as score_pictures does.
+
+    Args:
+        networks, layers, size, statistic: as for score_pictures.
+        batch: pictures.
+    """
+    scorers = [_Scorer(networks[name], layers[name], size, statistic) for name in networks]
+    black = np.zeros((batch, size, size, 3), "float32")
+    return lambda: [scorer.forward(black) for scorer in scorers]
+
+
 def _in_turn(scorers, parts, size):
     """The function from a batch to the outputs of all networks, run on it one after another."""
 

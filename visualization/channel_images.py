@@ -389,7 +389,7 @@ def _rendered(job, layer, wanted, progress):
 
     left, batch = list(wanted), job.batch
     while left:
-        image = _image(job, batch)
+        image = start_image(job, batch)
         progress.begin(batch)
         try:
             for rendered in render.render_channels(
@@ -411,8 +411,8 @@ def _rendered(job, layer, wanted, progress):
             progress.say(f"out of memory: going on with {batch} images at a time")
 
 
-def _image(job, batch):
-    """The layer of `batch` images."""
+def start_image(job, batch):
+    """The layer of `batch` images of a Job."""
     from visualization.optvis import maco, param
 
     size, kind = job.settings.size, job.settings.param

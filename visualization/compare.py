@@ -224,7 +224,11 @@ def main(argv=None):
         print(differences.usual_parts(comparison))
         return
     start_keras(devices=given.devices)
-    if shard:
+    if given.dry_run:
+        from visualization import costs
+
+        costs.of_comparison(comparison, given.out, say)
+    elif shard:
         differences.compare_part(comparison, given.out, shard, say)
     else:
         differences.compare(comparison, given.out, say, given.join)

@@ -145,7 +145,7 @@ def _begun(settings, model, out, given):
     job = channel_images.open_job(settings, model)
     sources = [*own, *(held for held in given if held.layer == settings.layer)]
     for held in sources:
-        held.check(json.loads(json.dumps(job.identity, default=str)))
+        held.check(_identity_of(job))
     if any(held.folder == out and held.channels >= channels for held in own):
         return None
     partial = unfinished(out)
@@ -183,6 +183,20 @@ def usual_parts(settings):
     """How many parts there are by default: of about shards.CHANNELS_IN_PART channels."""
     job = channel_images.open_job(settings)
     return shards.usual_count(len(job.channels), shards.CHANNELS_IN_PART)
+
+
+def channels_there(job, out):
+    """The channels of a Job that have an image in the result, the unfinished one or a part: set.
+
+    Raises:
+        InputError: images of another run.
+    """
+    place = named(out)
+    found = set()
+    for held in [*_right_in(place), *_right_in(unfinished(place)), *_in_parts(place)]:
+        held.check(_identity_of(job))
+        found |= held.channels
+    return found.intersection(job.channels)
 
 
 def make_part(settings, out, shard, say=print):
@@ -279,8 +293,12 @@ def _in_parts(out):
 
 def _gather(job, sources, folder):
     """Copy the images of a Job's channels from Held of its settings; InputError for another's."""
-    wanted = json.loads(json.dumps(job.identity, default=str))
     for held in sources:
-        held.check(wanted)
+        held.check(_identity_of(job))
     for channel in job.channels:
         _take(channel, sources, folder)
+
+
+def _identity_of(job):
+    """The identity of a Job as a file holds it."""
+    return json.loads(json.dumps(job.identity, default=str))
