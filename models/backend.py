@@ -232,6 +232,33 @@ def device_warning():
     )
 
 
+def join(together):
+    """Compute together with other processes, whose devices from here on are seen too.
+
+    Args:
+        together: models.machines.Together.
+    """
+    if together.processes == 1:
+        return
+    import jax
+
+    # it would take SIGTERM, which a queue sends before the end of a job, for its own use
+    jax.config.update("jax_enable_preemption_service", False)
+    jax.distributed.initialize(
+        f"127.0.0.1:{together.begin()}",
+        together.processes,
+        together.process,
+        cluster_detection_method="deactivate",  # it would take one GPU of each machine
+    )
+
+
+def leave():
+    """End what join began, in all processes at once."""
+    import jax
+
+    jax.distributed.shutdown()
+
+
 def _has_nvidia_gpu():
     """Whether there are signs of one: its driver's device file, or its tool (on every system)."""
     return os.path.exists("/dev/nvidia0") or shutil.which("nvidia-smi") is not None

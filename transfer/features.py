@@ -9,6 +9,7 @@ import numpy as np
 from models.errors import InputError
 from models.weights import fingerprint
 from transfer import inference
+from transfer.parts import WHOLE
 from transfer.pictures import DECODING
 from transfer.progress import Progress
 from transfer.result_folder import MANIFEST, check_writable, result_folder, safe_name
@@ -118,13 +119,13 @@ def _make(network, store, batch_size, folder, split):
     return float(seconds.sum())
 
 
-def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0):
+def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0, part=WHOLE):
     """Batches of (features, labels) in the order in which Store.dataset gives their pictures.
 
     Args:
         features: (n, feature size) float32, memory-mapped or not.
         labels: (n,) or (n, classes), whole numbers.
-        batch_size, shuffle_seed, first_epoch: as for transfer.store.Store.dataset.
+        batch_size, shuffle_seed, first_epoch, part: as for transfer.store.Store.dataset.
     """
     import tensorflow as tf
 
@@ -136,7 +137,7 @@ def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0):
         rows = tf.ensure_shape(rows, (None, features.shape[1]))
         return rows, tf.ensure_shape(label, (None, *labels.shape[1:]))
 
-    def one_epoch(order, _):
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(fetch_batch)
+    def one_epoch(order, _, rows):
+        return tf.data.Dataset.from_tensor_slices(order).batch(rows).map(fetch_batch)
 
-    return epochs(len(labels), batch_size, one_epoch, shuffle_seed, first_epoch)
+    return epochs(len(labels), batch_size, one_epoch, shuffle_seed, first_epoch, part=part)
