@@ -1,8 +1,4 @@
-"""Which rows of every batch a process reads, where several processes and devices compute it.
-
-A batch is filled up to rows that the devices divide, by its last picture again; the network cuts
-what was filled up off before anything is computed (transfer.train), so that no number depends on it.
-"""
+"""Which rows of every batch a process reads, where several processes compute it together."""
 
 from dataclasses import dataclass
 
@@ -11,51 +7,33 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of a process among several, each with as many devices: one contiguous piece.
+    """The rows of one process among several, each with as many devices.
 
-    process: 0 to processes - 1. devices: of all processes.
+    Of a batch that all devices divide it is one contiguous piece, of any other the whole: that is
+    computed by each of them.
+
+    process: 0 to processes - 1. devices: of all processes. filled: whether a batch that they do not
+    divide is filled up until they do, by its last row again, as for a pass whose outputs are cut.
     """
 
     process: int = 0
     processes: int = 1
     devices: int = 1
+    filled: bool = False
 
-    @property
-    def is_whole(self):
-        """Whether it is all rows of a batch, as they are."""
-        return self.devices == 1
-
-    def filled(self, count, batch_size):
-        """Rows of the batches of a pass, and to how many they are filled up.
-
-        Args:
-            count: pictures of a pass.
-            batch_size: of all batches but the last, which may be smaller.
-
-        Returns:
-            dict: rows filled up, all unlike -> rows.
-        """
-        sizes = {self._up(batch_size): batch_size} if count >= batch_size else {}
-        if last := count % batch_size:
-            filled = self._up(last)
-            # a size alone tells what is to be cut off
-            sizes[filled + self.devices * (filled in sizes)] = last
-        return sizes
-
-    def _up(self, rows):
-        return -(-rows // self.devices) * self.devices
-
-    def rows(self, filled, rows):
-        """Places in a batch of `rows` that this process reads: int array, the last one repeated."""
-        own = filled // self.processes
-        return np.minimum(np.arange(self.process * own, (self.process + 1) * own), rows - 1)
+    def rows(self, count):
+        """Places of the rows in a batch of `count` that this process reads: int array."""
+        if count % self.devices == 0 or self.filled:
+            own = -(-count // self.devices) * self.devices // self.processes
+            return np.minimum(np.arange(self.process * own, (self.process + 1) * own), count - 1)
+        return np.arange(count)
 
     def cut(self, order, batch_size):
         """What this process reads of a pass, in pieces whose batches are of one size.
 
         Args:
             order: int tensor of a known length, numbers of the pictures as they come.
-            batch_size: of all batches but the last.
+            batch_size: of all batches but the last, which may be smaller.
 
         Yields:
             (int tensor, its batch size).
@@ -64,11 +42,11 @@ class Part:
 
         count = order.shape[0]
         whole = count - count % batch_size
-        for filled, rows in self.filled(count, batch_size).items():
-            piece = order[:whole] if rows == batch_size else order[whole:]
-            places = self.rows(filled, rows)
-            batches = tf.reshape(piece, (-1, rows))
-            yield tf.reshape(tf.gather(batches, places, axis=1), [-1]), len(places)
+        for piece, size in ((order[:whole], batch_size), (order[whole:], count % batch_size)):
+            if piece.shape[0]:
+                places = self.rows(size)
+                own = tf.gather(tf.reshape(piece, (-1, size)), places, axis=1)
+                yield tf.reshape(own, [-1]), len(places)
 
 
 WHOLE = Part()

@@ -356,7 +356,7 @@ class Store:
         source = _Source(self, split, size, augmentation, shuffle_seed, cache)
 
         def one_epoch(order, epoch, rows):
-            return source.epoch(order, epoch, rows, whole=part.is_whole and not first)
+            return source.epoch(order, epoch, rows, whole=part == parts.WHOLE and not first)
 
         return epochs(source.count, batch_size, one_epoch, shuffle_seed, first_epoch, first, part)
 
@@ -547,20 +547,20 @@ def epochs(
     """
     import tensorflow as tf
 
-    def cut(order, epoch):
-        if part.is_whole:
+    def of_part(order, epoch):
+        if part == parts.WHOLE:
             return one_epoch(order, epoch, batch_size)
         pieces = [one_epoch(piece, epoch, rows) for piece, rows in part.cut(order, batch_size)]
         return functools.reduce(tf.data.Dataset.concatenate, pieces)
 
     if shuffle_seed is None:
         batches = tf.data.experimental.assert_cardinality(-(-(count - first) // batch_size))
-        once = tf.data.Dataset.range(1).flat_map(lambda n: cut(tf.range(first, count), n))
+        once = tf.data.Dataset.range(1).flat_map(lambda n: of_part(tf.range(first, count), n))
         return untuned(once.apply(batches).prefetch(2))
 
     def shuffled(epoch):
         seed = tf.stack([tf.constant(shuffle_seed, tf.int64), epoch])
-        return cut(tf.random.experimental.stateless_shuffle(tf.range(count), seed), epoch)
+        return of_part(tf.random.experimental.stateless_shuffle(tf.range(count), seed), epoch)
 
     endless = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(shuffled)
     return untuned(endless.prefetch(2))
