@@ -237,6 +237,9 @@ def join(together):
 
     Args:
         together: models.machines.Together.
+
+    Raises:
+        InputError: they have unlike numbers of devices.
     """
     if together.processes == 1:
         return
@@ -250,13 +253,30 @@ def join(together):
         together.process,
         cluster_detection_method="deactivate",  # it would take one GPU of each machine
     )
+    together.agree(devices_of_a_process=jax.local_device_count())
 
 
-def leave():
+def leave(together):
     """End what join began, in all processes at once."""
+    if together.processes == 1:
+        return
     import jax
 
+    together.wait()
     jax.distributed.shutdown()
+    together.runtime = False
+
+
+def joined(rows):
+    """A batch over the devices of all processes, of each one's rows: array of JAX.
+
+    Args:
+        rows: of this process, which its devices divide.
+    """
+    import jax
+
+    divided, _, _ = _layouts()
+    return jax.make_array_from_process_local_data(divided, rows)
 
 
 def _has_nvidia_gpu():

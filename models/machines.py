@@ -167,11 +167,15 @@ class Together:
             make: () -> what JSON can hold; called in process 0 alone.
         """
         if not self.first:
-            return self._lines[0].receive()
-        value = json.loads(json.dumps(make()))
+            return self.hear()
+        value = _as_json(make())
         for line in self._lines.values():
             line.send(value=value)
         return value
+
+    def hear(self):
+        """What process 0 tells, in another one."""
+        return self._lines[0].receive()
 
     def wait(self):
         """Wait until all are here."""
@@ -184,10 +188,9 @@ class Together:
             InputError: in all of them, naming what differs and where.
         """
         if not self.first:
-            self._lines[0].send(value=[socket.gethostname(), values])
+            self._lines[0].send(value=[socket.gethostname(), _as_json(values)])
         told = {number: line.receive() for number, line in self._lines.items() if self.first}
-        values = json.loads(json.dumps(values))
-        differing = self.tell(lambda: _differing(values, told))
+        differing = self.tell(lambda: _differing(_as_json(values), told))
         if differing:
             self._over = True  # all know it: nobody is to be told that another one ended
             raise InputError(differing)
@@ -209,6 +212,8 @@ class Together:
         Raises:
             InputError: it is not seen in VISIBLE seconds.
         """
+        if self.processes == 1:
+            return
         wanted, until = self.tell(lambda: mark(path)), time.monotonic() + VISIBLE
         while not self.first and _seen(path, mark) != wanted:
             if time.monotonic() > until:
@@ -262,6 +267,10 @@ class Together:
 
 
 ALONE = Together()
+
+
+def _as_json(value):
+    return json.loads(json.dumps(value, default=str))
 
 
 def _differing(values, told):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models import backend
+
 
 @dataclass(frozen=True)
 class Part:
@@ -20,6 +22,11 @@ class Part:
     processes: int = 1
     devices: int = 1
     filled: bool = False
+
+    @property
+    def is_whole(self):
+        """Whether it is all rows of every batch."""
+        return self.processes == 1
 
     def rows(self, count):
         """Places of the rows in a batch of `count` that this process reads: int array."""
@@ -50,3 +57,12 @@ class Part:
 
 
 WHOLE = Part()
+
+
+def part_of(together):
+    """The Part that this process reads.
+
+    Args:
+        together: models.machines.Together.
+    """
+    return Part(together.process, together.processes, backend.devices_in_use())

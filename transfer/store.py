@@ -356,7 +356,7 @@ class Store:
         source = _Source(self, split, size, augmentation, shuffle_seed, cache)
 
         def one_epoch(order, epoch, rows):
-            return source.epoch(order, epoch, rows, whole=part == parts.WHOLE and not first)
+            return source.epoch(order, epoch, rows, whole=part.is_whole and not first)
 
         return epochs(source.count, batch_size, one_epoch, shuffle_seed, first_epoch, first, part)
 
@@ -548,7 +548,7 @@ def epochs(
     import tensorflow as tf
 
     def of_part(order, epoch):
-        if part == parts.WHOLE:
+        if part.is_whole:
             return one_epoch(order, epoch, batch_size)
         pieces = [one_epoch(piece, epoch, rows) for piece, rows in part.cut(order, batch_size)]
         return functools.reduce(tf.data.Dataset.concatenate, pieces)
