@@ -69,30 +69,52 @@ def _is_command(frame):
     return len(inside) > 1 and inside[0] in ("models", "transfer", "visualization", "papers", "toy")
 
 
-def start_keras(say=print):
+def start_keras(say=print, devices=None):
     """Import Keras and its backend, and say which device computes; say=None: nothing is said.
 
     TensorFlow writes lines of its own while it starts, whatever TF_CPP_MIN_LOG_LEVEL says: they
     are held back, and shown only where the start fails. TensorFlow, which decodes pictures, is
     kept off the GPU where another backend computes there.
 
+    Args:
+        say: called with each line.
+        devices: how many devices compute together, as text: a whole number or `all`; None: one.
+
     Raises:
+        InputError: no such devices.
         KeyboardInterrupt: the user interrupted the start, whatever the imports made of it.
     """
+    wanted = _devices(devices)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later notes of TensorFlow's
+    refused = None
     with _HeldBack(), _Interruptible():
         from models import backend
 
         if importlib.util.find_spec("tensorflow"):
             backend.keep_pipeline_on_cpu()
+        try:
+            backend.use_devices(wanted)
+        except InputError as error:  # no fault that needs what was held back
+            refused = error
         device = backend.device_name()
         warning = backend.device_warning()
+    if refused:
+        raise refused
     # what it says of compiling for several networks in one process is no fault
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if say:
         say(f"device: {device}")
     if say and warning:
         say(warning)
+
+
+def _devices(text):
+    """How many devices a text wants: int, `all` or None."""
+    if text is None or text == "all":
+        return text
+    if not text.isdecimal() or int(text) == 0:
+        raise InputError(f"devices is {text!r}; accepted: a whole number from 1, or all")
+    return int(text)
 
 
 def import_keras():

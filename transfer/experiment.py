@@ -17,7 +17,7 @@ from models.errors import InputError
 from models.machines import check_backend, find_place, met
 from models.weights import IMAGENET, NONE
 from transfer import recipe
-from transfer.flags import add_data_flags, read_splits
+from transfer.flags import add_data_flags, add_devices_flag, read_splits
 from transfer.pixel_cache import MOST_GB
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES, find_recipe
@@ -54,6 +54,7 @@ def flags():
         help="How many GB decoded pictures may take beside the data set, so that epochs after the "
         "first decode nothing; 0 for none (default: %(default)s).",
     )
+    add_devices_flag(parser)
     _add_machine_flags(parser.add_argument_group("several machines (in a step of SLURM: found)"))
     _add_recipe_flags(
         parser.add_argument_group("recipe (defaults: Sabatelli et al. 2018, per mode)")

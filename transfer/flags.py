@@ -53,6 +53,16 @@ def add_data_flags(parser):
     _add_other_flags(parser, group)
 
 
+def add_devices_flag(parser):
+    """Add the flag that says how many devices compute together, for start_keras(devices=...)."""
+    parser.add_argument(
+        "--devices",
+        metavar="N",
+        help="How many GPUs of this machine compute together, or all; no number of the result "
+        "depends on it, up to rounding (default: 1).",
+    )
+
+
 def add_picture_flags(parser):
     """Add the flags of a collection that is read where it lies: images, labels, column, the rest.
 

@@ -1,6 +1,6 @@
 """The one pass of pictures through networks: batch by batch, resumed, into whatever collects.
 
-    scores = collect(model.predict_on_batch, stored(store, "test", 224, 32))
+    scores = collect(backend.forward(model), stored(store, "test", 224, 32))
 
 A source of batches is a function: first -> iterator of (numbers, pictures), from the source's
 picture `first` on. `numbers` (n,) are the pictures' places in the source, growing; `pictures` hold
@@ -29,7 +29,7 @@ def collect(function, batches, collector=None, progress=None):
     """Run a function over all batches that a collector has not seen yet.
 
     Args:
-        function: pictures -> outputs, e.g. a model's predict_on_batch.
+        function: pictures -> outputs, e.g. models.backend.forward of a network.
         batches: a source of batches.
         collector: InMemory by default.
         progress: transfer.progress.Progress over all of the source's pictures, or None.

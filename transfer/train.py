@@ -105,7 +105,9 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB, togeth
             print(f"{run.folder.name} holds another run; this one is {folder.name}", flush=True)
         for line in start_lines(run, store):
             print(line, flush=True)
-        keras.utils.clear_session()  # layers are named as in a process of their own
+        if line := backend.undivided(run.recipe.batch_size):
+            print(line, flush=True)
+        backend.clear_session()  # layers are named as in a process of their own
         callbacks = []
         if tensorboard:
             logs = Path(tensorboard, run.folder).with_name(folder.name)
@@ -297,7 +299,7 @@ def _train_layers(model, run, store, folder, callbacks, cache_gb, together):
     model = in_float32(model, run, store)
     test = inference.stored(store, "test", size, recipe.batch_size, **seen)
     progress = Progress(len(labels["test"]), "pictures tested")
-    scores = inference.collect(model.predict_on_batch, test, progress=progress)
+    scores = inference.collect(backend.forward(model), test, progress=progress)
     pictures = len(history) * (len(labels["train"]) + len(labels["val"]))
     return Trained(scores, history, sum(row["seconds"] for row in history), pictures, model)
 
@@ -330,7 +332,9 @@ def _fit_dense(model, pooled, store, recipe, folder, callbacks, together):
     weights = _class_weights(recipe, labels["train"])
     epoch, several = steps(store, recipe), store.several
     history = fit(head, recipe, shuffled, validation, epoch, folder, weights, callbacks, several)
-    scores = head.predict(pooled["test"], size, verbose=0)
+    rows = inference.in_memory(len(labels["test"]), size)
+    forward = backend.forward(head)
+    scores = inference.collect(lambda numbers: forward(pooled["test"][numbers]), rows)
     return Trained(scores, history, sum(row["seconds"] for row in history), 0, model)
 
 
@@ -613,7 +617,7 @@ def fit(
 
     Args:
         model: keras.Model with class probabilities as output; which layers are trainable is
-            decided by the caller.
+            decided by the caller. All devices in use train it together.
         recipe: transfer.recipe.Recipe.
         train: first_epoch -> endless batches (inputs, labels int), one epoch after another.
         validation: finite batches of the same form.
@@ -630,6 +634,7 @@ def fit(
     Raises:
         InputError: the validation loss was never a number (the learning rate is too high).
     """
+    model = backend.spread(model)
     heads = 1 if len(model.output_shape) == 2 else model.output_shape[1]
     head = recipe.head(several)
     loss, accuracy = losses.loss_and_accuracy(head, recipe.auxiliary, heads, several)
@@ -640,12 +645,12 @@ def fit(
     done = epochs.resume(model)
     if done < recipe.epochs and not epochs.stopped():
         model.fit(
-            train(done),
-            validation_data=validation,
+            backend.spread_batches(weighted(train(done), class_weight)),
+            validation_data=backend.spread_batches(validation),
+            validation_steps=_batches(validation),
             steps_per_epoch=steps,
             initial_epoch=done,
             epochs=recipe.epochs,
-            class_weight=class_weight,
             callbacks=[epochs, *callbacks],
             shuffle=False,  # the data set is shuffled already
             verbose=0,
@@ -688,8 +693,30 @@ def set_batch_norm(model, how, steps):
             layer.momentum = min(layer.momentum, 0.01 ** (1 / steps))
 
 
+def weighted(batches, class_weight):
+    """Batches (inputs, labels) with the weight of each picture in the loss, if classes have one.
+
+    Args:
+        batches: tf.data.Dataset of (inputs, labels int (n,)).
+        class_weight: dict class number -> weight; None for none.
+    """
+    if class_weight is None:
+        return batches
+    import tensorflow as tf
+
+    table = [class_weight.get(number, 1.0) for number in range(max(class_weight) + 1)]
+    table = tf.constant(table, tf.float32)
+    return batches.map(lambda inputs, labels: (inputs, labels, tf.gather(table, labels)))
+
+
+def _batches(dataset):
+    """How many batches a tf.data.Dataset has; None where it does not say."""
+    count = int(dataset.cardinality())
+    return count if count >= 0 else None
+
+
 def balanced(labels, classes):
-    """Class weights n / (classes × count), as scikit-learn's `balanced`, for Keras's fit."""
+    """Class weights n / (classes × count), as scikit-learn's `balanced`: number -> weight."""
     counts = np.bincount(labels, minlength=classes)
     return {i: len(labels) / (classes * count) for i, count in enumerate(counts) if count}
 

@@ -587,11 +587,12 @@ def channel_scorer(model, layer, size, dtype="float32"):
     network = cut(given.model, [layer], (size, size), dtype)
     maps = ops.cast(network.output[layer], "float32")
     axes = tuple(range(1, len(maps.shape) - 1))
-    scorer = keras.Model(network.input, ops.mean(maps, axis=axes) if axes else maps)
+    mean = ops.mean(maps, axis=axes) if axes else maps
+    forward = backend.forward(keras.Model(network.input, mean))
 
     def scores(batch):
         _check_pictures(np.asarray(batch), size, given)
-        return np.asarray(scorer.predict_on_batch(np.asarray(batch, "float32")))
+        return forward(np.asarray(batch, "float32"))
 
     return scores
 

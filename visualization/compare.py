@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from models.command import exit_code, start_keras
-from transfer.flags import add_picture_flags, read_data
+from transfer.flags import add_devices_flag, add_picture_flags, read_data
 from transfer.run import named_network
 from visualization import differences
 from visualization.channel_choice import read_choice
@@ -49,6 +49,7 @@ def flags():
         "(default: the ends of their paths).",
     )
     add_picture_flags(parser)
+    add_devices_flag(parser)
     measures = parser.add_argument_group("what is compared")
     _add_measure_flags(measures)
     _add_layer_flags(measures)
@@ -211,7 +212,7 @@ def main(argv=None):
         tuple(given.names),
     )
     differences.check(comparison, given.out)
-    start_keras()
+    start_keras(devices=given.devices)
     differences.compare(comparison, given.out, say=lambda text: print(text, flush=True))
 
 
