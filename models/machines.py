@@ -154,6 +154,8 @@ class Together:
         self.runtime = False
         self._lines = {}  # to the others: of process 0 to all of them, of these to process 0
         self._over = False
+        # of the process itself: what it writes there may be held back, as while Keras starts
+        self._stderr = os.dup(2) if place else None
 
     @property
     def first(self):
@@ -262,7 +264,7 @@ class Together:
             time.sleep(GRACE)
         sys.stdout.flush()
         again = "start the same command again in all processes: it goes on from the last epoch"
-        print(f"error: {text}; {again}", file=sys.stderr, flush=True)
+        os.write(self._stderr, f"error: {text}; {again}\n".encode())
         os._exit(GONE)  # nothing else ends a thread that waits for another machine
 
 

@@ -206,7 +206,7 @@ def main(argv=None):
             for run in runs:
                 check_paths(run, arguments.results_path, arguments.tensorboard)
         together.agree(**_alike(arguments))
-        start_keras(together=together)
+        start_keras(devices=arguments.devices, together=together)
         _train(runs, arguments, together)
 
 

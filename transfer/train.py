@@ -295,13 +295,20 @@ def _train_layers(model, run, store, folder, callbacks, cache_gb, together):
     weights = _class_weights(recipe, labels["train"])
     epoch = steps(store, recipe)
     trained, several = with_auxiliary(model, recipe, store.several), store.several
-    history = fit(trained, recipe, shuffled, validation, epoch, folder, weights, callbacks, several)
+    fitting = {"several": several, "counts": _counts(labels), "together": together}
+    history = fit(
+        trained, recipe, shuffled, validation, epoch, folder, weights, callbacks, **fitting
+    )
     model = in_float32(model, run, store)
     test = inference.stored(store, "test", size, recipe.batch_size, **seen)
     progress = Progress(len(labels["test"]), "pictures tested")
     scores = inference.collect(backend.forward(model), test, progress=progress)
     pictures = len(history) * (len(labels["train"]) + len(labels["val"]))
     return Trained(scores, history, sum(row["seconds"] for row in history), pictures, model)
+
+
+def _counts(labels):
+    return len(labels["train"]), len(labels["val"])
 
 
 def with_auxiliary(model, recipe, several=False):
@@ -321,17 +328,19 @@ def with_auxiliary(model, recipe, several=False):
 
 def _fit_dense(model, pooled, store, recipe, folder, callbacks, together):
     """Train the head by epochs, on features."""
-    labels, size = store.labels, recipe.batch_size
+    labels, size, part = store.labels, recipe.batch_size, part_of(together)
 
     def shuffled(first_epoch):
-        return features.batches(pooled["train"], labels["train"], size, recipe.seed, first_epoch)
+        order = {"shuffle_seed": recipe.seed, "first_epoch": first_epoch, "part": part}
+        return features.batches(pooled["train"], labels["train"], size, **order)
 
     inputs = keras.Input(model.get_layer("features").output.shape[1:])
     head = keras.Model(inputs, model.get_layer("head")(inputs))  # shares the weights
-    validation = features.batches(pooled["val"], labels["val"], size)
+    validation = features.batches(pooled["val"], labels["val"], size, part=part)
     weights = _class_weights(recipe, labels["train"])
     epoch, several = steps(store, recipe), store.several
-    history = fit(head, recipe, shuffled, validation, epoch, folder, weights, callbacks, several)
+    fitting = {"several": several, "counts": _counts(labels), "together": together}
+    history = fit(head, recipe, shuffled, validation, epoch, folder, weights, callbacks, **fitting)
     rows = inference.in_memory(len(labels["test"]), size)
     forward = backend.forward(head)
     scores = inference.collect(lambda numbers: forward(pooled["test"][numbers]), rows)
@@ -609,6 +618,8 @@ def fit(
     class_weight=None,
     callbacks=(),
     several=False,
+    counts=None,
+    together=ALONE,
 ):
     """Train a classifier until its validation loss has not fallen for `recipe.patience` epochs.
 
@@ -626,6 +637,9 @@ def fit(
         class_weight: dict class number -> weight of its pictures in the training loss.
         callbacks: further Keras callbacks.
         several: whether labels are rows of 0 and 1.
+        counts: pictures of `train` and of `validation`, which several processes need to know.
+        together: models.machines.Together, of the processes that train it, each with its part of
+            the batches.
 
     Returns:
         list of dicts, one per epoch, with the keys of HISTORY (losses in nats, accuracies in
@@ -643,10 +657,11 @@ def fit(
     progress = Progress(recipe.epochs, steps=steps, unit="epochs")
     epochs = KeptEpochs(folder, recipe, progress, together)
     done = epochs.resume(model)
+    rows = [_rows(count, recipe.batch_size) for count in counts or (0, 0)]
     if done < recipe.epochs and not epochs.stopped():
         model.fit(
-            backend.spread_batches(weighted(train(done), class_weight)),
-            validation_data=backend.spread_batches(validation),
+            backend.spread_batches(weighted(train(done), class_weight), rows[0]),
+            validation_data=backend.spread_batches(validation, rows[1]),
             validation_steps=_batches(validation),
             steps_per_epoch=steps,
             initial_epoch=done,
@@ -707,6 +722,12 @@ def weighted(batches, class_weight):
     table = [class_weight.get(number, 1.0) for number in range(max(class_weight) + 1)]
     table = tf.constant(table, tf.float32)
     return batches.map(lambda inputs, labels: (inputs, labels, tf.gather(table, labels)))
+
+
+def _rows(count, batch_size):
+    """Rows of each batch of a pass, the last one partial: list of int."""
+    whole, last = divmod(count, batch_size)
+    return [batch_size] * whole + [last] * bool(last)
 
 
 def _batches(dataset):
@@ -797,7 +818,7 @@ class KeptEpochs(keras.callbacks.Callback):
         self.together.see(path, file_size)
         with np.load(path, allow_pickle=False) as arrays:
             for number, variable in enumerate(_state(model)):
-                variable.assign(arrays[f"arr_{number}"])
+                backend.assign(variable, arrays[f"arr_{number}"])
 
     def on_train_begin(self, logs=None):
         self.progress.finished = len(self.history)
