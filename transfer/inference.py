@@ -14,6 +14,7 @@ import contextlib
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from keras import tree
 from models import backend
 from models.errors import InputError
 from models.graph import count_activations
+from transfer.parts import WHOLE
 
 # pictures in a pass where nobody said how many: more is not faster on a CPU (on a GPU not measured)
 MOST = {"CPU": 32, "GPU": 256}
@@ -164,26 +166,35 @@ def in_memory(count, batch_size):
     return batches
 
 
-def stored(store, split, size, batch_size, **how):
+def stored(store, split, size, batch_size, part=WHOLE, **how):
     """Batches of a split of a store, uint8 RGB; the last is as small as it is.
+
+    Of several processes each reads its part; the batches are then arrays over all their devices,
+    filled up until these divide them.
 
     Args:
         store: transfer.store.Store.
         split: `train`, `val` or `test`.
         size: side in pixels.
         batch_size: at most.
+        part: transfer.parts.Part, which rows this process reads.
         how: augmentation, whose view of a test is given, and cache_gb, as for Store.dataset.
     """
     count = len(store.labels[split])
+    part = replace(part, filled=not part.is_whole)
 
     def batches(first):
         if first == count:
             return
-        for pictures, _ in store.dataset(split, size, batch_size, first=first, **how):
+        for own, _ in store.dataset(split, size, batch_size, first=first, part=part, **how):
             # as NumPy arrays: Keras on JAX takes no TensorFlow tensors here
-            pictures = np.asarray(pictures)
-            yield np.arange(first, first + len(pictures)), pictures
-            first += len(pictures)
+            pictures = np.asarray(own)
+            rows = len(pictures) if part.is_whole else min(batch_size, count - first)
+            yield (
+                np.arange(first, first + rows),
+                pictures if part.is_whole else backend.joined(pictures),
+            )
+            first += rows
         if first != count:
             raise RuntimeError(f"{first} of {count} pictures came through the pipeline")
 
@@ -261,6 +272,24 @@ class InMemory:
     def result(self):
         """The outputs of all pictures, nested as those of a batch."""
         return tree.map_structure(lambda *parts: np.concatenate(parts), *self._parts)
+
+
+class Passed:
+    """Collects nothing, where another process keeps what all compute together.
+
+    Args:
+        first: the first place that the other process has nothing of.
+    """
+
+    def __init__(self, first=0):
+        self.next = first
+
+    def add(self, numbers, outputs):
+        """Count the outputs of one batch."""
+        self.next = int(numbers[-1]) + 1
+
+    def result(self):
+        """None."""
 
 
 class OnDisk:
