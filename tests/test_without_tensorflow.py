@@ -21,7 +21,8 @@ words = "tiny.keras --layer maps --channels all --out out --size 32 --steps 2"
 assert render.main(words.split()) == 0
 network = models.load("MobileNet(alpha=0.25)", 32)
 assert network.model.output_shape == (None, 1000), network.model.output_shape
-assert gpu.main(["--quick", "--cpu"]) == 0
+words = "--quick --cpu --ANN tiny.keras --network tiny.keras --layer maps --last maps"
+assert gpu.main(words.split()) == 0
 assert "tensorflow" not in sys.modules
 """
 
