@@ -3,9 +3,11 @@
 A network's forward pass, and the gradient of a class's score to its input, each compiled once for
 every shape of input; the inverse real Fourier transform of two axes; elementwise work compiled
 into few loops; random numbers from seeds that are data (keras.random takes a seed as a constant, or
-keeps one state for a whole batch); the device that all this is computed on.
+keeps one state for a whole batch); the devices that all this is computed on, one or several.
 """
 
+import collections
+import contextlib
 import functools
 import os
 import shutil
@@ -21,19 +23,19 @@ PREDICTED = -1  # a target: the class of the highest output
 
 
 def forward(model):
-    """Compile a network's forward pass, dropout off.
+    """Compile a network's forward pass, dropout off, on all devices in use.
 
     Args:
         model: keras.Model.
 
     Returns:
-        Callable: arrays (N, ...), one for each input -> output as NumPy array (a list of them
-        where the network has several).
+        Callable: arrays (N, ...), one for each input -> output (N, ...) as NumPy array (a list of
+        them where the network has several).
 
     Raises:
         InputError: a Keras backend other than TensorFlow and JAX.
     """
-    return by_backend(_tensorflow_forward, _jax_forward)(model)
+    return _in_equal_parts(by_backend(_tensorflow_forward, _jax_forward)(model))
 
 
 def input_gradient(model, prepare=None):
@@ -188,11 +190,111 @@ def uniform(count, seeds):
     return by_backend(tensorflow, jax)()
 
 
+def use_devices(wanted):
+    """Compute on several devices of this machine from now on: networks, training, passes.
+
+    Call it before any network is built. It is kept by the engines themselves: by JAX's
+    keras.distribution, whose networks are copied to every device, and by TensorFlow's
+    MirroredStrategy.
+
+    Args:
+        wanted: how many, int; `all`; None or 1: one, as without this. Of several processes (see
+            join) each has so many, and all of theirs compute together.
+
+    Raises:
+        InputError: there are fewer.
+    """
+    if wanted is None:
+        return
+    there = by_backend(_tensorflow_devices, _jax_devices_here)()
+    count = len(there) if wanted == "all" else wanted
+    if count > len(there):
+        are = "there is" if len(there) == 1 else "there are"
+        raise InputError(f"devices is {wanted}; {are} {len(there)}: {_told(_names(there))}")
+    by_backend(_mirror, _shard)(there[:count])
+
+
+def devices_in_use():
+    """How many devices compute together, int."""
+    return by_backend(_tensorflow_in_use, _jax_in_use)()
+
+
+def clear_session():
+    """keras.utils.clear_session, which would forget the devices in use."""
+
+    def tensorflow():
+        import tensorflow as tf
+
+        strategy = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
+        tf.distribute.experimental_set_strategy(None)
+        keras.utils.clear_session()
+        tf.distribute.experimental_set_strategy(strategy)
+
+    def jax():
+        in_use = keras.distribution.distribution()
+        keras.utils.clear_session()
+        keras.distribution.set_distribution(in_use)
+
+    by_backend(tensorflow, jax)()
+
+
+def undivided(batch_size):
+    """One line where batches of this size are no faster on the devices in use, else None."""
+    count = devices_in_use()
+    if batch_size % count == 0:
+        return None
+    below = batch_size - batch_size % count
+    near = f"{below} or {below + count}" if below else count
+    return (
+        f"batches of {batch_size} pictures cannot be divided among {count} devices, so that each "
+        f"computes the whole batch and nothing is gained; batch_size {near} can be divided"
+    )
+
+
+def spread(model):
+    """A network whose `fit` uses all devices in use, with the numbers that one device gives.
+
+    A batch that the devices do not divide is computed by each of them whole. Statistics of batch
+    normalisation are those of the whole batch. Dropout draws differ with the number of devices on
+    TensorFlow, and do not on JAX.
+
+    Args:
+        model: keras.Model, made by inputs and outputs; to be compiled with a loss and one metric,
+            functions of (labels, outputs) -> (n,) or Keras's names of those of class numbers, and
+            to be fitted to what spread_batches gives.
+
+    Returns:
+        keras.Model of the same layers; `model` itself where one device is in use.
+    """
+    if devices_in_use() == 1:
+        return model
+    spread_model = by_backend(_Mirrored, _Sharded)(model.inputs, model.outputs[0], name=model.name)
+    spread_model.dtype_policy = model.dtype_policy  # float16 has its loss scaled
+    return spread_model
+
+
+def spread_batches(dataset, rows=None):
+    """Batches as the `fit` of a network of `spread` takes them.
+
+    Args:
+        dataset: tf.data.Dataset of (inputs, labels) or (inputs, labels, weights of pictures in the
+            loss), in global batches; of several processes the rows of this one.
+        rows: of each global batch of an epoch, list of int; only several processes need it.
+    """
+    if devices_in_use() == 1:
+        return dataset
+    return by_backend(_mirrored_batches, _ShardedBatches)(dataset, rows)
+
+
 def device_name():
-    """The device that Keras computes on, e.g. `GPU NVIDIA H100 (jax)`, `CPU, 2 cores (jax)`."""
+    """The devices that Keras computes on: `GPU 2 x NVIDIA H100 (jax)`, `CPU, 2 cores (jax)`."""
     backend = keras.backend.backend()
+    count = devices_in_use()
     gpus = _jax_gpus() if backend == "jax" else _tensorflow_gpus()
-    return f"GPU {', '.join(gpus)} ({backend})" if gpus else f"CPU, {cores()} cores ({backend})"
+    if gpus:
+        return f"GPU {_told(gpus[:count])} ({backend})"
+    several = f", {count} devices" if count > 1 else ""
+    return f"CPU, {cores()} cores{several} ({backend})"
 
 
 def cores():
@@ -205,7 +307,7 @@ def free_memory():
     if keras.backend.backend() == "jax" and _jax_gpus():
         return _free_on_jax()
     if keras.backend.backend() == "tensorflow" and _tensorflow_gpus():
-        return None  # TensorFlow tells what it took, not what is there
+        return _free_on_tensorflow()
     return memory.free()
 
 
@@ -232,9 +334,82 @@ def device_warning():
     )
 
 
+def join(together):
+    """Compute together with other processes, whose devices from here on are seen too.
+
+    Args:
+        together: models.machines.Together.
+
+    Raises:
+        InputError: they have unlike numbers of devices.
+    """
+    if together.processes == 1:
+        return
+    import jax
+
+    # it would take SIGTERM, which a queue sends before the end of a job, for its own use
+    jax.config.update("jax_enable_preemption_service", False)
+    jax.distributed.initialize(
+        f"127.0.0.1:{together.begin()}",
+        together.processes,
+        together.process,
+        cluster_detection_method="deactivate",  # it would take one GPU of each machine
+    )
+    together.agree(devices_of_a_process=jax.local_device_count())
+
+
+def leave(together):
+    """End what join began, in all processes at once."""
+    if together.processes == 1:
+        return
+    import jax
+
+    together.wait()
+    jax.distributed.shutdown()
+    together.runtime = False
+
+
+def assign(variable, value):
+    """Give a Keras variable a NumPy value that is the same in all processes.
+
+    Keras's own way compares it among them, one variable after another, and refuses NaN.
+    """
+    if keras.backend.backend() == "jax" and not variable.value.is_fully_addressable:
+        import jax
+
+        layout = variable.value.sharding
+        value = jax.make_array_from_process_local_data(layout, np.asarray(value, variable.dtype))
+    variable.assign(value)
+
+
+def joined(rows):
+    """A batch over the devices of all processes, of each one's rows: array of JAX.
+
+    Args:
+        rows: of this process, which its devices divide.
+    """
+    import jax
+
+    return _placed(rows, len(rows) * jax.process_count(), _layouts())
+
+
 def _has_nvidia_gpu():
     """Whether there are signs of one: its driver's device file, or its tool (on every system)."""
     return os.path.exists("/dev/nvidia0") or shutil.which("nvidia-smi") is not None
+
+
+def share_gpus():
+    """Take memory of a GPU as it is needed, not most of it at the start, so that others fit too.
+
+    JAX is told by a variable of the environment (XLA_PYTHON_CLIENT_PREALLOCATE), see start_keras.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # a script has computed there: it is as it is
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def keep_pipeline_on_cpu():
@@ -263,11 +438,27 @@ def _tensorflow_forward(model):
 
     run = tf.function(_by_itself(lambda *inputs: model(_one_or_all(inputs), training=False)))
 
-    def call(*inputs):
+    def on_one(*inputs):
         outputs = run(*map(tf.convert_to_tensor, inputs))
         return keras.tree.map_structure(lambda output: output.numpy(), outputs)
 
-    return call
+    strategy = tf.distribute.get_strategy()
+    run_on_each = tf.function(_by_itself(lambda *inputs: strategy.run(run, args=inputs)))
+
+    def on_each(*inputs):
+        parts = [np.split(np.asarray(rows), strategy.num_replicas_in_sync) for rows in inputs]
+        given = [
+            strategy.experimental_distribute_values_from_function(
+                lambda context, part=part: tf.convert_to_tensor(
+                    part[context.replica_id_in_sync_group]
+                )
+            )
+            for part in parts
+        ]
+        outputs = strategy.experimental_local_results(run_on_each(*given))
+        return keras.tree.map_structure(lambda *rows: np.concatenate(rows), *outputs)
+
+    return on_each if tf.distribute.has_strategy() else on_one
 
 
 def _tensorflow_gradient(model, prepare):
@@ -292,11 +483,22 @@ def _tensorflow_gradient(model, prepare):
 def _jax_forward(model):
     import jax
 
-    @jax.jit
+    layouts = _layouts()
+
     def run(trainable, fixed, *inputs):
         return model.stateless_call(trainable, fixed, _one_or_all(inputs), training=False)[0]
 
-    return lambda *inputs: keras.tree.map_structure(np.asarray, run(*_values(model), *inputs))
+    # of several processes each has all outputs
+    compiled = jax.jit(run, out_shardings=layouts[1] if jax.process_count() > 1 else None)
+
+    def call(*inputs):
+        if layouts:
+            inputs = [
+                rows if _is_joined(rows) else _placed(rows, len(rows), layouts) for rows in inputs
+            ]
+        return keras.tree.map_structure(np.asarray, compiled(*_values(model), *inputs))
+
+    return call
 
 
 def _jax_gradient(model, prepare):
@@ -324,6 +526,29 @@ def _values(model):
     )
 
 
+def _in_equal_parts(forward):
+    """A forward pass of any number of rows, of one that the devices in use divide.
+
+    What is filled up with zeros is cut off again: outputs have a row for each row given.
+    """
+    count = devices_in_use()
+    if count == 1:
+        return forward
+
+    def call(*inputs):
+        rows = len(inputs[0])
+        lacking = -rows % count
+        if not lacking:
+            return forward(*inputs)
+        filled = [
+            np.concatenate([given, np.zeros((lacking, *given.shape[1:]), given.dtype)])
+            for given in map(np.asarray, inputs)
+        ]
+        return keras.tree.map_structure(lambda output: output[:rows], forward(*filled))
+
+    return call
+
+
 def _one_or_all(inputs):
     return inputs[0] if len(inputs) == 1 else list(inputs)
 
@@ -335,21 +560,313 @@ def _jax_key(seed):
 
 
 def _jax_gpus():
-    import jax
-
-    return [d.device_kind for d in jax.devices() if d.platform == "gpu"]
+    return _names([device for device in _jax_devices() if device.platform == "gpu"])
 
 
 def _free_on_jax():
     import jax
 
-    known = jax.devices()[0].memory_stats() or {}
-    return known["bytes_limit"] - known["bytes_in_use"] if "bytes_limit" in known else None
+    known = [device.memory_stats() or {} for device in jax.local_devices()]
+    if not all("bytes_limit" in each for each in known):
+        return None
+    free = [each["bytes_limit"] - each["bytes_in_use"] for each in known]
+    if (told := memory.free_on_gpu()) is not None:  # another process may have some of the limit
+        free += [told + each.get("pool_bytes", 0) - each["bytes_in_use"] for each in known]
+    return max(0, min(free))
+
+
+def _free_on_tensorflow():
+    """What the driver tells as free, and what TensorFlow took and uses no more."""
+    import tensorflow as tf
+
+    free = memory.free_on_gpu()
+    if free is None:
+        return None
+    taken = tf.config.experimental.get_memory_info("GPU:0")
+    return free + taken["peak"] - taken["current"]
 
 
 def _tensorflow_gpus():
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    return [detail.get("device_name", "unnamed") for detail in details]
+    return _names(tf.config.list_physical_devices("GPU"))
+
+
+def _jax_devices_here():
+    import jax
+
+    return jax.local_devices()
+
+
+def _jax_devices():
+    import jax
+
+    return jax.devices()
+
+
+def _tensorflow_devices():
+    """Logical devices, each with the place in its list that its physical one has."""
+    import tensorflow as tf
+
+    return tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+
+
+def _names(devices):
+    """What each device is, as its maker calls it."""
+    if keras.backend.backend() == "jax":
+        return [device.device_kind for device in devices]
+    import tensorflow as tf
+
+    physical = tf.config.list_physical_devices("GPU")
+    if not physical or devices[0].device_type != "GPU":
+        return [device.name.rsplit("device:")[-1] for device in devices]
+    details = map(tf.config.experimental.get_device_details, physical)
+    return [detail.get("device_name", "unnamed") for detail in details][: len(devices)]
+
+
+def _told(names):
+    """Names in words, equal ones counted: `2 x NVIDIA H100`."""
+    counts = collections.Counter(names)
+    return ", ".join(name if n == 1 else f"{n} x {name}" for name, n in counts.items())
+
+
+def _tensorflow_in_use():
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def _jax_in_use():
+    in_use = keras.distribution.distribution()
+    return 1 if in_use is None else in_use.num_model_replicas
+
+
+def _mirror(devices):
+    import tensorflow as tf
+
+    if len(devices) == 1:
+        return
+    strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
+    tf.distribute.experimental_set_strategy(strategy)
+
+
+def _shard(devices):
+    import jax
+
+    # as many of every process, one process after another
+    processes = range(jax.process_count())
+    of_each = [[d for d in jax.devices() if d.process_index == process] for process in processes]
+    used = [device for there in of_each for device in there[: len(devices)]]
+    if len(used) > 1:
+        names = [f"{device.platform}:{device.id}" for device in used]
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
+
+
+class _Mirrored(keras.Model):
+    """A classifier under TensorFlow's MirroredStrategy: exact for batches of any size.
+
+    Keras's own step gives a part of a batch the weight of its rows among those of one replica,
+    gives NaN where a replica has none, and asks replicas one by one whether float16 overflowed.
+    Here every picture has a weight, by which losses and metrics are summed over all replicas.
+    """
+
+    def compile(self, optimizer, loss, metrics):
+        """See `spread`."""
+        super().compile(optimizer)
+        self._loss_of = keras.losses.get(loss)
+        self._accuracy, self._accuracy_of = _accuracy(metrics)
+
+    def fit(self, *args, **settings):
+        """keras.Model.fit, batch normalisation by the whole batch, other draws on each replica."""
+        normalising = [la for la in self.layers if isinstance(la, keras.layers.BatchNormalization)]
+        for layer in normalising:
+            layer.synchronized = True
+        self.distribute_strategy.run(self._draw_apart)
+        try:
+            return super().fit(*args, **settings)
+        finally:
+            for layer in normalising:  # a saved network is to be opened by every backend
+                layer.synchronized = False
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing: all is built. Keras's own asks an iterator for more after its last batch."""
+
+    def _draw_apart(self):
+        """Give the replicas seeds of their own, which would draw the same; the first keeps its."""
+        import tensorflow as tf
+
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        for variable in self.non_trainable_variables:
+            if variable.name == "seed_generator_state":
+                variable.assign_add([replica * 7919, 0])
+
+    def train_step(self, data):
+        """One step of training on this replica's part of a batch."""
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            loss = self._measured(data, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        gradients = tape.gradient(scaled, self.trainable_weights)
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            gradients = _finite_or_none(gradients)
+        self.optimizer.apply_gradients(zip(gradients, self.trainable_weights, strict=True))
+        return self.get_metrics_result()
+
+    def test_step(self, data):
+        """One step of validation on this replica's part of a batch."""
+        self._measured(data, training=False)
+        return self.get_metrics_result()
+
+    def _measured(self, data, training):
+        """This replica's part of the mean loss of the batch; loss and accuracy are counted."""
+        import tensorflow as tf
+
+        inputs, labels, weights = data
+        dtype = keras.config.floatx()
+        shares, weights = tf.cast(weights[:, 0], dtype), tf.cast(weights[:, 1], dtype)
+        outputs = self(inputs, training=training)
+        losses = tf.cast(self._loss_of(labels, outputs), dtype) * weights
+        added = tf.add_n([tf.cast(loss, dtype) for loss in self.losses] or [tf.zeros((), dtype)])
+        self._loss_tracker.update_state(losses + added, shares)
+        self._accuracy.update_state(self._accuracy_of(labels, outputs), shares)
+        context = tf.distribute.get_replica_context()
+        count = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.reduce_sum(shares))
+        return tf.reduce_sum((losses + added) * shares) / count
+
+
+def _accuracy(metrics):
+    """What counts the one metric of a network of `spread`, and its function."""
+    (accuracy,) = metrics
+    named = {"accuracy": keras.metrics.sparse_categorical_accuracy}
+    return keras.metrics.Mean("accuracy"), named.get(accuracy, accuracy)
+
+
+def _finite_or_none(gradients):
+    """Gradients of which a replica makes none finite where one of another replica is not.
+
+    Keras's LossScaleOptimizer asks only the first replica whether a step is to be left out.
+    """
+    import tensorflow as tf
+
+    finite = tf.reduce_all(
+        [tf.reduce_all(tf.math.is_finite(g)) for g in gradients if g is not None]
+    )
+    context = tf.distribute.get_replica_context()
+    spoilt = context.all_reduce(tf.distribute.ReduceOp.SUM, tf.where(finite, 0.0, np.nan))
+    return [g if g is None else g + tf.cast(spoilt, g.dtype) for g in gradients]
+
+
+def _mirrored_batches(dataset, _):
+    """Global batches cut for the replicas: (inputs, labels, (n, 2) shares and weights in the loss).
+
+    A batch that they do not divide goes to each whole, and a picture has a share of 1 / replicas.
+    """
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    replicas = strategy.num_replicas_in_sync
+
+    def cut(inputs, labels, weights=None):
+        count = tf.shape(labels)[0]
+        whole = tf.tile(tf.range(count)[None], [replicas, 1])
+        divided = count % replicas == 0
+        rows = tf.cond(divided, lambda: tf.reshape(tf.range(count), (replicas, -1)), lambda: whole)
+        weights = tf.ones(count) if weights is None else tf.cast(weights, tf.float32)
+        shares = tf.fill([count], tf.where(divided, 1.0, 1 / replicas))
+        parts = (inputs, labels, tf.stack([shares, weights], axis=1))
+        return tf.data.Dataset.from_tensor_slices(tuple(tf.gather(part, rows) for part in parts))
+
+    return strategy.distribute_datasets_from_function(lambda _: dataset.flat_map(cut))
+
+
+class _Sharded(keras.Model):
+    """A classifier whose batches lie on several devices of JAX, and whose weights lie on each."""
+
+    def compile(self, optimizer, loss, metrics):
+        """See `spread`; Keras would make the variables of a metric in `fit`, on one device."""
+        super().compile(optimizer, loss)
+        self._accuracy, self._accuracy_of = _accuracy(metrics)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """The mean accuracy so far, and the mean loss."""
+        self._accuracy.update_state(self._accuracy_of(y, y_pred))
+        return self.get_metrics_result()
+
+    def fit(self, *args, **settings):
+        """keras.Model.fit for batches of _ShardedBatches.
+
+        Keras itself would lay out every batch as it does the first, also a last one that the
+        devices do not divide.
+        """
+        self._in_use = keras.distribution.distribution()
+        keras.distribution.set_distribution(None)
+        try:
+            return super().fit(*args, **settings)
+        finally:
+            keras.distribution.set_distribution(self._in_use)
+
+    def make_train_function(self, force=False):
+        """Keras's own, for weights that are kept on every device."""
+        with self._in_use.scope():
+            super().make_train_function(force)
+
+    def make_test_function(self, force=False):
+        """Keras's own, for weights that are kept on every device."""
+        with self._in_use.scope():
+            super().make_test_function(force)
+
+
+class _ShardedBatches(keras.utils.PyDataset):
+    """Batches of a tf.data.Dataset, laid on the devices in use, one after another."""
+
+    def __init__(self, dataset, rows):
+        super().__init__()
+        self._dataset, self._rows = dataset, rows
+        self._layouts = _layouts()
+        count = int(dataset.cardinality())
+        self._count = count if count >= 0 else None
+
+    @property
+    def num_batches(self):
+        """Of a pass; None for no end."""
+        return self._count
+
+    def __getitem__(self, number):
+        if number == 0:
+            self._batches = self._dataset.as_numpy_iterator()
+        batch = next(self._batches)
+        rows = self._rows[number % len(self._rows)] if self._rows else len(batch[0])
+        return tuple(_placed(part, rows, self._layouts) for part in batch)
+
+
+def _layouts():
+    """How JAX lays rows on the devices in use: (divided among them, each has all, their number)."""
+    import jax
+
+    in_use = keras.distribution.distribution()
+    if in_use is None:
+        return None
+    mesh = in_use.device_mesh.backend_mesh
+    divided = jax.sharding.PartitionSpec(in_use.batch_dim_name)
+    return (
+        jax.sharding.NamedSharding(mesh, divided),
+        jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec()),
+        mesh.size,
+    )
+
+
+def _is_joined(rows):
+    """Whether rows are a batch over the devices of several processes already."""
+    import jax
+
+    return isinstance(rows, jax.Array) and not rows.is_fully_addressable
+
+
+def _placed(own, rows, layouts):
+    """A batch of so many rows laid on the devices in use; this process has its own of them."""
+    import jax
+
+    divided, whole, count = layouts
+    layout = divided if rows % count == 0 else whole
+    return jax.make_array_from_process_local_data(layout, own, (rows, *own.shape[1:]))

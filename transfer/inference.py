@@ -1,6 +1,6 @@
 """The one pass of pictures through networks: batch by batch, resumed, into whatever collects.
 
-    scores = collect(model.predict_on_batch, stored(store, "test", 224, 32))
+    scores = collect(backend.forward(model), stored(store, "test", 224, 32))
 
 A source of batches is a function: first -> iterator of (numbers, pictures), from the source's
 picture `first` on. `numbers` (n,) are the pictures' places in the source, growing; `pictures` hold
@@ -14,6 +14,7 @@ import contextlib
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,13 +22,22 @@ from keras import tree
 
 from models import backend
 from models.errors import InputError
+from models.graph import count_activations
+from transfer.parts import WHOLE
+
+# pictures in a pass where nobody said how many: more is not faster on a CPU (on a GPU not measured)
+MOST = {"CPU": 32, "GPU": 256}
+SHARE = 0.5  # of the free memory
+FLOAT = 4  # bytes
 
 
 def collect(function, batches, collector=None, progress=None):
     """Run a function over all batches that a collector has not seen yet.
 
+    Out of memory is answered by smaller pieces of a batch, and a line (see halved).
+
     Args:
-        function: pictures -> outputs, e.g. a model's predict_on_batch.
+        function: pictures -> outputs, e.g. models.backend.forward of a network.
         batches: a source of batches.
         collector: InMemory by default.
         progress: transfer.progress.Progress over all of the source's pictures, or None.
@@ -36,6 +46,7 @@ def collect(function, batches, collector=None, progress=None):
         What the collector gives; of InMemory and OnDisk the outputs of all pictures.
     """
     collector = InMemory() if collector is None else collector
+    function = halved(function, progress.say if progress else print)
     if progress and collector.next:
         progress.advance(collector.next)
         progress.pause()
@@ -45,6 +56,59 @@ def collect(function, batches, collector=None, progress=None):
         if progress:
             progress.advance(collector.next - before)
     return collector.result()
+
+
+def pictures_at_a_time(model):
+    """How many pictures of a forward pass the free memory holds: a power of 2, at most MOST.
+
+    Args:
+        model: keras.Model; what all its layers give is counted, of which a pass needs less.
+    """
+    most, free = MOST[backend.device_name()[:3]], backend.free_memory()
+    if free is None or None in model.input_shape[1:]:  # not known, or a network of any size
+        return min(most, MOST["CPU"])
+    fits = max(1, int(free * SHARE / (count_activations(model) * FLOAT)))
+    return min(most, 1 << (fits.bit_length() - 1))
+
+
+def halved(function, say=print):
+    """Make a function that answers out of memory by smaller pieces of its batches, from then on.
+
+    What it gives differs by rounding at most, unless the function draws by batches.
+
+    Args:
+        function: pictures (n, ...) -> any nest of arrays (n, ...).
+        say: called with a line where memory ran out.
+
+    Returns:
+        Function with the same argument and result; it raises what the function raises, and out of
+        memory where that has no room for one picture.
+    """
+    most = None
+
+    def run(pictures):
+        nonlocal most
+        while True:
+            count = min(most or len(pictures), len(pictures))
+            try:
+                return _in_pieces(function, pictures, count)
+            except Exception as error:
+                if not backend.is_out_of_memory(error) or count == 1:
+                    raise
+            most = (count + 1) // 2
+            say(f"out of memory: going on with {most} pictures at a time")
+
+    return run
+
+
+def _in_pieces(function, pictures, size):
+    """A function's outputs for a batch, `size` pictures at a time, the last of them filled up."""
+    if size == len(pictures):
+        return function(pictures)
+    pictures, parts = np.asarray(pictures), []
+    for numbers, filled in in_memory(len(pictures), size)(0):
+        parts.append(_first_rows(function(pictures[filled]), len(numbers)))
+    return tree.map_structure(lambda *rows: np.concatenate(rows), *parts)
 
 
 @contextlib.contextmanager
@@ -102,54 +166,68 @@ def in_memory(count, batch_size):
     return batches
 
 
-def stored(store, split, size, batch_size, **how):
+def stored(store, split, size, batch_size, part=WHOLE, **how):
     """Batches of a split of a store, uint8 RGB; the last is as small as it is.
+
+    Of several processes each reads its part; the batches are then arrays over all their devices,
+    filled up until these divide them.
 
     Args:
         store: transfer.store.Store.
         split: `train`, `val` or `test`.
         size: side in pixels.
         batch_size: at most.
+        part: transfer.parts.Part, which rows this process reads.
         how: augmentation, whose view of a test is given, and cache_gb, as for Store.dataset.
     """
     count = len(store.labels[split])
+    part = replace(part, filled=not part.is_whole)
 
     def batches(first):
         if first == count:
             return
-        for pictures, _ in store.dataset(split, size, batch_size, first=first, **how):
+        for own, _ in store.dataset(split, size, batch_size, first=first, part=part, **how):
             # as NumPy arrays: Keras on JAX takes no TensorFlow tensors here
-            pictures = np.asarray(pictures)
-            yield np.arange(first, first + len(pictures)), pictures
-            first += len(pictures)
+            pictures = np.asarray(own)
+            rows = len(pictures) if part.is_whole else min(batch_size, count - first)
+            yield (
+                np.arange(first, first + rows),
+                pictures if part.is_whole else backend.joined(pictures),
+            )
+            first += rows
         if first != count:
             raise RuntimeError(f"{first} of {count} pictures came through the pipeline")
 
     return batches
 
 
-def files(paths, read, batch_size, say=print):
+def files(paths, read, batch_size, say=print, least=1):
     """Batches of picture files; those that cannot be read are said and left out.
 
-    While the network computes one batch, threads read the next one.
+    While the network computes one batch, threads read the next one. A batch ends at a multiple of
+    its size, whatever cannot be read, so that a pass over a part of the files from such a place on
+    has the same batches.
 
     Args:
         paths: list of Path.
         read: path -> array (size, size, 3), RGB in [0, 255]; InputError where it cannot. Several
             threads call it at once.
-        batch_size: at most; the last batch is as small as it is.
+        batch_size: at most; the last batch is as small as it is, and so is one in which pictures
+            cannot be read.
         say: called with a line for each unreadable picture.
+        least: how many must be readable, 1 or 0; fewer are an InputError.
     """
 
     def batches(first):
-        numbers, pictures, readable = [], [], first > 0
+        numbers, pictures, readable = [], [], first > 0 or not least
         for number, found in enumerate(_read_ahead(paths[first:], read, batch_size), first):
             try:
                 pictures.append(found.result())
                 numbers.append(number)
             except InputError as error:
                 say(f"left out: {error}")
-            if len(numbers) == batch_size or (numbers and number == len(paths) - 1):
+            ends = (number + 1) % batch_size == 0 or number == len(paths) - 1
+            if numbers and ends:
                 yield np.array(numbers), np.stack(pictures)
                 numbers, pictures, readable = [], [], True
         if not readable:
@@ -194,6 +272,24 @@ class InMemory:
     def result(self):
         """The outputs of all pictures, nested as those of a batch."""
         return tree.map_structure(lambda *parts: np.concatenate(parts), *self._parts)
+
+
+class Passed:
+    """Collects nothing, where another process keeps what all compute together.
+
+    Args:
+        first: the first place that the other process has nothing of.
+    """
+
+    def __init__(self, first=0):
+        self.next = first
+
+    def add(self, numbers, outputs):
+        """Count the outputs of one batch."""
+        self.next = int(numbers[-1]) + 1
+
+    def result(self):
+        """None."""
 
 
 class OnDisk:

@@ -272,7 +272,7 @@ def _check_classes(folder, store):
 
 def _computed(member, store, say):
     """Scores of the network of a run that kept none."""
-    from models import network
+    from models import backend, network
     from transfer import inference
 
     folder, metrics = member.run.folder, member.run.metrics
@@ -289,4 +289,4 @@ def _computed(member, store, say):
     seen = {"augmentation": member.told("augmentation") or "none"}
     with inference.explained(BATCH, size, store):
         batches = inference.stored(store, "test", size, BATCH, **seen)
-        return inference.collect(opened.model.predict_on_batch, batches)
+        return inference.collect(backend.forward(opened.model), batches)

@@ -12,12 +12,13 @@ import sys
 from pathlib import Path
 
 from models.command import exit_code, start_keras
-from transfer.flags import add_picture_flags, read_data
+from transfer.flags import add_devices_flag, add_part_flags, add_picture_flags, read_data
 from transfer.run import named_network
 from visualization import differences
 from visualization.channel_choice import read_choice
 from visualization.channel_images import PRECISIONS
 from visualization.differences import PARTS, STATISTICS, Comparison, Images
+from visualization.shards import read_shard
 
 IMAGES = Images()  # the defaults of what is said about images
 
@@ -49,6 +50,7 @@ def flags():
         "(default: the ends of their paths).",
     )
     add_picture_flags(parser)
+    add_devices_flag(parser)
     measures = parser.add_argument_group("what is compared")
     _add_measure_flags(measures)
     _add_layer_flags(measures)
@@ -56,6 +58,7 @@ def flags():
     images = parser.add_argument_group("optimized images")
     _add_image_flags(images)
     _add_judging_flags(images)
+    add_part_flags(parser, "at most 2000 pictures")
     return parser
 
 
@@ -180,6 +183,11 @@ def _add_judging_flags(group):
     )
 
 
+def say(text):
+    """Print a line at once."""
+    print(text, flush=True)
+
+
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
@@ -210,9 +218,20 @@ def main(argv=None):
         images,
         tuple(given.names),
     )
+    shard = given.shard and read_shard(given.shard)
     differences.check(comparison, given.out)
-    start_keras()
-    differences.compare(comparison, given.out, say=lambda text: print(text, flush=True))
+    if given.parts:
+        print(differences.usual_parts(comparison))
+        return
+    start_keras(devices=given.devices)
+    if given.dry_run:
+        from visualization import costs
+
+        costs.of_comparison(comparison, given.out, say)
+    elif shard:
+        differences.compare_part(comparison, given.out, shard, say)
+    else:
+        differences.compare(comparison, given.out, say, given.join)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pandas
 import pytest
 from PIL import Image
 
+from models import backend
 from models.errors import InputError
 from transfer import features
 from transfer import store as stores
@@ -24,15 +25,12 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = sys.argv[2:]
 import test_features
-network, passes = test_features.network(), []
-predict = network.predict_on_batch
-def counted(pictures):
-    passes.append(len(pictures))
+def passed(passes):
     if len(passes) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    return predict(pictures)
-network.predict_on_batch = counted
-test_features.compute(network, test_features.stores.Store(test_features.Path(sys.argv[1])))
+test_features.count_passes(passed)
+store = test_features.stores.Store(test_features.Path(sys.argv[1]))
+test_features.compute(test_features.network(), store)
 """
 
 
@@ -42,6 +40,24 @@ def network():
     pooled = keras.layers.GlobalAveragePooling2D()(inputs)
     outputs = keras.layers.Concatenate(name="features")([pooled, keras.ops.square(pooled)])
     return keras.Model(inputs, outputs)
+
+
+def count_passes(passed=lambda passes: None):
+    """From now on pictures of each pass are counted, in the list that is given back."""
+    passes, forward = [], backend.forward
+
+    def counting(model):
+        run = forward(model)
+
+        def counted(pictures):
+            passes.append(len(pictures))
+            passed(passes)
+            return run(pictures)
+
+        return counted
+
+    backend.forward = counting
+    return passes
 
 
 def compute(model, store):
@@ -116,19 +132,17 @@ def test_damaged_features_are_named(store, damage):
 
 
 @pytest.mark.slow
-def test_a_killed_pass_goes_on_where_it_was(store):
+def test_a_killed_pass_goes_on_where_it_was(store, monkeypatch):
     here = Path(__file__).parent
     command = [sys.executable, "-c", KILLED, str(store.folder), str(here), str(here.parents[1])]
     killed = subprocess.run(command, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    model, passes = network(), []
-    predict = model.predict_on_batch
-    model.predict_on_batch = lambda pictures: passes.append(len(pictures)) or predict(pictures)
+    monkeypatch.setattr(backend, "forward", backend.forward)  # it is given back in the end
+    model, passes = network(), count_passes()
     pooled, _ = compute(model, store)
     assert passes == [4, 2, 3, 4]  # two batches of the training pictures were there
     (folder,) = (store.folder / "features").glob("small-*")
     again = {split: np.load(folder / f"{split}.npy") for split in COUNTS}
-    model.predict_on_batch = predict
     for split, values in again.items():
         np.testing.assert_array_equal(values, pooled[split])
         pictures = np.concatenate([x for x, _ in store.dataset(split, SIZE, BATCH)])
