@@ -223,7 +223,9 @@ def logged(folder, job, pattern, number=1):
     def text():
         return log.read_text() if log.exists() else ""
 
-    return until(found, lambda: f"{number} times {pattern!r} in {text()}")[0]
+    match = until(found, lambda: f"{number} times {pattern!r} in {text()}")[0]
+    print(f"job {job} wrote: {match[0].splitlines()[-1]}")
+    return match
 
 
 @pytest.mark.slow
