@@ -25,7 +25,7 @@ from transfer import experiment
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
-PATIENCE = 240  # seconds until something that must happen has happened, on a busy machine
+PATIENCE = 600  # seconds until something that must happen has happened, on a busy machine
 CONF = """
 ClusterName=tests
 SlurmUser=root
