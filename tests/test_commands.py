@@ -492,14 +492,8 @@ def test_flags_named_in_the_pages_exist(page):
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
     known |= {"--dry"}  # what the pattern below sees of --dry-run
     known |= {"--array"}  # of job.sh
-    known |= {
-        "--gres",
-        "--mem",
-        "--no",
-        "--nodes",
-        "--signal",
-        "--time",
-    }  # of SLURM; --no-requeue as above
+    slurms = "gres mem no nodes ntasks gpus signal time"  # of --no-requeue, --ntasks-per-node, ...
+    known |= {f"--{name}" for name in slurms.split()}
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
 

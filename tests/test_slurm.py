@@ -25,7 +25,7 @@ from transfer import experiment
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
-PATIENCE = 240  # seconds until something that must happen has happened, on a busy machine
+PATIENCE = 600  # seconds until something that must happen has happened, on a busy machine
 CONF = """
 ClusterName=tests
 SlurmUser=root
@@ -223,7 +223,9 @@ def logged(folder, job, pattern, number=1):
     def text():
         return log.read_text() if log.exists() else ""
 
-    return until(found, lambda: f"{number} times {pattern!r} in {text()}")[0]
+    match = until(found, lambda: f"{number} times {pattern!r} in {text()}")[0]
+    print(f"job {job} wrote: {match[0].splitlines()[-1]}")
+    return match
 
 
 @pytest.mark.slow
