@@ -7,9 +7,11 @@ keeps one state for a whole batch); the devices that all this is computed on, on
 """
 
 import collections
+import contextlib
 import functools
 import os
 import shutil
+import sys
 
 import keras
 import numpy as np
@@ -345,6 +347,7 @@ def join(together):
     if together.processes == 1:
         return
     import jax
+    from jax.experimental import multihost_utils
 
     # it would take SIGTERM, which a queue sends before the end of a job, for its own use
     jax.config.update("jax_enable_preemption_service", False)
@@ -355,6 +358,22 @@ def join(together):
         cluster_detection_method="deactivate",  # it would take one GPU of each machine
     )
     together.agree(devices_of_a_process=jax.local_device_count())
+    with _mute():  # on CPUs the library below says a line about it, in C++
+        multihost_utils.sync_global_devices("met")
+
+
+@contextlib.contextmanager
+def _mute():
+    """While open, nothing comes to the standard output, by C++ neither."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def leave(together):
