@@ -220,23 +220,31 @@ def devices_in_use():
     return by_backend(_tensorflow_in_use, _jax_in_use)()
 
 
-def clear_session():
-    """keras.utils.clear_session, which would forget the devices in use."""
+@contextlib.contextmanager
+def one_device():
+    """While open, networks are built and run as where one device is in use."""
 
     def tensorflow():
         import tensorflow as tf
 
         strategy = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
-        tf.distribute.experimental_set_strategy(None)
-        keras.utils.clear_session()
-        tf.distribute.experimental_set_strategy(strategy)
+        return tf.distribute.experimental_set_strategy, strategy
 
     def jax():
-        in_use = keras.distribution.distribution()
-        keras.utils.clear_session()
-        keras.distribution.set_distribution(in_use)
+        return keras.distribution.set_distribution, keras.distribution.distribution()
 
-    by_backend(tensorflow, jax)()
+    use, in_use = by_backend(tensorflow, jax)()
+    use(None)
+    try:
+        yield
+    finally:
+        use(in_use)
+
+
+def clear_session():
+    """keras.utils.clear_session, which would forget the devices in use."""
+    with one_device():
+        keras.utils.clear_session()
 
 
 def undivided(batch_size):
@@ -676,7 +684,7 @@ class _Mirrored(keras.Model):
             for layer in normalising:  # a saved network is to be opened by every backend
                 layer.synchronized = False
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+    def _maybe_symbolic_build(self, **_):
         """Nothing: all is built. Keras's own asks an iterator for more after its last batch."""
 
     def _draw_apart(self):
@@ -788,11 +796,8 @@ class _Sharded(keras.Model):
         devices do not divide.
         """
         self._in_use = keras.distribution.distribution()
-        keras.distribution.set_distribution(None)
-        try:
+        with one_device():
             return super().fit(*args, **settings)
-        finally:
-            keras.distribution.set_distribution(self._in_use)
 
     def make_train_function(self, force=False):
         """Keras's own, for weights that are kept on every device."""
