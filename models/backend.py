@@ -11,6 +11,7 @@ import contextlib
 import functools
 import os
 import shutil
+import sys
 
 import keras
 import numpy as np
@@ -219,23 +220,31 @@ def devices_in_use():
     return by_backend(_tensorflow_in_use, _jax_in_use)()
 
 
-def clear_session():
-    """keras.utils.clear_session, which would forget the devices in use."""
+@contextlib.contextmanager
+def one_device():
+    """While open, networks are built and run as where one device is in use."""
 
     def tensorflow():
         import tensorflow as tf
 
         strategy = tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
-        tf.distribute.experimental_set_strategy(None)
-        keras.utils.clear_session()
-        tf.distribute.experimental_set_strategy(strategy)
+        return tf.distribute.experimental_set_strategy, strategy
 
     def jax():
-        in_use = keras.distribution.distribution()
-        keras.utils.clear_session()
-        keras.distribution.set_distribution(in_use)
+        return keras.distribution.set_distribution, keras.distribution.distribution()
 
-    by_backend(tensorflow, jax)()
+    use, in_use = by_backend(tensorflow, jax)()
+    use(None)
+    try:
+        yield
+    finally:
+        use(in_use)
+
+
+def clear_session():
+    """keras.utils.clear_session, which would forget the devices in use."""
+    with one_device():
+        keras.utils.clear_session()
 
 
 def undivided(batch_size):
@@ -346,6 +355,7 @@ def join(together):
     if together.processes == 1:
         return
     import jax
+    from jax.experimental import multihost_utils
 
     # it would take SIGTERM, which a queue sends before the end of a job, for its own use
     jax.config.update("jax_enable_preemption_service", False)
@@ -356,6 +366,22 @@ def join(together):
         cluster_detection_method="deactivate",  # it would take one GPU of each machine
     )
     together.agree(devices_of_a_process=jax.local_device_count())
+    with _mute():  # on CPUs the library below says a line about it, in C++
+        multihost_utils.sync_global_devices("met")
+
+
+@contextlib.contextmanager
+def _mute():
+    """While open, nothing comes to the standard output, by C++ neither."""
+    sys.stdout.flush()
+    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def leave(together):
@@ -688,7 +714,7 @@ class _Mirrored(keras.Model):
             for layer in normalising:  # a saved network is to be opened by every backend
                 layer.synchronized = False
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+    def _maybe_symbolic_build(self, **_):
         """Nothing: all is built. Keras's own asks an iterator for more after its last batch."""
 
     def _draw_apart(self):
@@ -800,11 +826,8 @@ class _Sharded(keras.Model):
         devices do not divide.
         """
         self._in_use = keras.distribution.distribution()
-        keras.distribution.set_distribution(None)
-        try:
+        with one_device():
             return super().fit(*args, **settings)
-        finally:
-            keras.distribution.set_distribution(self._in_use)
 
     def make_train_function(self, force=False):
         """Keras's own, for weights that are kept on every device."""

@@ -128,6 +128,14 @@ def test_commands_of_the_page_about_worth(museum):
 
 
 @pytest.mark.slow
+def test_devices_of_the_page_about_scale(museum):
+    (command,) = (c for c in blocks(ROOT / "docs" / "scale.md") if "--devices all" in c)
+    shell(small(command), museum, quiet=True)
+    runs = museum / "results" / "mymuseum" / "material" / SMALL
+    assert (runs / "fine_tuning,epochs=1" / "model.keras").exists()
+
+
+@pytest.mark.slow
 def test_commands_of_the_page_about_recipes(museum):
     walk("recipes.md", museum)
     runs = museum / "results" / "mymuseum" / "material" / SMALL

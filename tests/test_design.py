@@ -309,7 +309,8 @@ RULES = [
 # who names what the packages define and do not name
 ALLOWED = {
     "Keras": "compute_loss compute_output_shape sample_weight on_* stop_training "
-    "predict_function test_function train_function",
+    "predict_function test_function train_function train_step test_step compute_metrics "
+    "num_batches synchronized _maybe_symbolic_build",
     "argparse, protobuf, tf.data, __exit__": "formatter_class packed enabled traceback",
     "Lucid, in benchmarks/peers": "graph_def image_value_range input_name",
     "users: docs": "crop_or_pad_to collapse_alpha_random AUXILIARY_LOSS_WEIGHT",

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from models import weights, zoo
+from models import backend, weights, zoo
 from models.errors import InputError
 from transfer import variants
 from transfer.dataset import REPORT, Data
@@ -438,7 +438,7 @@ def _fill(compared, result, refused, gather, say):
         numbers = change_numbers.compute(
             views, compared.models, folder / SCORES / "cka.json", progress
         )
-    with clock.of("images"):
+    with clock.of("images"), backend.one_device():
         scratch = folder / SCRATCH
         judged = change_images.make(compared, views, numbers, folder / IMAGES, scratch, say)
     made = Made(compared, everything, pictures, views, numbers, judged, clock.seconds)

@@ -233,3 +233,58 @@ def test_gpus_are_shared_unless_a_script_has_taken_them(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     backend.share_gpus()
     assert len(asked) == 2
+
+
+@pytest.fixture
+def several(monkeypatch):
+    """A machine of two such devices and a third, of which none is ever used."""
+    for name in ("_tensorflow_devices", "_jax_devices"):
+        monkeypatch.setattr(backend, name, lambda: ["H100", "H100", "T4"])
+    monkeypatch.setattr(backend, "_names", lambda devices: list(devices))
+    used = []
+    monkeypatch.setattr(backend, "_mirror", used.append)
+    monkeypatch.setattr(backend, "_shard", used.append)
+    return used
+
+
+@pytest.mark.parametrize(
+    ("wanted", "used"), [(None, 0), (1, 0), (2, 2), (3, 3), ("all", 3)], ids=str
+)
+def test_as_many_devices_as_are_wanted(several, wanted, used):
+    backend.use_devices(wanted)
+    assert [len(devices) for devices in several] == [used] * bool(used)
+
+
+def test_more_devices_than_there_are(several):
+    with pytest.raises(InputError, match="devices is 4; there are 3: 2 x H100, T4$"):
+        backend.use_devices(4)
+    assert not several
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "count", "near"),
+    [(8, 4, None), (7, 1, None), (10, 4, "8 or 12"), (3, 4, "4"), (7, 2, "6 or 8")],
+)
+def test_batches_that_devices_do_not_divide_are_told(monkeypatch, batch_size, count, near):
+    monkeypatch.setattr(backend, "devices_in_use", lambda: count)
+    line = backend.undivided(batch_size)
+    assert line is None if near is None else f"batch_size {near} can be divided" in line
+
+
+@pytest.mark.parametrize("rows_given", [1, 3, 4, 9])
+def test_rows_are_filled_up_for_the_devices_and_cut_again(monkeypatch, rows_given):
+    monkeypatch.setattr(backend, "devices_in_use", lambda: 4)
+    seen = []
+    forward = backend._in_equal_parts(lambda x, y: (seen.append(len(x)), {"sum": x + y})[1])
+    x = rows(rows_given)
+    assert_array_equal(forward(x, x)["sum"], 2 * x)
+    assert seen == [-(-rows_given // 4) * 4]
+
+
+def test_with_one_device_nothing_is_changed(linear):
+    assert backend.devices_in_use() == 1
+    assert backend.spread(linear) is linear and backend.spread_batches(linear) is linear
+    with backend.one_device():
+        assert backend.devices_in_use() == 1
+    backend.clear_session()
+    assert backend.devices_in_use() == 1

@@ -1,6 +1,7 @@
 """What commands share: exit codes of mistakes, and a start of Keras without foreign lines."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models.command import exit_code
+from models.command import exit_code, start_keras
 from models.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,3 +173,21 @@ def test_lines_held_back_are_shown_where_the_start_fails():
         "sys.meta_path.insert(0, Broken()); command.start_keras()"
     )
     assert done.returncode != 0 and "why it failed" in done.stderr and "no keras" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", ""])
+def test_what_is_no_number_of_devices(text):
+    with pytest.raises(InputError, match=f"devices is '{text}'; accepted: a whole number from 1"):
+        start_keras(devices=text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_more_devices_than_there_are_is_an_error_without_foreign_lines(backend):
+    done = start(
+        "from models.command import exit_code, start_keras\n"
+        "import sys; sys.exit(exit_code(lambda argv: start_keras(devices='99'))([]))",
+        backend,
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert re.fullmatch(r"error: devices is 99; there (is|are) \d+: .+\n", done.stderr)

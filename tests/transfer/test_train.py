@@ -1,3 +1,5 @@
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import zoo
+from models import backend, zoo
 from models.errors import InputError
 from transfer import evaluate, features, progress, train, trained_layers
 from transfer.recipe import Recipe
@@ -351,3 +353,175 @@ def test_several_labels_are_fitted_with_the_loss_that_is_summed_over_them(tmp_pa
     right = (scores >= 0.5) == labels[40:]
     assert best["val_accuracy"] == pytest.approx(right.mean())
     assert history[-1]["loss"] < history[0]["loss"]
+
+
+# what follows runs in processes of its own, on a machine of four virtual devices
+SPREAD = """
+import os, sys
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=4"
+import tensorflow as tf
+four = [tf.config.LogicalDeviceConfiguration()] * 4
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], four)
+sys.path[:0] = sys.argv[2:]
+import test_train
+test_train.check_devices(test_train.Path(sys.argv[1]))
+"""
+SEEN = RNG.integers(0, 256, (52, 6, 6, 3)).astype(np.uint8)
+CLASSES = np.where(np.arange(52) % 3 == 0, 0, RNG.integers(1, 3, 52)).astype(np.int32)
+LABELS = (RNG.random((52, 3)) < 0.4).astype(np.int32)
+PLAIN = Recipe(
+    learning_rate=0.05,
+    trunk_rate=0.5,
+    bias_rate=2.0,
+    weight_decay=0.01,
+    decay=0.01,
+    class_weights="balanced",
+    batch_size=8,
+    epochs=4,
+    patience=0,
+)
+
+
+def small_network(recipe, several, dropout):
+    """A convolution, batch normalisation that is trained, and one head or two."""
+    backend.clear_session()
+    keras.utils.set_random_seed(3)
+    with train.computing_in(recipe.precision):
+        inputs = keras.Input((6, 6, 3))
+        x = keras.layers.Rescaling(1 / 255)(inputs)
+        x = keras.layers.Conv2D(4, 3, use_bias=False)(x)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization(momentum=0.5)(x))
+        x = keras.layers.Dropout(dropout)(keras.layers.GlobalAveragePooling2D()(x))
+        names = ["head", "auxiliary_1"] if recipe.auxiliary else ["head"]
+        kind = recipe.head(several)
+        heads = [keras.layers.Dense(3, kind, name=n, dtype="float32")(x) for n in names]
+        stacked = keras.layers.Lambda(lambda parts: keras.ops.stack(parts, axis=1))
+        return keras.Model(inputs, stacked(heads) if recipe.auxiliary else heads[0])
+
+
+def fit_small(folder, recipe=PLAIN, labels=CLASSES, dropout=0.0, stop=None):
+    """Train on 37 pictures and validate on 15: {name: array} of all that training leaves."""
+    import tensorflow as tf
+
+    def pictures(part):
+        both = tf.data.Dataset.from_tensor_slices((SEEN[part], labels[part]))
+        return both.batch(recipe.batch_size)
+
+    several = labels.ndim == 2
+    model = small_network(recipe, several, dropout)
+    given = train._class_weights(recipe, labels[:37]) if recipe.class_weights != "none" else None
+    first = {f"first {n}": array for n, array in enumerate(model.get_weights())}
+    history = train.fit(
+        model,
+        recipe,
+        lambda epoch: pictures(slice(37)).repeat(),
+        pictures(slice(37, None)),
+        -(-37 // recipe.batch_size),
+        folder,
+        given,
+        [StopAfter(stop)] if stop else [],
+        several,
+    )
+    with np.load(sorted(folder.glob("epoch-*.npz"))[-1]) as kept:
+        left = {f"kept {name}": kept[name] for name in kept}
+    left |= {name: [row[name] for row in history] for name in train.HISTORY[1:-1]}
+    trained = {f"trained {n}": array for n, array in enumerate(model.get_weights())}
+    return first | left | trained | {"scores": backend.forward(model)(SEEN[:13])}
+
+
+def assert_alike(found, expected, tolerance=1e-5):
+    assert list(found) == list(expected)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, tolerance, tolerance, err_msg=name)
+
+
+def check_devices(folder):
+    """What training gives on 2 and 4 devices against 1, all in this process."""
+    jax = keras.backend.backend() == "jax"
+    heads = replace(PLAIN, auxiliary=0.3, class_weights="none", batch_size=7, optimizer="adam")
+    half = replace(PLAIN, precision="mixed_float16")
+    runs = {
+        "plain": ((1, 2, 4), PLAIN, CLASSES, 0.0),
+        "heads": ((1, 2), replace(heads, learning_rate=0.005), LABELS, 0.3 if jax else 0.0),
+        "half": ((1, 2), half, CLASSES, 0.0),
+    }
+    alone = {}
+    for count in (1, 2, 4):
+        if not jax:  # TensorFlow takes a second strategy of a process for a part of the first
+            import tensorflow as tf
+
+            tf.distribute.MirroredStrategy._collective_key_base = 100 * count
+        backend.use_devices(count)
+        assert backend.devices_in_use() == count
+        for name, (counts, *given) in runs.items():
+            if count in counts:
+                found = fit_small(folder / f"{name} {count}", *given)
+                alone.setdefault(name, found)
+                # float16 has three digits; what counts is that no step was left out or lost
+                assert_alike(found, alone[name], 1e-5 if name != "half" else 0.02)
+        if count < 4:  # an epoch by one, the next by two
+            with pytest.raises(KeyboardInterrupt):
+                fit_small(folder / "gone on with", stop=count)
+    with backend.one_device():
+        assert_alike(fit_small(folder / "gone on with"), alone["plain"])
+    with unreduced_gradients(), pytest.raises(AssertionError, match="first|kept|loss|trained"):
+        assert_alike(fit_small(folder / "unreduced"), alone["plain"])
+    if not jax:
+        check_replicas()
+
+
+@contextlib.contextmanager
+def unreduced_gradients():
+    """While open, every device goes by the pictures that it has, which nobody adds up."""
+    from keras import optimizers
+
+    with pytest.MonkeyPatch.context() as patch:
+        if keras.backend.backend() == "tensorflow":
+            kind = next(k for k in optimizers.Optimizer.__mro__ if k.__name__ == "TFOptimizer")
+            patch.setattr(kind, "_all_reduce_sum_gradients", lambda self, pairs: pairs)
+        else:  # no program of JAX can: it is what the first device would come to
+            placed = backend._placed
+
+            def of_first(rows, layouts=None):
+                return placed(rows[: len(rows) // 4] if len(rows) % 4 == 0 else rows, layouts)
+
+            patch.setattr(backend, "_placed", of_first)
+        yield
+
+
+def check_replicas():
+    """TensorFlow's replicas draw apart, and leave a step out together."""
+    import tensorflow as tf
+
+    strategy = tf.distribute.get_strategy()
+    backend.clear_session()
+    keras.utils.set_random_seed(3)
+    inputs = keras.Input((50,))
+    dropping = keras.layers.Dropout(0.5)
+    model = backend.spread(keras.Model(inputs, dropping(inputs)))
+    before = dropping.seed_generator.state.numpy()
+    strategy.run(model._draw_apart)
+    np.testing.assert_array_equal(dropping.seed_generator.state.numpy(), before)
+    drawn = strategy.run(tf.function(lambda: model(tf.ones((1, 50)), training=True)))
+    assert len({tuple(rows.numpy()[0]) for rows in drawn.values}) == 4
+
+    def gradients():
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        return backend._finite_or_none([tf.where(replica == 2, np.inf, 1.0) * tf.ones(3), None])
+
+    spoilt, none = strategy.run(tf.function(gradients))
+    assert none is None and not any(np.isfinite(part.numpy()).any() for part in spoilt.values)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["tensorflow", "jax"])
+def test_devices_agree(engine, tmp_path):
+    here = Path(__file__).parent
+    done = subprocess.run(
+        [sys.executable, "-c", SPREAD, str(tmp_path), str(here), str(here.parents[1])],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"KERAS_BACKEND": engine, "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
