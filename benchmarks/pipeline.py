@@ -151,8 +151,8 @@ def in_memory(store, size, batch):
     def gathered(numbers):
         return tf.gather(pictures, numbers), tf.gather(labels, numbers)
 
-    def one_epoch(order, _):
-        numbers = tf.data.Dataset.from_tensor_slices(order).batch(batch)
+    def one_epoch(order, _, rows):
+        numbers = tf.data.Dataset.from_tensor_slices(order).batch(rows)
         return numbers.map(gathered, backend.cores())
 
     return epochs(len(labels), batch, one_epoch, shuffle_seed=0)

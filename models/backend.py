@@ -7,6 +7,7 @@ keeps one state for a whole batch); the devices that all this is computed on, on
 """
 
 import collections
+import contextlib
 import functools
 import os
 import shutil
@@ -197,20 +198,20 @@ def use_devices(wanted):
     MirroredStrategy.
 
     Args:
-        wanted: how many, int; `all`; None or 1: one, as without this.
+        wanted: how many, int; `all`; None or 1: one, as without this. Of several processes (see
+            join) each has so many, and all of theirs compute together.
 
     Raises:
         InputError: there are fewer.
     """
     if wanted is None:
         return
-    there = by_backend(_tensorflow_devices, _jax_devices)()
+    there = by_backend(_tensorflow_devices, _jax_devices_here)()
     count = len(there) if wanted == "all" else wanted
     if count > len(there):
         are = "there is" if len(there) == 1 else "there are"
         raise InputError(f"devices is {wanted}; {are} {len(there)}: {_told(_names(there))}")
-    if count > 1:
-        by_backend(_mirror, _shard)(there[:count])
+    by_backend(_mirror, _shard)(there[:count])
 
 
 def devices_in_use():
@@ -272,16 +273,17 @@ def spread(model):
     return spread_model
 
 
-def spread_batches(dataset):
+def spread_batches(dataset, rows=None):
     """Batches as the `fit` of a network of `spread` takes them.
 
     Args:
         dataset: tf.data.Dataset of (inputs, labels) or (inputs, labels, weights of pictures in the
-            loss), in global batches.
+            loss), in global batches; of several processes the rows of this one.
+        rows: of each global batch of an epoch, list of int; only several processes need it.
     """
     if devices_in_use() == 1:
         return dataset
-    return by_backend(_mirrored_batches, _ShardedBatches)(dataset)
+    return by_backend(_mirrored_batches, _ShardedBatches)(dataset, rows)
 
 
 def device_name():
@@ -305,7 +307,7 @@ def free_memory():
     if keras.backend.backend() == "jax" and _jax_gpus():
         return _free_on_jax()
     if keras.backend.backend() == "tensorflow" and _tensorflow_gpus():
-        return None  # TensorFlow tells what it took, not what is there
+        return _free_on_tensorflow()
     return memory.free()
 
 
@@ -332,9 +334,82 @@ def device_warning():
     )
 
 
+def join(together):
+    """Compute together with other processes, whose devices from here on are seen too.
+
+    Args:
+        together: models.machines.Together.
+
+    Raises:
+        InputError: they have unlike numbers of devices.
+    """
+    if together.processes == 1:
+        return
+    import jax
+
+    # it would take SIGTERM, which a queue sends before the end of a job, for its own use
+    jax.config.update("jax_enable_preemption_service", False)
+    jax.distributed.initialize(
+        f"127.0.0.1:{together.begin()}",
+        together.processes,
+        together.process,
+        cluster_detection_method="deactivate",  # it would take one GPU of each machine
+    )
+    together.agree(devices_of_a_process=jax.local_device_count())
+
+
+def leave(together):
+    """End what join began, in all processes at once."""
+    if together.processes == 1:
+        return
+    import jax
+
+    together.wait()
+    jax.distributed.shutdown()
+    together.runtime = False
+
+
+def assign(variable, value):
+    """Give a Keras variable a NumPy value that is the same in all processes.
+
+    Keras's own way compares it among them, one variable after another, and refuses NaN.
+    """
+    if keras.backend.backend() == "jax" and not variable.value.is_fully_addressable:
+        import jax
+
+        layout = variable.value.sharding
+        value = jax.make_array_from_process_local_data(layout, np.asarray(value, variable.dtype))
+    variable.assign(value)
+
+
+def joined(rows):
+    """A batch over the devices of all processes, of each one's rows: array of JAX.
+
+    Args:
+        rows: of this process, which its devices divide.
+    """
+    import jax
+
+    return _placed(rows, len(rows) * jax.process_count(), _layouts())
+
+
 def _has_nvidia_gpu():
     """Whether there are signs of one: its driver's device file, or its tool (on every system)."""
     return os.path.exists("/dev/nvidia0") or shutil.which("nvidia-smi") is not None
+
+
+def share_gpus():
+    """Take memory of a GPU as it is needed, not most of it at the start, so that others fit too.
+
+    JAX is told by a variable of the environment (XLA_PYTHON_CLIENT_PREALLOCATE), see start_keras.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # a script has computed there: it is as it is
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def keep_pipeline_on_cpu():
@@ -408,12 +483,20 @@ def _tensorflow_gradient(model, prepare):
 def _jax_forward(model):
     import jax
 
-    @jax.jit
+    layouts = _layouts()
+
     def run(trainable, fixed, *inputs):
         return model.stateless_call(trainable, fixed, _one_or_all(inputs), training=False)[0]
 
+    # of several processes each has all outputs
+    compiled = jax.jit(run, out_shardings=layouts[1] if jax.process_count() > 1 else None)
+
     def call(*inputs):
-        return keras.tree.map_structure(np.asarray, run(*_values(model), *map(_placed, inputs)))
+        if layouts:
+            inputs = [
+                rows if _is_joined(rows) else _placed(rows, len(rows), layouts) for rows in inputs
+            ]
+        return keras.tree.map_structure(np.asarray, compiled(*_values(model), *inputs))
 
     return call
 
@@ -455,6 +538,8 @@ def _in_equal_parts(forward):
     def call(*inputs):
         rows = len(inputs[0])
         lacking = -rows % count
+        if not lacking:
+            return forward(*inputs)
         filled = [
             np.concatenate([given, np.zeros((lacking, *given.shape[1:]), given.dtype)])
             for given in map(np.asarray, inputs)
@@ -481,14 +566,36 @@ def _jax_gpus():
 def _free_on_jax():
     import jax
 
-    known = jax.devices()[0].memory_stats() or {}
-    return known["bytes_limit"] - known["bytes_in_use"] if "bytes_limit" in known else None
+    known = [device.memory_stats() or {} for device in jax.local_devices()]
+    if not all("bytes_limit" in each for each in known):
+        return None
+    free = [each["bytes_limit"] - each["bytes_in_use"] for each in known]
+    if (told := memory.free_on_gpu()) is not None:  # another process may have some of the limit
+        free += [told + each.get("pool_bytes", 0) - each["bytes_in_use"] for each in known]
+    return max(0, min(free))
+
+
+def _free_on_tensorflow():
+    """What the driver tells as free, and what TensorFlow took and uses no more."""
+    import tensorflow as tf
+
+    free = memory.free_on_gpu()
+    if free is None:
+        return None
+    taken = tf.config.experimental.get_memory_info("GPU:0")
+    return free + taken["peak"] - taken["current"]
 
 
 def _tensorflow_gpus():
     import tensorflow as tf
 
     return _names(tf.config.list_physical_devices("GPU"))
+
+
+def _jax_devices_here():
+    import jax
+
+    return jax.local_devices()
 
 
 def _jax_devices():
@@ -537,13 +644,22 @@ def _jax_in_use():
 def _mirror(devices):
     import tensorflow as tf
 
+    if len(devices) == 1:
+        return
     strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
     tf.distribute.experimental_set_strategy(strategy)
 
 
 def _shard(devices):
-    names = [f"{device.platform}:{device.id}" for device in devices]
-    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
+    import jax
+
+    # as many of every process, one process after another
+    processes = range(jax.process_count())
+    of_each = [[d for d in jax.devices() if d.process_index == process] for process in processes]
+    used = [device for there in of_each for device in there[: len(devices)]]
+    if len(used) > 1:
+        names = [f"{device.platform}:{device.id}" for device in used]
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
 
 
 class _Mirrored(keras.Model):
@@ -641,7 +757,7 @@ def _finite_or_none(gradients):
     return [g if g is None else g + tf.cast(spoilt, g.dtype) for g in gradients]
 
 
-def _mirrored_batches(dataset):
+def _mirrored_batches(dataset, _):
     """Global batches cut for the replicas: (inputs, labels, (n, 2) shares and weights in the loss).
 
     A batch that they do not divide goes to each whole, and a picture has a share of 1 / replicas.
@@ -704,9 +820,9 @@ class _Sharded(keras.Model):
 class _ShardedBatches(keras.utils.PyDataset):
     """Batches of a tf.data.Dataset, laid on the devices in use, one after another."""
 
-    def __init__(self, dataset):
+    def __init__(self, dataset, rows):
         super().__init__()
-        self._dataset = dataset
+        self._dataset, self._rows = dataset, rows
         self._layouts = _layouts()
         count = int(dataset.cardinality())
         self._count = count if count >= 0 else None
@@ -719,7 +835,9 @@ class _ShardedBatches(keras.utils.PyDataset):
     def __getitem__(self, number):
         if number == 0:
             self._batches = self._dataset.as_numpy_iterator()
-        return tuple(_placed(part, self._layouts) for part in next(self._batches))
+        batch = next(self._batches)
+        rows = self._rows[number % len(self._rows)] if self._rows else len(batch[0])
+        return tuple(_placed(part, rows, self._layouts) for part in batch)
 
 
 def _layouts():
@@ -738,12 +856,17 @@ def _layouts():
     )
 
 
-def _placed(rows, layouts=None):
-    """Rows of a batch laid on the devices in use, or as they are where there is one."""
+def _is_joined(rows):
+    """Whether rows are a batch over the devices of several processes already."""
     import jax
 
-    layouts = layouts or _layouts()
-    if layouts is None:
-        return rows
+    return isinstance(rows, jax.Array) and not rows.is_fully_addressable
+
+
+def _placed(own, rows, layouts):
+    """A batch of so many rows laid on the devices in use; this process has its own of them."""
+    import jax
+
     divided, whole, count = layouts
-    return jax.device_put(rows, divided if len(rows) % count == 0 else whole)
+    layout = divided if rows % count == 0 else whole
+    return jax.make_array_from_process_local_data(layout, own, (rows, *own.shape[1:]))

@@ -101,7 +101,7 @@ def _is_command(frame):
     return len(inside) > 1 and inside[0] in ("models", "transfer", "visualization", "papers", "toy")
 
 
-def start_keras(say=print, devices=None):
+def start_keras(say=print, devices=None, together=None):
     """Import Keras and its backend, and say which device computes; say=None: nothing is said.
 
     TensorFlow writes lines of its own while it starts, whatever TF_CPP_MIN_LOG_LEVEL says: they
@@ -111,6 +111,7 @@ def start_keras(say=print, devices=None):
     Args:
         say: called with each line.
         devices: how many devices compute together, as text: a whole number or `all`; None: one.
+        together: models.machines.Together, of the processes that do, each with as many devices.
 
     Raises:
         InputError: no such devices.
@@ -118,13 +119,18 @@ def start_keras(say=print, devices=None):
     """
     wanted = _devices(devices)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later notes of TensorFlow's
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # see backend.share_gpus
     refused = None
     with _HeldBack(), _Interruptible():
         from models import backend
 
         if importlib.util.find_spec("tensorflow"):
             backend.keep_pipeline_on_cpu()
+        backend.share_gpus()
         try:
+            if together and together.processes > 1:
+                backend.join(together)
+                wanted = wanted or 1
             backend.use_devices(wanted)
         except InputError as error:  # no fault that needs what was held back
             refused = error

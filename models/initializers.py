@@ -62,7 +62,9 @@ def _draw(layers, seed):
 
 @contextlib.contextmanager
 def undrawn_kernels():
-    """While open, kernels that Keras would draw are NaN instead: what is not filled is seen.
+    """While open, kernels that Keras would draw are infinite: what is not filled is seen.
+
+    Not NaN, which JAX refuses to lay on several machines, since it does not equal itself.
 
     Drawing 143 million numbers (VGG19) takes seconds, and JAX compiles a program for every shape:
     15 s for GoogLeNet. Initializers are Keras's own VarianceScaling and what derives from it
@@ -70,7 +72,7 @@ def undrawn_kernels():
     """
     scaling = keras.initializers.VarianceScaling
     drawn = scaling.__call__
-    scaling.__call__ = lambda self, shape, dtype=None: np.full(shape, np.nan, "float32")
+    scaling.__call__ = lambda self, shape, dtype=None: np.full(shape, np.inf, "float32")
     try:
         yield
     finally:

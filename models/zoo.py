@@ -203,7 +203,7 @@ class Spec:
     def construct(self, **extra):
         """Call the constructor, ours or Keras's; what it refuses becomes an InputError.
 
-        The kernels are NaN where no `weights` were asked for: the caller fills them.
+        The kernels are infinite where no `weights` were asked for: the caller fills them.
         """
         from models import initializers
 
@@ -438,7 +438,7 @@ def scaling_of(path):
 def trunk(spec, size=None, pixels=None):
     """A named network without its top: pixels (N, size, size, 3), RGB in [0, 255] -> feature map.
 
-    Its kernels, as with_top's, are NaN until they are filled.
+    Its kernels, as with_top's, are infinite until they are filled.
     """
     scaled = _scaled(spec, size, pixels)
     return spec.construct(include_top=False, weights=None, input_tensor=scaled)

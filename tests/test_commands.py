@@ -343,9 +343,10 @@ def test_shipped_network_of_the_toys_page(tmp_path):
 
 @pytest.mark.slow
 def test_job_sh_edited_as_a_user_would(tmp_path):
-    """The three modes of the toy collection; one epoch each to save time."""
+    """The three modes, of 240 pictures of the toy collection and one epoch each to save time."""
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
     script = script.replace("options=()", "options=(--epochs 1)")
+    script = script.replace("toy paint collections/toy", "toy paint collections/toy --count 240")
     script = script.replace('weights="toy/', f'weights="{ROOT}/toy/')
     (tmp_path / "job.sh").write_text(script, encoding="utf-8")
     printed = shell("bash job.sh", tmp_path)
@@ -491,6 +492,8 @@ def test_flags_named_in_the_pages_exist(page):
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
     known |= {"--dry"}  # what the pattern below sees of --dry-run
     known |= {"--array"}  # of job.sh
+    slurms = "gres mem no nodes ntasks gpus signal time"  # of --no-requeue, --ntasks-per-node, ...
+    known |= {f"--{name}" for name in slurms.split()}
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
 
@@ -609,7 +612,8 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m papers sabatelli2018",  # test_commands_of_the_page_about_papers
         "python -m papers gonthier2020",  # the same, without its pictures
         "python -m papers cetinic2018",  # the same
-        "./job.sh --array",  # the same, and ...in_parts_of_the_docs
+        "./job.sh --array",  # the same, ...in_parts_of_the_docs and tests/test_slurm.py
+        "python -m benchmarks.gpu",  # tests/test_without_tensorflow.py, small
     )
     for page in PAGES:
         for command in blocks(page):

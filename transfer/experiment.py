@@ -5,20 +5,23 @@ python -m transfer.experiment --dataset_name N --metadata_path CSV --jpg_images_
 """
 
 import argparse
+import contextlib
+import os
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
 from models import zoo
-from models.command import exit_code, start_keras
+from models.command import ROOT, exit_code, start_keras
 from models.errors import InputError
+from models.machines import check_backend, find_place, met
 from models.weights import IMAGENET, NONE
 from transfer import recipe
 from transfer.flags import add_data_flags, add_devices_flag, read_splits
 from transfer.pixel_cache import MOST_GB
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES, find_recipe
-from transfer.result_folder import check_place
+from transfer.result_folder import check_place, sha256_of_all, versions
 from transfer.run import Run, check_paths, named_stage
 
 
@@ -52,6 +55,7 @@ def flags():
         "first decode nothing; 0 for none (default: %(default)s).",
     )
     add_devices_flag(parser)
+    _add_machine_flags(parser.add_argument_group("several machines (in a step of SLURM: found)"))
     _add_recipe_flags(
         parser.add_argument_group("recipe (defaults: Sabatelli et al. 2018, per mode)")
     )
@@ -87,6 +91,24 @@ def _add_needed_flags(needed):
         type=Path,
         help="The folder of all results; each run has a folder of its own in it, named after what "
         "is run, and a finished run is not computed again.",
+    )
+
+
+def _add_machine_flags(group):
+    group.add_argument(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="Where process 0 of several is: its machine and a port that is free there.",
+    )
+    group.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help="How many processes train together, one on each machine, with KERAS_BACKEND=jax; 1 "
+        "for this one alone, also in a step of SLURM.",
+    )
+    group.add_argument(
+        "--process", type=int, metavar="I", help="Which of them this one is, from 0; 0 writes."
     )
 
 
@@ -176,15 +198,47 @@ def main(argv=None):
     arguments = flags().parse_args(argv)
     runs = [run for data in read_splits(arguments) for run in runs_from(arguments, data)]
     check_place(arguments.datasets_path)
-    for run in runs:
-        check_paths(run, arguments.results_path, arguments.tensorboard)
-    start_keras(devices=arguments.devices)
+    place = find_place(arguments.coordinator, arguments.processes, arguments.process)
+    if place:
+        check_backend()
+    with _quiet_but_first(place), met(place) as together:
+        if together.first:
+            for run in runs:
+                check_paths(run, arguments.results_path, arguments.tensorboard)
+        together.agree(**_alike(arguments))
+        start_keras(devices=arguments.devices, together=together)
+        _train(runs, arguments, together)
+
+
+def _train(runs, arguments, together):
+    from models import backend
     from transfer.train import train_and_test
 
     for run in runs:
         if len(runs) > 1:
             print("==", ", ".join(run.folder.parts), flush=True)
-        train_and_test(run, arguments.results_path, arguments.tensorboard, arguments.cache_gb)
+        results, logs = arguments.results_path, arguments.tensorboard
+        train_and_test(run, results, logs, arguments.cache_gb, together)
+    backend.leave(together)
+
+
+@contextlib.contextmanager
+def _quiet_but_first(place):
+    """Of several processes, only process 0 prints; errors are told by all."""
+    if place is None or place.process == 0:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
+
+
+def _alike(arguments):
+    """What all processes of a training need alike, a dict: versions, code, command."""
+    chosen = {k: v for k, v in vars(arguments).items() if k not in ("coordinator", "process")}
+    code = [
+        path for package in ("models", "transfer") for path in Path(ROOT, package).rglob("*.py")
+    ]
+    return {**versions(), "code": sha256_of_all(code)[:8], **chosen}
 
 
 def runs_from(arguments, data):

@@ -8,11 +8,13 @@ import numpy as np
 
 from models import backend
 from models.errors import InputError
+from models.machines import ALONE
 from models.weights import fingerprint
 from transfer import inference
+from transfer.parts import WHOLE, part_of
 from transfer.pictures import DECODING
 from transfer.progress import Progress
-from transfer.result_folder import MANIFEST, check_writable, result_folder, safe_name
+from transfer.result_folder import MANIFEST, check_writable, file_sizes, result_folder, safe_name
 from transfer.store import SPLITS, epochs
 
 COUNTED = "counted"  # folder for what a pass needs to go on
@@ -36,7 +38,7 @@ def cache_name(network, size, pixels, store):
     return f"{network.architecture}-{size}-{pixels}-{decoding}-{store.key}"
 
 
-def cached(network, store, batch_size, folder, name, spare=None):
+def cached(network, store, batch_size, folder, name, spare=None, together=ALONE):
     """Compute the features of all three splits, or find them from an earlier run.
 
     Args:
@@ -47,6 +49,7 @@ def cached(network, store, batch_size, folder, name, spare=None):
         name: cache_name of it.
         spare: where they lie instead if `folder` has none of this network and cannot be written,
             since the data set is on a read-only disk.
+        together: models.machines.Together, of the processes that compute them.
 
     Returns:
         (dict split -> features, memory-mapped float32 (pictures, feature size) in the store's
@@ -56,20 +59,34 @@ def cached(network, store, batch_size, folder, name, spare=None):
         InputError: a file of features is damaged.
     """
     path = Path(folder) / f"{safe_name(name)}-{fingerprint(network, trained=False)[:16]}"
-    path = path if spare is None else _kept_or_writable(path, Path(spare))
+    seconds = None
+    if together.first:
+        path = path if spare is None else _kept_or_writable(path, Path(spare))
+        seconds = _find_or_make(network, store, batch_size, path, together)
+    elif not together.hear():
+        for split in SPLITS:
+            _take_part(network, store, batch_size, split, together)
+    path, seconds = together.tell(lambda: [str(path), seconds])
+    path = Path(path)
+    together.see(path, file_sizes)
+    width = network.output.shape[-1]
+    features = {s: _read(path / f"{s}.npy", (len(store.labels[s]), width)) for s in SPLITS}
+    if not isinstance(seconds, float | int):
+        raise InputError(f"{path / MANIFEST} says no seconds; {_remedy(path)}")
+    return features, seconds
+
+
+def _find_or_make(network, store, batch_size, path, together):
+    """Process 0: find the features at a path, or make them; seconds that it took."""
     with result_folder(path, worth="*.npy", scratch=COUNTED) as result:
+        together.tell(lambda: result.finished)
         if result.finished:
             print(f"features found in {path}", flush=True)
         else:
             (result.path / COUNTED).mkdir(exist_ok=True)
-            seconds = sum(_make(network, store, batch_size, result.path, s) for s in SPLITS)
-            result.about["seconds"] = round(seconds, 3)
-    width = network.output.shape[-1]
-    features = {s: _read(path / f"{s}.npy", (len(store.labels[s]), width)) for s in SPLITS}
-    seconds = result.about.get("seconds")
-    if not isinstance(seconds, float | int):
-        raise InputError(f"{path / MANIFEST} says no seconds; {_remedy(path)}")
-    return features, seconds
+            seconds = [_make(network, store, batch_size, result.path, s, together) for s in SPLITS]
+            result.about["seconds"] = round(sum(seconds), 3)
+    return result.about.get("seconds")
 
 
 def _kept_or_writable(path, spare):
@@ -101,7 +118,7 @@ def _remedy(folder):
     return f"remove {folder}, and the features are computed again"
 
 
-def _make(network, store, batch_size, folder, split):
+def _make(network, store, batch_size, folder, split, together):
     """Write one split's features, or what is missing of them; seconds that all of it took."""
     paths = (folder / f"{split}.npy", folder / COUNTED / f"{split}_seconds.npy")
     collector = inference.OnDisk(paths, folder / COUNTED / f"{split}_numbers.npy")
@@ -114,18 +131,31 @@ def _make(network, store, batch_size, folder, split):
         seconds, before = time.monotonic() - before, time.monotonic()
         return features, np.full(len(pictures), seconds / len(pictures))
 
-    batches = inference.stored(store, split, network.input_shape[1], batch_size)
+    together.tell(lambda: collector.next)
+    batches = _batches(network, store, split, batch_size, together)
     _, seconds = inference.collect(compute, batches, collector, progress)
     return float(seconds.sum())
 
 
-def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0):
+def _take_part(network, store, batch_size, split, together):
+    """Any other process: compute what it has of the features that process 0 keeps."""
+    collector = inference.Passed(together.hear())
+    batches = _batches(network, store, split, batch_size, together)
+    inference.collect(backend.forward(network), batches, collector)
+
+
+def _batches(network, store, split, batch_size, together):
+    size = network.input_shape[1]
+    return inference.stored(store, split, size, batch_size, part=part_of(together))
+
+
+def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0, part=WHOLE):
     """Batches of (features, labels) in the order in which Store.dataset gives their pictures.
 
     Args:
         features: (n, feature size) float32, memory-mapped or not.
         labels: (n,) or (n, classes), whole numbers.
-        batch_size, shuffle_seed, first_epoch: as for transfer.store.Store.dataset.
+        batch_size, shuffle_seed, first_epoch, part: as for transfer.store.Store.dataset.
     """
     import tensorflow as tf
 
@@ -137,7 +167,7 @@ def batches(features, labels, batch_size, shuffle_seed=None, first_epoch=0):
         rows = tf.ensure_shape(rows, (None, features.shape[1]))
         return rows, tf.ensure_shape(label, (None, *labels.shape[1:]))
 
-    def one_epoch(order, _):
-        return tf.data.Dataset.from_tensor_slices(order).batch(batch_size).map(fetch_batch)
+    def one_epoch(order, _, rows):
+        return tf.data.Dataset.from_tensor_slices(order).batch(rows).map(fetch_batch)
 
-    return epochs(len(labels), batch_size, one_epoch, shuffle_seed, first_epoch)
+    return epochs(len(labels), batch_size, one_epoch, shuffle_seed, first_epoch, part=part)

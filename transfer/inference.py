@@ -14,6 +14,7 @@ import contextlib
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,19 @@ from keras import tree
 
 from models import backend
 from models.errors import InputError
+from models.graph import count_activations
+from transfer.parts import WHOLE
+
+# pictures in a pass where nobody said how many: more is not faster on a CPU (on a GPU not measured)
+MOST = {"CPU": 32, "GPU": 256}
+SHARE = 0.5  # of the free memory
+FLOAT = 4  # bytes
 
 
 def collect(function, batches, collector=None, progress=None):
     """Run a function over all batches that a collector has not seen yet.
+
+    Out of memory is answered by smaller pieces of a batch, and a line (see halved).
 
     Args:
         function: pictures -> outputs, e.g. models.backend.forward of a network.
@@ -36,6 +46,7 @@ def collect(function, batches, collector=None, progress=None):
         What the collector gives; of InMemory and OnDisk the outputs of all pictures.
     """
     collector = InMemory() if collector is None else collector
+    function = halved(function, progress.say if progress else print)
     if progress and collector.next:
         progress.advance(collector.next)
         progress.pause()
@@ -45,6 +56,59 @@ def collect(function, batches, collector=None, progress=None):
         if progress:
             progress.advance(collector.next - before)
     return collector.result()
+
+
+def pictures_at_a_time(model):
+    """How many pictures of a forward pass the free memory holds: a power of 2, at most MOST.
+
+    Args:
+        model: keras.Model; what all its layers give is counted, of which a pass needs less.
+    """
+    most, free = MOST[backend.device_name()[:3]], backend.free_memory()
+    if free is None or None in model.input_shape[1:]:  # not known, or a network of any size
+        return min(most, MOST["CPU"])
+    fits = max(1, int(free * SHARE / (count_activations(model) * FLOAT)))
+    return min(most, 1 << (fits.bit_length() - 1))
+
+
+def halved(function, say=print):
+    """Make a function that answers out of memory by smaller pieces of its batches, from then on.
+
+    What it gives differs by rounding at most, unless the function draws by batches.
+
+    Args:
+        function: pictures (n, ...) -> any nest of arrays (n, ...).
+        say: called with a line where memory ran out.
+
+    Returns:
+        Function with the same argument and result; it raises what the function raises, and out of
+        memory where that has no room for one picture.
+    """
+    most = None
+
+    def run(pictures):
+        nonlocal most
+        while True:
+            count = min(most or len(pictures), len(pictures))
+            try:
+                return _in_pieces(function, pictures, count)
+            except Exception as error:
+                if not backend.is_out_of_memory(error) or count == 1:
+                    raise
+            most = (count + 1) // 2
+            say(f"out of memory: going on with {most} pictures at a time")
+
+    return run
+
+
+def _in_pieces(function, pictures, size):
+    """A function's outputs for a batch, `size` pictures at a time, the last of them filled up."""
+    if size == len(pictures):
+        return function(pictures)
+    pictures, parts = np.asarray(pictures), []
+    for numbers, filled in in_memory(len(pictures), size)(0):
+        parts.append(_first_rows(function(pictures[filled]), len(numbers)))
+    return tree.map_structure(lambda *rows: np.concatenate(rows), *parts)
 
 
 @contextlib.contextmanager
@@ -102,26 +166,35 @@ def in_memory(count, batch_size):
     return batches
 
 
-def stored(store, split, size, batch_size, **how):
+def stored(store, split, size, batch_size, part=WHOLE, **how):
     """Batches of a split of a store, uint8 RGB; the last is as small as it is.
+
+    Of several processes each reads its part; the batches are then arrays over all their devices,
+    filled up until these divide them.
 
     Args:
         store: transfer.store.Store.
         split: `train`, `val` or `test`.
         size: side in pixels.
         batch_size: at most.
+        part: transfer.parts.Part, which rows this process reads.
         how: augmentation, whose view of a test is given, and cache_gb, as for Store.dataset.
     """
     count = len(store.labels[split])
+    part = replace(part, filled=not part.is_whole)
 
     def batches(first):
         if first == count:
             return
-        for pictures, _ in store.dataset(split, size, batch_size, first=first, **how):
+        for own, _ in store.dataset(split, size, batch_size, first=first, part=part, **how):
             # as NumPy arrays: Keras on JAX takes no TensorFlow tensors here
-            pictures = np.asarray(pictures)
-            yield np.arange(first, first + len(pictures)), pictures
-            first += len(pictures)
+            pictures = np.asarray(own)
+            rows = len(pictures) if part.is_whole else min(batch_size, count - first)
+            yield (
+                np.arange(first, first + rows),
+                pictures if part.is_whole else backend.joined(pictures),
+            )
+            first += rows
         if first != count:
             raise RuntimeError(f"{first} of {count} pictures came through the pipeline")
 
@@ -199,6 +272,24 @@ class InMemory:
     def result(self):
         """The outputs of all pictures, nested as those of a batch."""
         return tree.map_structure(lambda *parts: np.concatenate(parts), *self._parts)
+
+
+class Passed:
+    """Collects nothing, where another process keeps what all compute together.
+
+    Args:
+        first: the first place that the other process has nothing of.
+    """
+
+    def __init__(self, first=0):
+        self.next = first
+
+    def add(self, numbers, outputs):
+        """Count the outputs of one batch."""
+        self.next = int(numbers[-1]) + 1
+
+    def result(self):
+        """None."""
 
 
 class OnDisk:

@@ -573,6 +573,17 @@ def read_json(path):
         raise InputError(f"{path} is not readable JSON: {error}") from error
 
 
+def file_sizes(folder):
+    """What a folder's files are, those below it left out: dict name -> bytes, for Together.see."""
+    files = [path for path in Path(folder).iterdir() if path.is_file() and path.name[0] != "."]
+    return {path.name: path.stat().st_size for path in files}
+
+
+def file_size(path):
+    """Bytes of a file, for Together.see."""
+    return Path(path).stat().st_size
+
+
 def sha256(path):
     """SHA-256 of a file's bytes, in hexadecimal."""
     digest = hashlib.sha256()

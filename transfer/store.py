@@ -7,6 +7,7 @@ theirs reads ours; ours add the class names (attribute) and the picture ids (dat
 pictures have several labels a row has a 1 for each, and an attribute says so.
 """
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ import h5py
 import numpy as np
 
 from models.errors import InputError
-from transfer import label_sets, pictures, pixel_cache, result_folder, variants
+from transfer import label_sets, parts, pictures, pixel_cache, result_folder, variants
 
 # split -> (word in the file names, word in the data set names), as released
 SPLITS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
@@ -323,6 +324,7 @@ class Store:
         first=0,
         augmentation="none",
         cache_gb=0.0,
+        part=parts.WHOLE,
     ):
         """Batches of a split as a tf.data.Dataset; memory does not grow with the collection.
 
@@ -338,7 +340,9 @@ class Store:
                 each decided by (shuffle_seed, epoch, picture); else what it says a test sees.
             cache_gb: GB that decoded pictures of this store may take beside it; from the second
                 pass on they are read from there (transfer.pixel_cache). 0 for none: all are
-                decoded in every pass, to the same pixels.
+                decoded in every pass, to the same pixels. A part of the rows finds them there, and
+                keeps none.
+            part: transfer.parts.Part, the rows of every batch that this process reads.
 
         Returns:
             (pictures uint8 (n, size, size, 3) RGB, labels int32 (n,)), n at most batch_size; the
@@ -351,10 +355,10 @@ class Store:
         cache = self._cache(split, size, augmentation, cache_gb) if cache_gb else None
         source = _Source(self, split, size, augmentation, shuffle_seed, cache)
 
-        def one_epoch(order, epoch):
-            return source.epoch(order, epoch, batch_size, whole=not first)
+        def one_epoch(order, epoch, rows):
+            return source.epoch(order, epoch, rows, whole=part.is_whole and not first)
 
-        return epochs(source.count, batch_size, one_epoch, shuffle_seed, first_epoch, first)
+        return epochs(source.count, batch_size, one_epoch, shuffle_seed, first_epoch, first, part)
 
     def _cache(self, split, size, augmentation, cache_gb):
         side = augmentation.stored_side(size)
@@ -526,21 +530,37 @@ def _bytes(images, number):
         return b"damaged"
 
 
-def epochs(count, batch_size, one_epoch, shuffle_seed=None, first_epoch=0, first=0):
-    """One pass, or endless shuffled epochs, of one_epoch(order of 0..count-1, epoch) -> batches.
+def epochs(
+    count,
+    batch_size,
+    one_epoch,
+    shuffle_seed=None,
+    first_epoch=0,
+    first=0,
+    part=parts.WHOLE,
+):
+    """One pass, or endless shuffled epochs, of batches.
 
-    See Store.dataset for shuffle_seed, first_epoch and first.
+    Args:
+        one_epoch: (order of 0..count-1, epoch, rows of a batch) -> tf.data.Dataset of batches.
+        shuffle_seed, first_epoch, first, part: as for Store.dataset.
     """
     import tensorflow as tf
 
+    def of_part(order, epoch):
+        if part.is_whole:
+            return one_epoch(order, epoch, batch_size)
+        pieces = [one_epoch(piece, epoch, rows) for piece, rows in part.cut(order, batch_size)]
+        return functools.reduce(tf.data.Dataset.concatenate, pieces)
+
     if shuffle_seed is None:
         batches = tf.data.experimental.assert_cardinality(-(-(count - first) // batch_size))
-        once = tf.data.Dataset.range(1).flat_map(lambda n: one_epoch(tf.range(first, count), n))
+        once = tf.data.Dataset.range(1).flat_map(lambda n: of_part(tf.range(first, count), n))
         return untuned(once.apply(batches).prefetch(2))
 
     def shuffled(epoch):
         seed = tf.stack([tf.constant(shuffle_seed, tf.int64), epoch])
-        return one_epoch(tf.random.experimental.stateless_shuffle(tf.range(count), seed), epoch)
+        return of_part(tf.random.experimental.stateless_shuffle(tf.range(count), seed), epoch)
 
     endless = tf.data.Dataset.range(first_epoch, np.iinfo(np.int64).max).flat_map(shuffled)
     return untuned(endless.prefetch(2))

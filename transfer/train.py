@@ -16,6 +16,7 @@ import pandas as pd
 
 from models import backend, inception_v1, initializers, network, weights, zoo
 from models.errors import InputError
+from models.machines import ALONE
 from transfer import (
     classifiers,
     evaluate,
@@ -31,9 +32,12 @@ from transfer import (
     trained_layers,
     uncertainty,
 )
+from transfer.parts import part_of
 from transfer.pixel_cache import MOST_GB
 from transfer.progress import Progress
 from transfer.result_folder import (
+    file_size,
+    file_sizes,
     find_result,
     open_whole,
     read_csv,
@@ -44,6 +48,7 @@ from transfer.result_folder import (
     write_json,
 )
 from transfer.run import HISTORY_COLUMNS, SCORES, START, check_paths, read_run
+from transfer.store import Store
 
 HISTORY = (*HISTORY_COLUMNS, "seconds")
 
@@ -59,7 +64,7 @@ class Trained:
     model: keras.Model  # the classifier, in float32
 
 
-def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
+def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB, together=ALONE):
     """Prepare a run's data, train, test, and write its result folder, or find it finished.
 
     Args:
@@ -68,6 +73,7 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
         tensorboard: folder for TensorBoard's logs, or None.
         cache_gb: what the decoded pictures kept beside the data set may take; 0 for none. No
             number depends on it.
+        together: models.machines.Together, of the processes that train it; process 0 alone writes.
 
     Returns:
         Path of the result folder: metrics.json, history.csv, predictions.csv, scores.npy,
@@ -76,27 +82,26 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
         no model.keras.
 
     Raises:
-        InputError: a part of the run that cannot be used, a picture that cannot be decoded, or
-            another run in its folder.
+        InputError: a part of the run that cannot be used, a picture that cannot be decoded,
+            another run in its folder, or other data or weights in another process.
     """
-    check_paths(run, results_path, tensorboard)
-    store = run.data.open()
+    store = open_store(run.data, together)
     if store.several:
         _check_labels(run, store)
     identity = run.identity(store)
+    together.agree(**identity)
+    if not together.first:
+        return _train_along(run, store, Path(results_path), cache_gb, together)
+    check_paths(run, results_path, tensorboard)
     folder = find_result(Path(results_path) / run.folder, identity)
     beside = _beside(run, store, folder)
     with result_folder(folder, identity, "epochs/history.csv", "epochs", beside=beside) as result:
         folder = result.final
+        together.tell(lambda: [result.finished, folder.name, result.path.name])
         if result.finished:
             print(f"already finished: {folder}")
             return folder
-        if folder.name != run.folder.name:
-            print(f"{run.folder.name} holds another run; this one is {folder.name}", flush=True)
-        for line in start_lines(run, store):
-            print(line, flush=True)
-        if line := backend.undivided(run.recipe.batch_size):
-            print(line, flush=True)
+        _say_start(run, store, folder)
         backend.clear_session()  # layers are named as in a process of their own
         callbacks = []
         if tensorboard:
@@ -108,11 +113,58 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB):
             seen = seen_pictures.of_network(run.network)
             save(model, run, store, result.path / START, seen)
         with inference.explained(run.recipe.batch_size, run.size, store):
-            trained = train(model, run, store, epochs, callbacks, None, spare, cache_gb)
+            kept = {"spare": spare, "cache_gb": cache_gb}
+            trained = train(model, run, store, epochs, callbacks, together=together, **kept)
         values = metrics(trained.model, run, store, trained)
         write_results(trained.model, run, store, trained, values, result.path)
         result.about = {"device": values["device"], "split_sha256": store.split_sha256}
+    together.tell(lambda: "all is written")
     print(f"results in {folder}")
+    return folder
+
+
+def _say_start(run, store, folder):
+    if folder.name != run.folder.name:
+        print(f"{run.folder.name} holds another run; this one is {folder.name}", flush=True)
+    for line in start_lines(run, store):
+        print(line, flush=True)
+    if line := backend.undivided(run.recipe.batch_size):
+        print(line, flush=True)
+
+
+def open_store(data, together=ALONE):
+    """The data set of a run, which process 0 finds or makes, and the others then find.
+
+    Args:
+        data: transfer.dataset.Data.
+        together: models.machines.Together.
+
+    Returns:
+        transfer.store.Store.
+
+    Raises:
+        InputError: see Data.open; or another process has other data.
+    """
+    if together.processes > 1 and data.jpg_images_path is not None:
+        together.agree(data=data.key)
+    opened = data.open() if together.first else None
+    folder = Path(together.tell(lambda: str(opened.folder)))
+    together.see(folder, file_sizes)
+    return opened or Store(folder)
+
+
+def _train_along(run, store, results_path, cache_gb, together):
+    """Train and test a run as another process than 0, which keeps and writes; as train_and_test."""
+    finished, name, kept = together.hear()
+    folder = (results_path / run.folder).with_name(name)
+    if not finished:
+        backend.clear_session()
+        model = build(run, store)
+        epochs, spare = folder.with_name(kept) / "epochs", folder.with_name("features")
+        with inference.explained(run.recipe.batch_size, run.size, store):
+            how = {"spare": spare, "cache_gb": cache_gb, "together": together}
+            train(model, run, store, epochs, **how)
+        together.hear()  # all is written
     return folder
 
 
@@ -192,7 +244,17 @@ def in_float32(model, run, store):
     return plain
 
 
-def train(model, run, store, folder, callbacks=(), cache=None, spare=None, cache_gb=0.0):
+def train(
+    model,
+    run,
+    store,
+    folder,
+    callbacks=(),
+    cache=None,
+    spare=None,
+    cache_gb=0.0,
+    together=ALONE,
+):
     """Train a classifier and compute its scores of the test pictures.
 
     Args:
@@ -204,26 +266,31 @@ def train(model, run, store, folder, callbacks=(), cache=None, spare=None, cache
         cache: where features are kept; by default beside the store.
         spare: where they are kept if they cannot be written there.
         cache_gb: what decoded pictures may take beside the store, if layers are trained.
+        together: models.machines.Together, of the processes that train it.
 
     Returns:
-        Trained; the model holds the trained weights, except those of a random forest.
+        Trained; the model holds the trained weights, except those of a random forest. In another
+        process than 0 without scores.
     """
     if not run.recipe.on_features:
-        return _train_layers(model, run, store, folder, callbacks, cache_gb)
+        return _train_layers(model, run, store, folder, callbacks, cache_gb, together)
     name = features.cache_name(run.network, run.size, run.recipe.pixels, store)
     extractor = features.extractor(model)
     cache = cache or store.folder / "features"
-    pooled, seconds = features.cached(extractor, store, run.recipe.batch_size, cache, name, spare)
-    fit_head = _fit_dense if run.recipe.classifier == "softmax" else _fit_shallow
-    trained = fit_head(model, pooled, store, run.recipe, folder, callbacks)
+    size = run.recipe.batch_size
+    pooled, seconds = features.cached(extractor, store, size, cache, name, spare, together)
+    if run.recipe.classifier == "softmax":
+        trained = _fit_dense(model, pooled, store, run.recipe, folder, callbacks, together)
+    else:
+        trained = _fit_shallow(model, pooled, store, run.recipe)
     pictures = sum(map(len, store.labels.values()))
     return replace(trained, seconds=seconds + trained.seconds, pictures=pictures)
 
 
-def _train_layers(model, run, store, folder, callbacks, cache_gb):
+def _train_layers(model, run, store, folder, callbacks, cache_gb, together):
     """Train every layer that is not frozen, from the weights that the model has."""
     recipe, size, labels = run.recipe, model.input_shape[1], store.labels
-    seen = {"augmentation": recipe.augmentation, "cache_gb": cache_gb}
+    seen = {"augmentation": recipe.augmentation, "cache_gb": cache_gb, "part": part_of(together)}
 
     def shuffled(first_epoch):
         return store.dataset("train", size, recipe.batch_size, recipe.seed, first_epoch, **seen)
@@ -232,13 +299,20 @@ def _train_layers(model, run, store, folder, callbacks, cache_gb):
     weights = _class_weights(recipe, labels["train"])
     epoch = steps(store, recipe)
     trained, several = with_auxiliary(model, recipe, store.several), store.several
-    history = fit(trained, recipe, shuffled, validation, epoch, folder, weights, callbacks, several)
+    fitting = {"several": several, "counts": _counts(labels), "together": together}
+    history = fit(
+        trained, recipe, shuffled, validation, epoch, folder, weights, callbacks, **fitting
+    )
     model = in_float32(model, run, store)
     test = inference.stored(store, "test", size, recipe.batch_size, **seen)
     progress = Progress(len(labels["test"]), "pictures tested")
     scores = inference.collect(backend.forward(model), test, progress=progress)
     pictures = len(history) * (len(labels["train"]) + len(labels["val"]))
     return Trained(scores, history, sum(row["seconds"] for row in history), pictures, model)
+
+
+def _counts(labels):
+    return len(labels["train"]), len(labels["val"])
 
 
 def with_auxiliary(model, recipe, several=False):
@@ -256,26 +330,28 @@ def with_auxiliary(model, recipe, several=False):
     return whole
 
 
-def _fit_dense(model, pooled, store, recipe, folder, callbacks):
+def _fit_dense(model, pooled, store, recipe, folder, callbacks, together):
     """Train the head by epochs, on features."""
-    labels, size = store.labels, recipe.batch_size
+    labels, size, part = store.labels, recipe.batch_size, part_of(together)
 
     def shuffled(first_epoch):
-        return features.batches(pooled["train"], labels["train"], size, recipe.seed, first_epoch)
+        order = {"shuffle_seed": recipe.seed, "first_epoch": first_epoch, "part": part}
+        return features.batches(pooled["train"], labels["train"], size, **order)
 
     inputs = keras.Input(model.get_layer("features").output.shape[1:])
     head = keras.Model(inputs, model.get_layer("head")(inputs))  # shares the weights
-    validation = features.batches(pooled["val"], labels["val"], size)
+    validation = features.batches(pooled["val"], labels["val"], size, part=part)
     weights = _class_weights(recipe, labels["train"])
     epoch, several = steps(store, recipe), store.several
-    history = fit(head, recipe, shuffled, validation, epoch, folder, weights, callbacks, several)
+    fitting = {"several": several, "counts": _counts(labels), "together": together}
+    history = fit(head, recipe, shuffled, validation, epoch, folder, weights, callbacks, **fitting)
     rows = inference.in_memory(len(labels["test"]), size)
     forward = backend.forward(head)
     scores = inference.collect(lambda numbers: forward(pooled["test"][numbers]), rows)
     return Trained(scores, history, sum(row["seconds"] for row in history), 0, model)
 
 
-def _fit_shallow(model, pooled, store, recipe, folder, callbacks):
+def _fit_shallow(model, pooled, store, recipe):
     """Fit a classifier that is not trained by epochs, on features; an SVM becomes the head."""
     started, labels = time.monotonic(), store.labels["train"]
     balanced = recipe.class_weights == "balanced"
@@ -546,6 +622,8 @@ def fit(
     class_weight=None,
     callbacks=(),
     several=False,
+    counts=None,
+    together=ALONE,
 ):
     """Train a classifier until its validation loss has not fallen for `recipe.patience` epochs.
 
@@ -563,6 +641,9 @@ def fit(
         class_weight: dict class number -> weight of its pictures in the training loss.
         callbacks: further Keras callbacks.
         several: whether labels are rows of 0 and 1.
+        counts: pictures of `train` and of `validation`, which several processes need to know.
+        together: models.machines.Together, of the processes that train it, each with its part of
+            the batches.
 
     Returns:
         list of dicts, one per epoch, with the keys of HISTORY (losses in nats, accuracies in
@@ -571,18 +652,15 @@ def fit(
     Raises:
         InputError: the validation loss was never a number (the learning rate is too high).
     """
-    model = backend.spread(model)
-    heads = 1 if len(model.output_shape) == 2 else model.output_shape[1]
-    head = recipe.head(several)
-    loss, accuracy = losses.loss_and_accuracy(head, recipe.auxiliary, heads, several)
-    model.compile(optimizers.optimizer(recipe, model, steps), loss, metrics=[accuracy])
-    model.optimizer.build(model.trainable_variables)
-    epochs = KeptEpochs(folder, recipe, Progress(recipe.epochs, steps=steps, unit="epochs"))
+    model = _compiled(model, recipe, steps, several)
+    progress = Progress(recipe.epochs, steps=steps, unit="epochs")
+    epochs = KeptEpochs(folder, recipe, progress, together)
     done = epochs.resume(model)
+    rows = [_rows(count, recipe.batch_size) for count in counts or (0, 0)]
     if done < recipe.epochs and not epochs.stopped():
         model.fit(
-            backend.spread_batches(weighted(train(done), class_weight)),
-            validation_data=backend.spread_batches(validation),
+            backend.spread_batches(weighted(train(done), class_weight), rows[0]),
+            validation_data=backend.spread_batches(validation, rows[1]),
             validation_steps=_batches(validation),
             steps_per_epoch=steps,
             initial_epoch=done,
@@ -592,13 +670,25 @@ def fit(
             verbose=0,
         )
     if epochs.best() is None:
-        shutil.rmtree(folder)  # kept, it would refuse the lower learning rate that may help
+        if together.first:
+            shutil.rmtree(folder)  # kept, it would refuse the lower learning rate that may help
         raise InputError(
             f"training diverged: no validation loss in {len(epochs.history)} epoch(s) was a "
             f"number; {_remedy(recipe)} may help"
         )
-    _restore(model, epochs.weights(epochs.selected()))
+    epochs.restore(model, epochs.selected())
     return epochs.history
+
+
+def _compiled(model, recipe, steps, several):
+    """A model on all devices in use, with the loss and the optimizer of a recipe."""
+    model = backend.spread(model)
+    heads = 1 if len(model.output_shape) == 2 else model.output_shape[1]
+    head = recipe.head(several)
+    loss, accuracy = losses.loss_and_accuracy(head, recipe.auxiliary, heads, several)
+    model.compile(optimizers.optimizer(recipe, model, steps), loss, metrics=[accuracy])
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def _remedy(recipe):
@@ -644,6 +734,12 @@ def weighted(batches, class_weight):
     return batches.map(lambda inputs, labels: (inputs, labels, tf.gather(table, labels)))
 
 
+def _rows(count, batch_size):
+    """Rows of each batch of a pass, the last one partial: list of int."""
+    whole, last = divmod(count, batch_size)
+    return [batch_size] * whole + [last] * bool(last)
+
+
 def _batches(dataset):
     """How many batches a tf.data.Dataset has; None where it does not say."""
     count = int(dataset.cardinality())
@@ -679,16 +775,19 @@ class KeptEpochs(keras.callbacks.Callback):
 
     An epoch is finished once its row is in history.csv, which is replaced after its weights and
     the optimizer's state are on disk: whenever the process dies, it names an epoch that is whole.
-    Everything else follows from the history.
+    Everything else follows from the history. Of several processes, process 0 keeps them, and its
+    history is that of all.
     """
 
-    def __init__(self, folder, recipe, progress):
+    def __init__(self, folder, recipe, progress, together=ALONE):
         super().__init__()
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.together = together
+        if together.first:
+            self.folder.mkdir(parents=True, exist_ok=True)
         self.recipe = recipe
         self.progress = progress
-        self.history = read_history(self.folder / "history.csv")
+        self.history = together.tell(lambda: read_history(self.folder / "history.csv"))
 
     def weights(self, epoch):
         """Path of the weights and optimizer state kept for an epoch, counted from 1."""
@@ -720,8 +819,16 @@ class KeptEpochs(keras.callbacks.Callback):
         """Load the last finished epoch, if any, into the model; returns how many are done."""
         if self.history:
             print(f"continuing after epoch {len(self.history)}", flush=True)
-            _restore(model, self.weights(len(self.history)))
+            self.restore(model, len(self.history))
         return len(self.history)
+
+    def restore(self, model, epoch):
+        """Load what is kept of an epoch into the model."""
+        path = self.weights(epoch)
+        self.together.see(path, file_size)
+        with np.load(path, allow_pickle=False) as arrays:
+            for number, variable in enumerate(_state(model)):
+                backend.assign(variable, arrays[f"arr_{number}"])
 
     def on_train_begin(self, logs=None):
         self.progress.finished = len(self.history)
@@ -736,13 +843,12 @@ class KeptEpochs(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         seconds = round(time.monotonic() - self.started, 3)
         row = {"epoch": epoch + 1, **{k: float(v) for k, v in logs.items()}, "seconds": seconds}
-        self._save(self.weights(epoch + 1))
-        self.history.append({key: row[key] for key in HISTORY})
-        write_history(self.history, self.folder / "history.csv")
-        kept = {self.weights(epoch + 1), self.weights(self.selected() or epoch + 1)}
-        for path in self.folder.glob("epoch-*.npz"):
-            if path not in kept:
-                path.unlink()
+        if self.together.first:
+            self._save(self.weights(epoch + 1))
+        row = self.together.tell(lambda: {key: row[key] for key in HISTORY})
+        self.history.append(row)
+        if self.together.first:
+            self._keep(epoch + 1)
         self.progress.finished = epoch + 1
         self.progress.say(self._line(row))
         if self.diverged() and self.best():
@@ -752,6 +858,14 @@ class KeptEpochs(keras.callbacks.Callback):
             )
         if self.stopped():
             self.model.stop_training = True
+
+    def _keep(self, epoch):
+        """Finish an epoch whose weights are kept; those of the last and the best one stay."""
+        write_history(self.history, self.folder / "history.csv")
+        kept = {self.weights(epoch), self.weights(self.selected() or epoch)}
+        for path in self.folder.glob("epoch-*.npz"):
+            if path not in kept:
+                path.unlink()
 
     def _line(self, row):
         best = ", the best so far" if self.best() == row["epoch"] else ""
@@ -771,9 +885,3 @@ class KeptEpochs(keras.callbacks.Callback):
 def _state(model):
     """Every variable of a compiled model and of its optimizer, in a fixed order."""
     return [*model.variables, *model.optimizer.variables]
-
-
-def _restore(model, path):
-    with np.load(path, allow_pickle=False) as arrays:
-        for number, variable in enumerate(_state(model)):
-            variable.assign(arrays[f"arr_{number}"])

@@ -321,7 +321,8 @@ class _Scorer:
         self.columns = dict(zip(layers, map(slice, ends, ends[1:]), strict=True))
         sizes = [tensor.shape[1:-1] or (1, 1) for tensor in maps]
         self.map_sizes = dict(zip(layers, sizes, strict=True))
-        self.forward = backend.forward(keras.Model(trunk.input, _Reduced(statistic)(maps)))
+        model = keras.Model(trunk.input, _Reduced(statistic)(maps))
+        self.forward = inference.halved(backend.forward(model))  # the batch itself stays as it is
 
     def check(self, numbers, outputs):
         """Refuse scores and maxima that are NaN or infinite: InputError."""

@@ -95,7 +95,8 @@ def test_an_interrupted_start_is_one_line_whatever_imports_make_of_it(how):
 
 
 def test_a_start_that_sigterm_ends_is_one_line_too():
-    done = start(STARTING.replace("HOW", "pass").replace("NAME", "SIGTERM"))
+    how = "raise ImportError from error"
+    done = start(STARTING.replace("HOW", how).replace("NAME", "SIGTERM"))
     assert (done.returncode, done.stderr, done.stdout) == (143, "interrupted by SIGTERM\n", "")
 
 

@@ -321,7 +321,7 @@ def test_no_pass_is_tuned(tmp_path):
     assert found.options().autotune.enabled is None
     assert untuned(found).options().autotune.enabled is False
     for seed in (None, 0):
-        batches = epochs(3, 2, lambda order, _: tf.data.Dataset.from_tensors(order), seed)
+        batches = epochs(3, 2, lambda order, *_: tf.data.Dataset.from_tensors(order), seed)
         assert batches.options().autotune.enabled is False
 
 

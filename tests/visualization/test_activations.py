@@ -1,6 +1,7 @@
 """Scores of pictures: every channel's statistic, maximum and place, of every picture once."""
 
 import errno
+import itertools
 import signal
 import subprocess
 import sys
@@ -383,6 +384,28 @@ def test_killed_it_goes_on_with_the_same_digits(tmp_path, monkeypatch):
     scored(tmp_path / "whole")
     assert content(tmp_path / "killed/scores.h5") == content(tmp_path / "whole/scores.h5")
     assert [path.name for path in (tmp_path / "killed").iterdir()] == ["scores.h5"]
+
+
+def test_where_memory_runs_out_smaller_pieces_are_computed(tmp_path, monkeypatch, capsys):
+    """Batches and parts stay as they are; only what is computed at once is smaller."""
+    plain, real = scored(tmp_path / "plain"), activations.backend.forward
+
+    def with_room_for_two(model):
+        run = real(model)
+
+        def forward(pictures):
+            if len(pictures) > 2:
+                raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes")
+            return run(pictures)
+
+        return forward
+
+    monkeypatch.setattr(activations.backend, "forward", with_room_for_two)
+    found = scored(tmp_path / "small")
+    assert capsys.readouterr().out.count("out of memory: going on with 2 pictures at a time") == 2
+    for name, layer in itertools.product(plain, NAMES):
+        scores = plain[name].score(layer)
+        np.testing.assert_allclose(found[name].score(layer), scores, rtol=1e-5, atol=1e-5)
 
 
 def interrupted(folder, monkeypatch, at=19, **how):

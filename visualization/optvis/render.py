@@ -14,6 +14,7 @@ import numpy as np
 
 from models import backend
 from models.errors import InputError
+from models.graph import count_activations
 from models.network import as_network
 from visualization.optvis import objectives, param, transform
 from visualization.optvis.ascent import LEARNING_RATE, PLAIN, Ascent, adam
@@ -269,18 +270,6 @@ def least_bytes(network):
         network: as for images_at_a_time.
     """
     return count_activations(network) * 4 * LEAST_COPIES
-
-
-def count_activations(network):
-    """Numbers that a network's layers give for one image, those of networks inside it too."""
-    return sum(map(_layer_activations, network.layers))
-
-
-def _layer_activations(layer):
-    if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
-        return count_activations(layer)
-    tensors = keras.tree.flatten(layer.output)
-    return sum(np.prod(tensor.shape[1:], dtype=float) for tensor in tensors)
 
 
 def _rising(thresholds):
