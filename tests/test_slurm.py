@@ -22,6 +22,7 @@ import pytest
 from papers.waves import Line, write_plan
 from toy.collection import paint_collection
 from transfer import experiment
+from visualization import render
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
@@ -279,6 +280,26 @@ def test_an_array_of_four_parts_gives_the_files_of_one_run(slurm, small, monkeyp
             np.testing.assert_allclose(np.load(parts / path), np.load(whole / path), rtol=1e-5)
         elif path.name in ("predictions.csv", "confusion_matrix.csv"):
             assert (parts / path).read_bytes() == (whole / path).read_bytes(), path
+
+
+@pytest.mark.slow
+def test_parts_of_images_are_joined_by_the_task_behind_them(slurm, small, monkeypatch):
+    layer = keras.models.load_model(small / "tiny.keras").layers[-1].name
+    words = ["tiny.keras", "--layer", layer, "--channels", "all", "--steps", "3", "--size", "32"]
+    words += ["--batch", "1", "--pictures", "few/jpg", "--out"]
+    command = ["python", "-m", "visualization.render", *words, "parts"]
+    asked = {"SBATCH_GRES": "none", "SBATCH_MEM_PER_NODE": "2G"}
+    said = slurm("./job.sh", "--array", "2", *command, cwd=small, **asked)
+    made, joined = re.fullmatch(r"job (\d+): tasks 1-2\njob (\d+): tasks 0", said).groups()
+    for task in (f"{made}_1", f"{made}_2", f"{joined}_0"):
+        slurm.wait(task, "COMPLETED")
+        slurm.say(task)
+    monkeypatch.chdir(small)
+    assert render.main([*words, "whole"]) == 0
+    files = sorted(path.name for path in (small / "whole").iterdir())
+    assert files == sorted(path.name for path in (small / "parts").iterdir())
+    for name in set(files) - {"manifest.json"}:
+        assert (small / "parts" / name).read_bytes() == (small / "whole" / name).read_bytes(), name
 
 
 @pytest.mark.slow
