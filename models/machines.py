@@ -262,6 +262,8 @@ class Together:
         if said:  # what failed there may fail here, and say so better
             line.end(text)
             time.sleep(GRACE)
+            if self._over:
+                return
         sys.stdout.flush()
         again = "start the same command again in all processes: it goes on from the last epoch"
         os.write(self._stderr, f"error: {text}; {again}\n".encode())
@@ -318,6 +320,7 @@ def met(place, say=print):
     (_gather if together.first else _come)(place, together, say)
     try:
         yield together
+        together.leave()
     except BaseException as error:
         if not isinstance(error, (*KNOWN, KeyboardInterrupt, SystemExit)):
             time.sleep(GRACE)  # it may come of a death, of which the connections tell more clearly
@@ -326,7 +329,6 @@ def met(place, say=print):
             # JAX's runtime would wait for the others at the end, and then abort this process
             atexit.register(_end_now, _code(error))
         raise
-    together.leave()
 
 
 def _in_words(error):

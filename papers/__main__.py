@@ -366,7 +366,7 @@ def summarise(place, words):
         place: Place.
         words: flags of the command that makes an item.
     """
-    from papers.summary import read_items, summary_page
+    from papers.summary import count_findings, read_items, summary_page
 
     below = place.results_path / "papers" / place.paper.name
     page = summary_page(
@@ -374,6 +374,7 @@ def summarise(place, words):
         place.told,
         read_items(place.paper.items, below),
         lambda item: item_command(place, item, words),
+        count_findings(below),
     )
     write_text(below / "summary.md", page)
     print(f"all items in {below / 'summary.md'}")

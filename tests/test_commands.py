@@ -343,9 +343,10 @@ def test_shipped_network_of_the_toys_page(tmp_path):
 
 @pytest.mark.slow
 def test_job_sh_edited_as_a_user_would(tmp_path):
-    """The three modes of the toy collection; one epoch each to save time."""
+    """The three modes, of 240 pictures of the toy collection and one epoch each to save time."""
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
     script = script.replace("options=()", "options=(--epochs 1)")
+    script = script.replace("toy paint collections/toy", "toy paint collections/toy --count 240")
     script = script.replace('weights="toy/', f'weights="{ROOT}/toy/')
     (tmp_path / "job.sh").write_text(script, encoding="utf-8")
     printed = shell("bash job.sh", tmp_path)

@@ -101,12 +101,7 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB, togeth
         if result.finished:
             print(f"already finished: {folder}")
             return folder
-        if folder.name != run.folder.name:
-            print(f"{run.folder.name} holds another run; this one is {folder.name}", flush=True)
-        for line in start_lines(run, store):
-            print(line, flush=True)
-        if line := backend.undivided(run.recipe.batch_size):
-            print(line, flush=True)
+        _say_start(run, store, folder)
         backend.clear_session()  # layers are named as in a process of their own
         callbacks = []
         if tensorboard:
@@ -126,6 +121,15 @@ def train_and_test(run, results_path, tensorboard=None, cache_gb=MOST_GB, togeth
     together.tell(lambda: "all is written")
     print(f"results in {folder}")
     return folder
+
+
+def _say_start(run, store, folder):
+    if folder.name != run.folder.name:
+        print(f"{run.folder.name} holds another run; this one is {folder.name}", flush=True)
+    for line in start_lines(run, store):
+        print(line, flush=True)
+    if line := backend.undivided(run.recipe.batch_size):
+        print(line, flush=True)
 
 
 def open_store(data, together=ALONE):
@@ -649,12 +653,7 @@ def fit(
     Raises:
         InputError: the validation loss was never a number (the learning rate is too high).
     """
-    model = backend.spread(model)
-    heads = 1 if len(model.output_shape) == 2 else model.output_shape[1]
-    head = recipe.head(several)
-    loss, accuracy = losses.loss_and_accuracy(head, recipe.auxiliary, heads, several)
-    model.compile(optimizers.optimizer(recipe, model, steps), loss, metrics=[accuracy])
-    model.optimizer.build(model.trainable_variables)
+    model = _compiled(model, recipe, steps, several)
     progress = Progress(recipe.epochs, steps=steps, unit="epochs")
     epochs = KeptEpochs(folder, recipe, progress, together)
     done = epochs.resume(model)
@@ -680,6 +679,17 @@ def fit(
         )
     epochs.restore(model, epochs.selected())
     return epochs.history
+
+
+def _compiled(model, recipe, steps, several):
+    """A model on all devices in use, with the loss and the optimizer of a recipe."""
+    model = backend.spread(model)
+    heads = 1 if len(model.output_shape) == 2 else model.output_shape[1]
+    head = recipe.head(several)
+    loss, accuracy = losses.loss_and_accuracy(head, recipe.auxiliary, heads, several)
+    model.compile(optimizers.optimizer(recipe, model, steps), loss, metrics=[accuracy])
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def _remedy(recipe):

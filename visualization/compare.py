@@ -188,10 +188,8 @@ def say(text):
     print(text, flush=True)
 
 
-@exit_code
-def main(argv=None):
-    """Run the command; returns its exit code."""
-    given = flags().parse_args(argv)
+def read_comparison(given):
+    """The Comparison that flags name."""
     images = Images(
         tuple(map(read_choice, given.optimize)),
         given.steps,
@@ -202,7 +200,7 @@ def main(argv=None):
         given.optimized_a,
         given.optimized_b,
     )
-    comparison = Comparison(
+    return Comparison(
         named_network(given.before),
         named_network(given.after),
         read_data(given),
@@ -218,6 +216,13 @@ def main(argv=None):
         images,
         tuple(given.names),
     )
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    given = flags().parse_args(argv)
+    comparison = read_comparison(given)
     shard = given.shard and read_shard(given.shard)
     differences.check(comparison, given.out)
     if given.parts:

@@ -10,6 +10,7 @@ import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from models import zoo
 from models.errors import InputError
 from transfer.result_folder import (
     MANIFEST,
@@ -211,8 +212,15 @@ def make_part(settings, out, shard, say=print):
         say: called with lines of text.
 
     Raises:
-        InputError: as channel_images.make; what lies there of another run.
+        InputError: as channel_images.make; what lies there of another run; a network of random
+            weights.
     """
+    spec = zoo.parse(settings.model)
+    if not (spec.file or spec.weights or spec.is_released):
+        raise InputError(
+            f"{settings.model} has random weights, others in every process, and its parts would be "
+            f"of several networks; accepted: with weights, as {settings.model.split(':')[0]}:FILE"
+        )
     job = channel_images.open_job(settings)
     if is_finished(out, job.identity):
         say(f"already finished: {out}")

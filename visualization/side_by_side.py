@@ -77,16 +77,19 @@ def run(module, commands, say=print):
         )
         for place, (name, words) in enumerate(commands.items())
     }
-    said = {name: [] for name in processes}
+    said, ending = {name: [] for name in processes}, threading.Event()
     readers = [
-        threading.Thread(target=_hand_on, args=(name, process, said[name], say), daemon=True)
-        for name, process in processes.items()
+        threading.Thread(target=_hand_on, args=(*one, said[one[0]], say, ending), daemon=True)
+        for one in processes.items()
     ]
     try:
         for reader in readers:
             reader.start()
-        for reader in readers:
-            reader.join()
+        for process in processes.values():
+            process.wait()
+    except BaseException:
+        ending.set()
+        raise
     finally:
         _end(processes.values())
         for reader in readers:
@@ -94,14 +97,14 @@ def run(module, commands, say=print):
     return {name: (one.wait(), _reason(said[name])) for name, one in processes.items()}
 
 
-def _hand_on(name, process, lines, say):
-    """Say each line of a process but its error, and keep it; and how it ended, if not well."""
+def _hand_on(name, process, lines, say, ending):
+    """Say each line of a process but its error, and keep it; and that it failed, if by itself."""
     for line in process.stdout:
         lines.append(line.rstrip("\n"))
         if not line.startswith(ERROR):
             say(f"[{name}] {lines[-1]}")
     code = process.wait()
-    if code:
+    if code and not ending.is_set():
         say(f"[{name}] ended with {told(code)}; the others go on")
 
 

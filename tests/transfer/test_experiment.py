@@ -670,7 +670,7 @@ def test_interrupted_run_is_not_lost_to_other_settings(collection, tmp_path):
 
 
 def test_too_little_memory_is_one_line(collection, tmp_path, monkeypatch, capsys):
-    def exhausted(*_):
+    def exhausted(*_, **__):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
     monkeypatch.setattr(train, "train", exhausted)

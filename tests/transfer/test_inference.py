@@ -51,7 +51,7 @@ class Store:
         self.labels = {"test": np.zeros(count, "int32")}
         self.pictures = np.arange(count - lost, dtype="float32")
 
-    def dataset(self, split, size, batch_size, first=0):
+    def dataset(self, split, size, batch_size, first=0, part=None):
         for start in range(first, len(self.pictures), batch_size):
             yield self.pictures[start : start + batch_size], None
 

@@ -1,6 +1,7 @@
 """What is told before anything is made: counted by hand, timed by steps of a known length."""
 
 import keras
+import numpy as np
 import pytest
 
 from tests.visualization import museum as small
@@ -12,15 +13,15 @@ from visualization.shards import Shard
 
 @pytest.fixture(autouse=True)
 def seconds(monkeypatch):
-    """Every measured step takes 2 seconds, and is made once."""
-    made = []
+    """Every measured step takes 2 seconds; the steps that were to be measured."""
+    steps = []
 
     def measure(step):
-        made.append(step())
+        steps.append(step)
         return 2.0
 
     monkeypatch.setattr(costs, "measure", measure)
-    return made
+    return steps
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def told(text):
     return dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
 
 
-def test_images(network, tmp_path, capsys):
+def test_images(network, tmp_path, capsys, seconds):
     museum = small.paint(tmp_path / "museum", count=9)
     words = [str(network), "--layer", "maps", "--channels", "all", "--out", str(tmp_path / "out")]
     words += ["--steps", "10", "--size", "16", "--batch", "2", "--pictures", str(museum / "jpg")]
@@ -52,10 +53,13 @@ def test_images(network, tmp_path, capsys):
     # 2 batches of 10 steps of 2 s; 8 pictures in 2 s, of which there are 9
     assert said["time"] == "about 40 s, 2 s a step"
     assert said["pictures"] == "about 2 s, 0.25 s each, without reading them"
-    # weights of two networks and of one image 3 times what layers give, 4 bytes each
     assert said["parts"] == "1 by default, about 1 min each"
     assert said["memory"].startswith("about ") and "GB" in said["memory"]
     assert sorted(tmp_path.rglob("*")) == before
+    assert np.isfinite(seconds[0]()) and seconds[1]().shape == (8, 6)
+    costs.of_images(settings, tmp_path / "out", devices=2)
+    said = told(capsys.readouterr().out)
+    assert said["time"] == "about 20 s on 2 devices together, 2 s a step"
     assert render.main([*words, "--dry-run", "--steps", "11"]) == 2
     assert "steps 10 (here 11)" in capsys.readouterr().err
 
@@ -67,7 +71,8 @@ def test_a_comparison(tmp_path, capsys, seconds):
     more += ("--steps", "5", "--size_of_images", "16", "--dry-run")
     before = sorted(tmp_path.rglob("*"))
     assert compare.main(small.words(museum, networks, tmp_path / "out", *more)) == 0
-    said = told(capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    said = told(printed)
     # of 60 pictures 36 are of the part train and 18 of test
     assert said["pictures"] == "at most 54, 16 x 16 pixels, 10 at a time"
     assert said["pass"] == "at most 11 s, 0.2 s a picture, without reading it"
@@ -76,7 +81,8 @@ def test_a_comparison(tmp_path, capsys, seconds):
     assert said["images"] == (
         "at most 9 channels in each network, 5 steps of 16 x 16 pixels, at most 40 s"
     )
-    assert "3 convolutions, 15 channels" in capsys.readouterr().out or len(seconds) == 3
+    assert printed.count("3 convolutions, 15 channels") == 2
+    assert [scores.shape for scores, _, _ in seconds[0]()] == [(10, 15)] * 2
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -312,6 +312,12 @@ def test_parts_of_another_run_are_refused(network, tmp_path, painted, changes, s
     assert [path.name for path in (tmp_path / "out.parts").iterdir()] == ["1-of-2"]
 
 
+def test_a_network_of_random_weights_has_no_parts(tmp_path):
+    for name in ("VGG16", "VGG16:none"):
+        with pytest.raises(InputError, match=f"{name} has random weights, .* as VGG16:FILE"):
+            part(Settings(name, "block1_conv1"), tmp_path / "out", 1, 2)
+
+
 def test_a_damaged_part_is_not_taken(network, tmp_path, painted, no_lag):
     asked = settings(network, *range(4))
     for number in (1, 2):

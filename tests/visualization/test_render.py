@@ -286,11 +286,15 @@ def two_devices(monkeypatch):
     return ran
 
 
-def test_devices_make_a_part_each(network, tmp_path, capsys, two_devices):
+def test_devices_make_a_part_each(network, tmp_path, two_devices, monkeypatch):
+    def paint(model, layer, channels, steps, **named):
+        for channel in channels:
+            image = np.zeros((16, 16, 3), "float32")
+            yield optvis_render.Rendered(layer, channel, image, np.zeros(steps), 0.5, None)
+
+    monkeypatch.setattr(optvis_render, "render_channels", paint)
     out = tmp_path / "out"
     words = [*command(network, out, "--channels", "all", "--batch", "2"), "--devices", "all"]
-    assert render.main([*words, "--dry-run"]) == 0
-    assert "on 2 devices together" in capsys.readouterr().out and not any(tmp_path.iterdir())
     # of a part of a cluster's they make parts, which are joined with the others
     assert render.main([*words, "--shard", "2/3"]) == 0
     assert [ran[-3:] for ran in two_devices] == [["1", "--shard", f"{n}/6"] for n in (3, 4)]

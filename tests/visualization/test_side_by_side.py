@@ -77,7 +77,7 @@ def test_an_interrupt_reaches_all_once_and_is_raised_when_they_have_ended(said, 
     with pytest.raises(KeyboardInterrupt):
         run(said, a=["waits", str(files[0])], b=["waits", str(files[1])])
     assert said.count("[a] kept") == said.count("[b] kept") == 1
-    assert "[a] ended with exit code 143; the others go on" in said
+    assert not any("the others go on" in line for line in said)
 
 
 @pytest.mark.slow  # two processes that start Keras
