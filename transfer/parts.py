@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models import backend
-
 
 @dataclass(frozen=True)
 class Part:
@@ -65,4 +63,6 @@ def part_of(together):
     Args:
         together: models.machines.Together.
     """
+    from models import backend  # which needs Keras, as no store does
+
     return Part(together.process, together.processes, backend.devices_in_use())

@@ -326,6 +326,7 @@ def with_auxiliary(model, recipe, several=False):
     outputs = inception_v1.auxiliary_heads(model, model.output_shape[-1], recipe.head(several))
     stacked = keras.layers.Lambda(lambda all_of: keras.ops.stack(all_of, axis=1), dtype="float32")
     whole = keras.Model(model.inputs, stacked([model.output, *outputs]))
+    whole.dtype_policy = model.dtype_policy  # by which Keras scales the loss of float16
     initializers.redraw([la for la in whole.layers if id(la) not in before], recipe.seed)
     return whole
 

@@ -334,6 +334,15 @@ def test_auxiliary_heads_are_trained_and_left_behind(tmp_path, monkeypatch):
     np.testing.assert_allclose(scores, whole.predict(PICTURES, verbose=0)[:, 0], rtol=1e-5)
 
 
+def test_auxiliary_heads_have_the_loss_of_float16_scaled_too():
+    with train.computing_in("mixed_float16"):
+        model = convolutions()
+    whole = train.with_auxiliary(model, replace(RECIPE, auxiliary=0.3))
+    whole.compile("sgd", "mse")
+    assert isinstance(whole.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert whole.layers[-1].compute_dtype == "float32"
+
+
 def test_auxiliary_heads_need_their_modules():
     pixels = keras.Input((6, 6, 3))
     model = keras.Model(pixels, keras.layers.Dense(2)(keras.layers.Flatten()(pixels)))
