@@ -248,7 +248,7 @@ def several(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "used"), [(None, 0), (1, 0), (2, 2), (3, 3), ("all", 3)], ids=str
+    ("wanted", "used"), [(None, 0), (1, 1), (2, 2), (3, 3), ("all", 3)], ids=str
 )
 def test_as_many_devices_as_are_wanted(several, wanted, used):
     backend.use_devices(wanted)
@@ -282,6 +282,7 @@ def test_rows_are_filled_up_for_the_devices_and_cut_again(monkeypatch, rows_give
 
 
 def test_with_one_device_nothing_is_changed(linear):
+    backend.use_devices(1)
     assert backend.devices_in_use() == 1
     assert backend.spread(linear) is linear and backend.spread_batches(linear) is linear
     with backend.one_device():
