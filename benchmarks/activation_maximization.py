@@ -31,11 +31,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 import models
 from benchmarks import channel_by_channel, compare
+from benchmarks.ascents import FULL_SIZE, FULL_STEPS, all_channels, has_bfloat16, ours, speed
 from benchmarks.bare_network import bare
 from benchmarks.compare import Compared, option
 from benchmarks.peer_process import Driver, Peer, install
@@ -43,8 +43,6 @@ from benchmarks.peers.serving import LAYER, NETWORK
 from models import backend
 from models.command import exit_code
 from models.graph import cut
-from visualization.optvis import objectives, param, transform
-from visualization.optvis.ascent import Ascent
 
 BOUNDS = {"float32": 0.85, "bfloat16": 0.75}
 PEERS_DTYPE = "float32"
@@ -64,7 +62,6 @@ PEERS = (
     ),
     Peer("lucent", ("torch-lucent==0.1.8", "torch", "torchvision", "setuptools"), 10, whole=True),
 )
-FULL_SIZE, FULL_STEPS = 224, 2048  # Gonthier et al. 2020
 
 
 @dataclass(frozen=True)
@@ -100,41 +97,6 @@ QUICK = {
 }
 
 
-def has_bfloat16():
-    """Whether the device computes in bfloat16: a GPU, or a processor that says so."""
-    if backend.device_name().startswith("GPU"):
-        return True
-    with contextlib.suppress(OSError):
-        flags = Path("/proc/cpuinfo").read_text().split()
-        return "avx512_bf16" in flags or "amx_bf16" in flags
-    return False
-
-
-def ours(model, size, batch, steps, dtype):
-    """Make run(steps) of render_channels' ascent, the first `batch` channels of LAYER."""
-    ascent = Ascent(
-        model,
-        objectives.each_channel(LAYER),
-        param.image(size, batch=batch),
-        steps,
-        transform.compose(transform.standard_transforms),
-        dtype=dtype,
-    )
-
-    def run(steps):
-        ascent.restart([(0, channel) for channel in range(batch)], list(range(batch)))
-        ascent.advance(steps)
-        ascent.scores()
-
-    return run
-
-
-def speed(run, batch, steps):
-    """Turn run(steps) into a side: image-steps a second."""
-    seconds = compare.timed(lambda: run(steps))
-    return lambda: batch * steps / seconds()
-
-
 def own_sides(model, size, batch, steps):
     """Sides `ours DTYPE` and `bare DTYPE`, for every precision of the device."""
     sides = {}
@@ -143,7 +105,7 @@ def own_sides(model, size, batch, steps):
             compare.say("bfloat16: not measured, this processor has no instructions for it")
             continue
         network = cut(model, [LAYER], (size, size), dtype)
-        sides[f"ours {dtype}"] = speed(ours(model, size, batch, steps, dtype), batch, steps)
+        sides[f"ours {dtype}"] = speed(ours(model, LAYER, size, batch, steps, dtype), batch, steps)
         sides[f"bare {dtype}"] = speed(bare(network, LAYER, batch), batch, steps)
     return sides
 
@@ -201,17 +163,12 @@ def speed_claims(found, peers, batch):
             yield Compared(f"{claim}, {PEERS_DTYPE}, its batch of {b}", faster, None)
 
 
-def all_channels(model):
-    """Channels of all convolutions: those of `mixed*_pre_relu` are its four branches'."""
-    return sum(layer.filters for layer in model.layers if isinstance(layer, keras.layers.Conv2D))
-
-
 def print_hours(model, batch, steps, measured, size):
     """Print how long all channels take at full size: measured on a GPU, else on paper."""
     for dtype, rate in measured.items():
         rate, how = rate * (size / FULL_SIZE) ** 2, f"on paper, from {size} pixels"
         if backend.device_name().startswith("GPU"):
-            side = speed(ours(model, FULL_SIZE, batch, steps, dtype), batch, steps)
+            side = speed(ours(model, LAYER, FULL_SIZE, batch, steps, dtype), batch, steps)
             side()
             rate, how = side(), "measured"
         channels = all_channels(model)

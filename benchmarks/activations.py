@@ -19,7 +19,6 @@ side. Peers and bounds, sides by turns:
 import functools
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,10 +29,11 @@ import models
 from benchmarks import compare, photographs
 from benchmarks.compare import Compared, option
 from benchmarks.peak_memory import peak_memory
+from benchmarks.timed_passes import after_first, kept
 from models import backend
 from models.command import exit_code
 from transfer import inference, pictures
-from visualization.activations import convolutions, score_pictures
+from visualization.activations import convolutions
 
 NETWORK = "GoogLeNet"  # its initial weights, which cost what any cost
 LAST = "mixed5b"
@@ -91,30 +91,6 @@ def filled(things, read, batch):
             yield numbers, found[np.minimum(np.arange(batch), len(found) - 1)]
 
     return batches
-
-
-def after_first(run, source):
-    """Seconds that run(source) takes from when the second batch is asked for."""
-    started = []
-
-    def batches(first):
-        for number, batch in enumerate(source(first)):
-            if number == 1:
-                started.append(time.monotonic())
-            yield batch
-
-    run(batches)
-    return time.monotonic() - started[0]
-
-
-def kept(networks, layers, size, folder):
-    """A pass that keeps scores: function of a source, in a folder of its own each time."""
-
-    def run(source):
-        with tempfile.TemporaryDirectory(dir=folder) as own:
-            score_pictures(networks, dict.fromkeys(networks, layers), source, own, size)
-
-    return run
 
 
 def bare(model, last, size):

@@ -14,15 +14,14 @@ A step of ResNet50 takes about ten seconds on two CPU cores; on a GPU give --ste
 
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from benchmarks import compare, photographs
 from benchmarks.compare import Compared, option
+from benchmarks.step_clock import epoch_seconds
 from models import zoo
 from models.command import exit_code
 from models.errors import InputError
@@ -52,36 +51,12 @@ class Settings:
 QUICK = {"ANN": "MobileNet(alpha=0.25)", "size": 32, "steps": 2, "distinct": 2, "rounds": 1}
 
 
-class StepClock(keras.callbacks.Callback):
-    """Measures the seconds of an epoch without its first step."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.started = None
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.started is None:
-            float(logs["loss"])  # a GPU has then finished the step
-            self.started = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds = time.monotonic() - self.started
-
-
 def compiled(run, store):
     """The network of a run, ready to train as transfer.train.fit does."""
     model = train.build(run, store)
     loss = "sparse_categorical_crossentropy"
     model.compile(optimizers.optimizer(run.recipe), loss, metrics=["accuracy"])
     return model
-
-
-def epoch_seconds(model, steps, *data, **how):
-    """Seconds that model.fit takes for steps 2 to `steps` of one epoch over the data."""
-    clock = StepClock()
-    model.fit(
-        *data, steps_per_epoch=steps, callbacks=[clock], shuffle=False, verbose=0, epochs=1, **how
-    )
-    return clock.seconds
 
 
 def speed(model, store, recipe, augmentation, steps, rounds):

@@ -212,7 +212,8 @@ def use_devices(wanted):
     if count > len(there):
         are = "there is" if len(there) == 1 else "there are"
         raise InputError(f"devices is {wanted}; {are} {len(there)}: {_told(_names(there))}")
-    by_backend(_mirror, _shard)(there[:count])
+    if count * by_backend(lambda: 1, _jax_processes)() > 1:
+        by_backend(_mirror, _shard)(there[:count])
 
 
 def devices_in_use():
@@ -316,7 +317,7 @@ def free_memory():
     if keras.backend.backend() == "jax" and _jax_gpus():
         return _free_on_jax()
     if keras.backend.backend() == "tensorflow" and _tensorflow_gpus():
-        return None  # TensorFlow tells what it took, not what is there
+        return _free_on_tensorflow()
     return memory.free()
 
 
@@ -422,6 +423,20 @@ def joined(rows):
 def _has_nvidia_gpu():
     """Whether there are signs of one: its driver's device file, or its tool (on every system)."""
     return os.path.exists("/dev/nvidia0") or shutil.which("nvidia-smi") is not None
+
+
+def share_gpus():
+    """Take memory of a GPU as it is needed, not most of it at the start, so that others fit too.
+
+    JAX is told by a variable of the environment (XLA_PYTHON_CLIENT_PREALLOCATE), see start_keras.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # a script has computed there: it is as it is
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def keep_pipeline_on_cpu():
@@ -578,14 +593,36 @@ def _jax_gpus():
 def _free_on_jax():
     import jax
 
-    known = jax.devices()[0].memory_stats() or {}
-    return known["bytes_limit"] - known["bytes_in_use"] if "bytes_limit" in known else None
+    known = [device.memory_stats() or {} for device in jax.local_devices()]
+    if not all("bytes_limit" in each for each in known):
+        return None
+    free = [each["bytes_limit"] - each["bytes_in_use"] for each in known]
+    if (told := memory.free_on_gpu()) is not None:  # another process may have some of the limit
+        free += [told + each.get("pool_bytes", 0) - each["bytes_in_use"] for each in known]
+    return max(0, min(free))
+
+
+def _free_on_tensorflow():
+    """What the driver tells as free, and what TensorFlow took and uses no more."""
+    import tensorflow as tf
+
+    free = memory.free_on_gpu()
+    if free is None:
+        return None
+    taken = tf.config.experimental.get_memory_info("GPU:0")
+    return free + taken["peak"] - taken["current"]
 
 
 def _tensorflow_gpus():
     import tensorflow as tf
 
     return _names(tf.config.list_physical_devices("GPU"))
+
+
+def _jax_processes():
+    import jax
+
+    return jax.process_count()
 
 
 def _jax_devices_here():
@@ -640,8 +677,6 @@ def _jax_in_use():
 def _mirror(devices):
     import tensorflow as tf
 
-    if len(devices) == 1:
-        return
     strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
     tf.distribute.experimental_set_strategy(strategy)
 
@@ -653,9 +688,8 @@ def _shard(devices):
     processes = range(jax.process_count())
     of_each = [[d for d in jax.devices() if d.process_index == process] for process in processes]
     used = [device for there in of_each for device in there[: len(devices)]]
-    if len(used) > 1:
-        names = [f"{device.platform}:{device.id}" for device in used]
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
+    names = [f"{device.platform}:{device.id}" for device in used]
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
 
 
 class _Mirrored(keras.Model):

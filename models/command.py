@@ -19,7 +19,8 @@ def exit_code(main=None, *, resumes=False):
 
     InputError and OSError (missing file, full or read-only disk) are printed on stderr as
     `error: ...`; any other exception is a fault of ours and keeps its traceback. An interrupt by
-    the user gives 130, the shell's own code for it.
+    the user gives 130, the shell's own code for it; SIGTERM, which SLURM sends before it kills, is
+    answered as an interrupt is, and gives 143.
 
     Args:
         main: the function; None where the decorator is called with what follows.
@@ -32,16 +33,47 @@ def exit_code(main=None, *, resumes=False):
 
     @functools.wraps(main)
     def guarded(argv=None):
+        ended = _Ended()
         try:
-            return main(argv) or 0
+            with ended:
+                return main(argv) or 0
         except (InputError, OSError) as error:
             print("error: " + " ".join(str(error).split()), file=sys.stderr)
             return 2
         except KeyboardInterrupt as interrupt:
-            print(str(interrupt) or interrupted, file=sys.stderr)
-            return 130
+            text = str(interrupt) or interrupted
+            if ended.told:
+                text = text.replace("interrupted", "interrupted by SIGTERM", 1)
+            print(text, file=sys.stderr)
+            return 143 if ended.told else 130
 
     return guarded
+
+
+class _Ended:
+    """While open, SIGTERM is an interrupt; `told`: whether it came.
+
+    Only the first one: SLURM may send it to a process and to the script that hands it on, and what
+    is being kept must not be disturbed.
+    """
+
+    def __enter__(self):
+        self.told, self.former = False, None
+        if threading.current_thread() is threading.main_thread():  # only there can it be caught
+            self.former = signal.signal(signal.SIGTERM, self._end)
+
+    def _end(self, number, frame):
+        if self.told:
+            return
+        self.told = True
+        interrupt = signal.getsignal(signal.SIGINT)
+        if callable(interrupt):  # it may know what imports make of it, see _Interruptible
+            interrupt(number, frame)
+        raise KeyboardInterrupt  # also where interrupts are ignored, as in a script's background
+
+    def __exit__(self, kind, error, traceback):
+        if self.former is not None:
+            signal.signal(signal.SIGTERM, self.former)
 
 
 def shorten_interrupts():
@@ -87,12 +119,14 @@ def start_keras(say=print, devices=None, together=None):
     """
     wanted = _devices(devices)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later notes of TensorFlow's
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # see backend.share_gpus
     refused = None
     with _HeldBack(), _Interruptible():
         from models import backend
 
         if importlib.util.find_spec("tensorflow"):
             backend.keep_pipeline_on_cpu()
+        backend.share_gpus()
         try:
             if together and together.processes > 1:
                 backend.join(together)

@@ -575,3 +575,15 @@ def _name(activation):
     """`softmax` for the function, the layer Softmax and the Softmax of keras.ops alike."""
     named = activation if hasattr(activation, "__name__") else type(activation)
     return named.__name__.lower()
+
+
+def count_activations(network):
+    """Numbers that a network's layers give for one image, those of networks inside it too."""
+    return sum(map(_layer_activations, network.layers))
+
+
+def _layer_activations(layer):
+    if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
+        return count_activations(layer)
+    tensors = keras.tree.flatten(layer.output)
+    return sum(math.prod(tensor.shape[1:]) for tensor in tensors)

@@ -1,10 +1,15 @@
 """How much memory is free on this machine, known without Keras, so that it can be asked first."""
 
+import os
+import re
+import subprocess
 from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")
 # of a container: what it may use, what it does, and how much of that is files read before
 GROUP = Path("/sys/fs/cgroup")
+# of a GPU, in what nvidia-smi tells as XML
+FREE = re.compile(r"<fb_memory_usage>(?:(?!</fb_memory_usage>).)*<free>(\d+) MiB", re.DOTALL)
 
 
 def free():
@@ -31,6 +36,23 @@ def _allowed():
         return limit - used + int(told.get("inactive_file", 0))
     except (OSError, ValueError):
         return None
+
+
+def free_on_gpu():
+    """Bytes that are free on the NVIDIA GPU that has the fewest of those this process may use.
+
+    Returns:
+        int; None where its driver's tool, nvidia-smi, is not there or does not tell.
+    """
+    command = ["nvidia-smi", "-q", "-x"]
+    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
+        command += ["-i", visible]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    free = FREE.findall(told.stdout)
+    return min(map(int, free)) * 2**20 if free else None
 
 
 def shown(count):

@@ -28,8 +28,7 @@ from papers.stages import carry_out, find_runs, in_order, spread, store_pictures
 from papers.waves import Line, waves, write_plan
 from transfer.recipe import CHOICES
 from transfer.result_folder import check_place, check_writable, write_text
-
-MINUTE, HOUR = 60, 3600
+from transfer.step_seconds import shown
 
 
 def flags():
@@ -257,7 +256,7 @@ def forecast(asked, place):
     yield from _missing(cells)
     total = sum(cost.seconds for cost in costs.values() if not cost.refused)
     yield (
-        f"{len(stages)} runs, {len(there)} of them there; the others at most {_time(total)} on "
+        f"{len(stages)} runs, {len(there)} of them there; the others at most {shown(total)} on "
         "this machine, by a few steps of each network; pictures are not read, nor heads trained"
     )
 
@@ -324,19 +323,13 @@ def _told(stage, there, costs):
     if cost.refused:
         return f"refused: {one_line(cost.refused)}"
     parts = ", ".join(f"{count} {part}" for part, count in cost.pictures.items())
-    return f"{parts} pictures, at most {cost.epochs} epochs, {_time(cost.seconds)}"
+    return f"{parts} pictures, at most {cost.epochs} epochs, {shown(cost.seconds)}"
 
 
 def _missing(cells):
     """Lines: what is lacking, and of which rows; of a pair or a curve the row of its network."""
     lines = lacking((dict(list(cell.keys.items())[:3]), cell.lacks) for cell in cells)
     return [f"missing: {line}" for line in lines]
-
-
-def _time(seconds):
-    if seconds < MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / MINUTE:.0f} min" if seconds < HOUR else f"{seconds / HOUR:.1f} h"
 
 
 def make(asked, place, say=print):
@@ -373,7 +366,7 @@ def summarise(place, words):
         place: Place.
         words: flags of the command that makes an item.
     """
-    from papers.summary import read_items, summary_page
+    from papers.summary import count_findings, read_items, summary_page
 
     below = place.results_path / "papers" / place.paper.name
     page = summary_page(
@@ -381,6 +374,7 @@ def summarise(place, words):
         place.told,
         read_items(place.paper.items, below),
         lambda item: item_command(place, item, words),
+        count_findings(below),
     )
     write_text(below / "summary.md", page)
     print(f"all items in {below / 'summary.md'}")

@@ -1,16 +1,12 @@
 """What runs that are not there would take: pictures, epochs, and time, by a few steps."""
 
 import math
-import time
 from dataclasses import dataclass
 
 from models.errors import InputError
 from papers.stages import find_store
 from papers.step_times import untrained
-from transfer import metadata, splits
-
-STEPS = 2  # that are timed, behind one that compiles
-DRAWN = (80, 10, 10)  # percent of the parts of a split that is given, before it is read
+from transfer.step_seconds import STEPS, measure
 
 
 @dataclass(frozen=True)
@@ -81,19 +77,7 @@ def count_pictures(data):
     store = find_store(data)
     if store:
         return {part: len(labels) for part, labels in store.labels.items()}
-    rows = metadata.read(
-        *(data.metadata_path, data.challenge, data.id_column),
-        drop_labels=data.drop_labels,
-        where=data.where,
-    ).rows
-    if data.sample is not None:
-        rows, _ = metadata.draw_sample(rows.assign(path=""), data.sample)
-    of_class = rows["label"].value_counts()
-    count = int(of_class[of_class >= data.min_pictures].sum())
-    drawn = splits.PROTOCOLS[data.protocol]
-    parts = drawn.percents if drawn else DRAWN
-    val, test = (count * percent // 100 for percent in parts[1:])
-    return {"train": count - val - test, "val": val, "test": test}
+    return data.count()
 
 
 def time_picture(stage):
@@ -103,18 +87,7 @@ def time_picture(stage):
     trains its head alone.
     """
     model, pictures, labels = untrained(stage)
-    passing = _seconds(lambda: model.predict_on_batch(pictures)) / len(pictures)
+    passing = measure(lambda: model.predict_on_batch(pictures)) / len(pictures)
     if stage.recipe.on_features:
         return float("nan"), passing
-    return _seconds(lambda: model.train_on_batch(pictures, labels)) / len(pictures), passing
-
-
-def _seconds(step):
-    """Seconds of a step, the least of STEPS behind one that compiles."""
-    step()
-    took = []
-    for _ in range(STEPS):
-        began = time.perf_counter()
-        step()
-        took.append(time.perf_counter() - began)
-    return min(took)
+    return measure(lambda: model.train_on_batch(pictures, labels)) / len(pictures), passing

@@ -326,6 +326,7 @@ def insignificant(at):
         rows = numbers_at(numbers, at).dropna(subset="value")
         if rows.empty:
             return Verdict(UNTOLD, ())
+        rows = rows.sort_values("value", kind="stable")  # what decides comes first
         corrected = holm(rows.value)
         lines = [
             f"{_name(row, at)} {row.value:g}, corrected {p:g}"

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from models.command import exit_code
-from papers.waves import find_line, read_plan, told, waves
+from papers.waves import find_line, read_plan, waves
+from visualization.whole_numbers import spans
 
 KILLED = 128  # a shell adds it to the number of the signal that ended a command
 
@@ -41,7 +42,7 @@ def main(argv=None):
     arguments = flags().parse_args(argv)
     lines = read_plan(arguments.plan)
     if arguments.waves:
-        print("".join(f"{told(ids)}\n" for ids in waves(lines)), end="")
+        print("".join(f"{spans(ids)}\n" for ids in waves(lines)), end="")
     elif arguments.task is not None:
         return carry_out(find_line(lines, arguments.task))
     else:
@@ -51,7 +52,13 @@ def main(argv=None):
 def carry_out(line):
     """Carry out the command of a Line in a shell; its exit code."""
     print(f"== {line.id}: {line.command}", flush=True)
-    code = subprocess.run(["bash", "-c", line.command]).returncode
+    process = subprocess.Popen(["bash", "-c", line.command])
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.terminate()  # it keeps what it has, and ends
+        process.wait()
+        raise
     return code if code >= 0 else KILLED - code
 
 
@@ -65,8 +72,8 @@ def carry_out_all(lines):
             failed.append(line.id)
     print(f"{len(lines) - len(failed) - len(left_out)} of {len(lines)} lines are done")
     if failed:
-        needing = f"; left out, since they need these: {told(left_out)}" if left_out else ""
-        print(f"failed: {told(failed)}{needing}", file=sys.stderr)
+        needing = f"; left out, since they need these: {spans(left_out)}" if left_out else ""
+        print(f"failed: {spans(failed)}{needing}", file=sys.stderr)
     return 1 if failed else 0
 
 

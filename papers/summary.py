@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from papers.items import FINDINGS
 from transfer.result_folder import read_csv
 from transfer.results import NO_RUN, escape, markdown_table
 
@@ -18,6 +19,19 @@ def read_items(items, folder):
     """
     files = {item: folder / item.name / f"{item.name}.csv" for item in items}
     return {item: read_csv(file) for item, file in files.items() if file.exists()}
+
+
+def count_findings(folder):
+    """How many of a paper's statements hold here, do not, or cannot be told.
+
+    Args:
+        folder: as for read_items.
+
+    Returns:
+        dict verdict -> how many; None where they were not decided.
+    """
+    file = folder / FINDINGS / f"{FINDINGS}.csv"
+    return read_csv(file)["ours"].value_counts().to_dict() if file.exists() else None
 
 
 def summarise(comparison):
@@ -55,7 +69,7 @@ def summarise(comparison):
     return pd.DataFrame(rows)
 
 
-def summary_page(title, told, comparisons, command):
+def summary_page(title, told, comparisons, command, findings=None):
     """All items as one Markdown table.
 
     Args:
@@ -63,6 +77,7 @@ def summary_page(title, told, comparisons, command):
         told: on whose pictures and with which settings, in words.
         comparisons: of read_items.
         command: function item's name -> the line that makes it.
+        findings: of count_findings.
     """
     parts = [f"# {escape(title)}\n", f"Ours on {escape(told)}.\n"]
     parts.append(
@@ -77,7 +92,13 @@ def summary_page(title, told, comparisons, command):
             rows.append([link, *_row(row), escape(row.on), _told(row.pictures, 0)])
             link = ""
     parts.append(markdown_table([*header, "ours on", "pictures tested"], rows))
-    lines = "".join(f"    {command(item.name)}\n" for item in comparisons)
+    names = [item.name for item in comparisons]
+    if findings:
+        names.append(FINDINGS)
+        counts = "; ".join(f"{verdict}: {count}" for verdict, count in findings.items())
+        link = f"[What the paper says of its numbers]({FINDINGS}/{FINDINGS}.md)"
+        parts.append(f"\n{link}, and whether ours bear it out: {counts}.\n")
+    lines = "".join(f"    {command(name)}\n" for name in names)
     return "\n".join([*parts, f"## Commands\n\n{lines}"])
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from models.errors import InputError
 from transfer import metadata
 from transfer.result_folder import write_csv
+from visualization.whole_numbers import spans
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def read_plan(path):
         for need in line.needs:
             if need not in lines:
                 raise InputError(
-                    f"{path}: id {line.id} needs {need}, which is no id; there is {told(lines)}"
+                    f"{path}: id {line.id} needs {need}, which is no id; there is {spans(lines)}"
                 )
     try:
         TopologicalSorter({line.id: line.needs for line in lines.values()}).prepare()
@@ -92,7 +93,7 @@ def find_line(lines, id):
     for line in lines:
         if line.id == id:
             return line
-    raise InputError(f"no line {id} in the plan; there is {told(line.id for line in lines)}")
+    raise InputError(f"no line {id} in the plan; there is {spans(line.id for line in lines)}")
 
 
 def waves(lines):
@@ -101,15 +102,3 @@ def waves(lines):
     for line in lines:
         of_wave.setdefault(line.wave, []).append(line.id)
     return [of_wave[wave] for wave in sorted(of_wave)]
-
-
-def told(ids):
-    """Numbers as the array of SLURM takes them: `1-3,7`; of none `nothing`."""
-    runs = []
-    for id in sorted(ids):
-        if runs and id == runs[-1][-1] + 1:
-            runs[-1].append(id)
-        else:
-            runs.append([id])
-    texts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
-    return ",".join(texts) or "nothing"

@@ -230,6 +230,21 @@ def test_optimized_images_of_the_docs(tmp_path):
 
 
 @pytest.mark.slow
+def test_images_in_parts_of_the_docs(tmp_path, without_slurm):
+    """As written, but of a small network of one's own, at 32 pixels and 3 steps."""
+    (command,) = (c for c in blocks(OPTIMIZED) if "--array" in c)
+    pixels = keras.Input((None, None, 3))
+    maps = keras.layers.Conv2D(12, 3, name="mixed4d_3x3_pre_relu")(pixels)
+    keras.Model(pixels, maps).save(tmp_path / "own.keras")
+    command = command.replace("GoogLeNet:bvlc_googlenet.caffemodel", "own.keras")
+    command = command.replace("./job.sh", f"{ROOT}/job.sh") + " --steps 3 --size 32"
+    printed = shell(command, tmp_path)
+    assert "part 1/2: 8 of 12 channels" in printed and "part 2/2: 4 of 12 channels" in printed
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["mixed4d_all"]
+    assert len(list((tmp_path / "results" / "mixed4d_all").glob("mixed4d_*.png"))) == 12
+
+
+@pytest.mark.slow
 def test_channels_of_the_docs(shared, tmp_path):
     """The page's loop over the modules and its sheet, but for two of them, 2 steps, 64 pixels."""
     page = OPTIMIZED.read_text(encoding="utf-8")
@@ -277,9 +292,9 @@ CHANGED = ROOT / "docs" / "what_changed.md"
 
 
 @pytest.mark.slow
-def test_what_changed_of_the_docs(tmp_path):
+def test_what_changed_of_the_docs(tmp_path, without_slurm):
     """As written, but of the toy's networks and collection, few layers and few steps."""
-    first, second = blocks(CHANGED)[:2]
+    first, second, in_parts = blocks(CHANGED)[:3]
     paint_collection(tmp_path / "toy", count=90)
     (tmp_path / "mymuseum").mkdir()
     (tmp_path / "toy" / "jpg").rename(tmp_path / "mymuseum" / "jpg")
@@ -289,12 +304,16 @@ def test_what_changed_of_the_docs(tmp_path):
     shutil.copy(ROOT / "toy/mobilenet_0.25_64_toy_artist.keras", run / "model.keras")
     network = f"'{SMALL}:{ROOT}/toy/mobilenet_0.25_64_nature.weights.h5'"
     more = "--input_size 64 --k 10 --layers conv1 conv_pw_1 conv_pw_2"
-    for command in (first, second):
+    for command in (first, second, in_parts):
         command = command.replace("ResNet50:imagenet", network)
+        command = command.replace("./job.sh", f"{ROOT}/job.sh")
         command = command.replace(":20", ":2").replace("--steps 512", "--steps 2")
         shell(f"{command.replace('_images 128', '_images 32')} {more}", tmp_path)
     told = CHANGED.read_text(encoding="utf-8")
     out = tmp_path / "results" / "changed"
+    joined = tmp_path / "results" / "changed_in_parts"
+    for name in ("layers.csv", "scores/scores.h5"):
+        assert (joined / name).read_bytes() == (out / name).read_bytes()
     for cell in re.findall(r"^\| (`[^|]*`) \|", told, flags=re.M):
         for name in re.findall(r"`([\w./]+)`", cell.replace("/LAYER", "")):
             assert (out / name).exists(), name
@@ -304,7 +323,7 @@ def test_what_changed_of_the_docs(tmp_path):
 @pytest.mark.slow
 def test_real_comparison_of_the_docs(shared, tmp_path):
     """The page's training and comparison, as written but for a small part and one epoch."""
-    train, compare = blocks(CHANGED)[2:4]  # the last one is that of the images: 25 minutes
+    train, compare = blocks(CHANGED)[3:5]  # the last one is that of the images: 25 minutes
     few = " --pictures_glob 'images/a*'"
     train = train.replace("--epochs 4", "--epochs 1 --input_size 64")
     shell(f"export SHARED={shared}\n{train}{few}", tmp_path)
@@ -332,9 +351,10 @@ def test_shipped_network_of_the_toys_page(tmp_path):
 
 @pytest.mark.slow
 def test_job_sh_edited_as_a_user_would(tmp_path):
-    """The three modes of the toy collection; one epoch each to save time."""
+    """The three modes, of 240 pictures of the toy collection and one epoch each to save time."""
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
     script = script.replace("options=()", "options=(--epochs 1)")
+    script = script.replace("toy paint collections/toy", "toy paint collections/toy --count 240")
     script = script.replace('weights="toy/', f'weights="{ROOT}/toy/')
     (tmp_path / "job.sh").write_text(script, encoding="utf-8")
     printed = shell("bash job.sh", tmp_path)
@@ -396,12 +416,17 @@ def test_job_sh_carries_out_a_plan_without_slurm(planned, without_slurm):
     assert [path.name for path in sorted(planned.iterdir())] == ["made", "plan.csv"]
 
 
-def test_job_sh_gives_slurm_an_array_for_each_wave_behind_the_one_before(planned, monkeypatch):
-    (planned / "bin").mkdir()
-    sbatch = planned / "bin" / "sbatch"
-    sbatch.write_text(SBATCH.format(folder=planned))
-    sbatch.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{sbatch.parent}{os.pathsep}{os.environ['PATH']}")
+@pytest.fixture
+def sbatch(planned, monkeypatch):
+    """Put SBATCH in the place of SLURM's command."""
+    path = planned / "bin" / "sbatch"
+    path.parent.mkdir()
+    path.write_text(SBATCH.format(folder=planned))
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_job_sh_gives_slurm_an_array_for_each_wave_behind_the_one_before(planned, sbatch):
     printed = shell(f"{ROOT}/job.sh --array plan.csv", planned)
     assert printed == "job 41: tasks 1-2\njob 42: tasks 3\n"
     script = f"{ROOT}/job.sh --array plan.csv"
@@ -420,6 +445,36 @@ def test_job_sh_gives_slurm_an_array_for_each_wave_behind_the_one_before(planned
     told = shell(f"{ROOT}/job.sh --array plan.csv 2>&1 || echo code $?", planned)
     assert told.startswith("error: plan.csv: lines need one another in a circle: ")
     assert told.endswith("code 2\n") and len((planned / "asked").read_text().splitlines()) == 2
+
+
+def test_job_sh_makes_parts_in_turn_and_joins_them_without_slurm(planned, without_slurm):
+    """Of a command that notes how it is called; its second part fails, and is interrupted."""
+    (planned / "made" / "of").write_text('[ "$2" = --parts ] && echo 3 || echo "$@" >> done\n')
+    parts = [f"a b --shard {number}/3" for number in (1, 2, 3)]
+    for count in ("3 ", ""):
+        shell(f"cd made && {ROOT}/job.sh --array {count}bash of 'a b'", planned)
+        assert (planned / "made" / "done").read_text().splitlines() == [*parts, "a b --join"]
+        (planned / "made" / "done").unlink()
+    for code, made in ((1, [*parts, "a b --join"]), (130, parts[:2])):
+        fails = f'echo "$@" >> done; [ "$3" != 2/3 ] || exit {code}\n'
+        (planned / "made" / "of").write_text(fails)
+        printed = shell(f"cd made && {ROOT}/job.sh --array 3 bash of 'a b' || echo $?", planned)
+        assert printed == ("" if code == 1 else "130\n")
+        assert (planned / "made" / "done").read_text().splitlines() == made
+        (planned / "made" / "done").unlink()
+
+
+def test_job_sh_gives_slurm_an_array_of_parts_and_the_task_that_joins_them(planned, sbatch):
+    printed = shell(f"{ROOT}/job.sh --array 4 echo 'a b'", planned)
+    assert printed == "job 41: tasks 1-4\njob 42: tasks 0\n"
+    script = f"{ROOT}/job.sh --array 4 echo a b"
+    assert (planned / "asked").read_text().splitlines() == [
+        f"--parsable --array=1-4 {script}",
+        f"--parsable --dependency=afterany:41 --array=0 {script}",
+    ]
+    for task, done in ((3, "a b --shard 3/4\n"), (0, "a b --join\n")):
+        command = f"SLURM_ARRAY_TASK_ID={task} {ROOT}/job.sh --array 4 echo 'a b'"
+        assert shell(command, planned) == done
 
 
 def test_job_sh_keeps_the_released_variables_and_slurm_lines():
@@ -445,6 +500,8 @@ def test_flags_named_in_the_pages_exist(page):
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
     known |= {"--dry"}  # what the pattern below sees of --dry-run
     known |= {"--array"}  # of job.sh
+    slurms = "gres mem no nodes ntasks gpus signal time"  # of --no-requeue, --ntasks-per-node, ...
+    known |= {f"--{name}" for name in slurms.split()}
     text = page.read_text(encoding="utf-8")
     assert set(re.findall(r"(?<![\w-])--[a-zA-Z_]\w*", text)) <= known
 
@@ -563,7 +620,8 @@ def test_every_command_of_the_pages_is_known_here():
         "python -m papers sabatelli2018",  # test_commands_of_the_page_about_papers
         "python -m papers gonthier2020",  # the same, without its pictures
         "python -m papers cetinic2018",  # the same
-        "./job.sh --array",  # the same
+        "./job.sh --array",  # the same, ...in_parts_of_the_docs and tests/test_slurm.py
+        "python -m benchmarks.gpu",  # tests/test_without_tensorflow.py, small
     )
     for page in PAGES:
         for command in blocks(page):

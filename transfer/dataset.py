@@ -24,6 +24,7 @@ DEFAULT_SPLIT = "sabatelli2018"
 LAYOUTS = ("csv", "folders")  # where labels stand
 NEAR_DUPLICATES = ("report", "together", "ignore")  # what is done about them
 REPORT = "report.csv"  # all that is left out, and why
+DRAWN = (80, 10, 10)  # percent of the parts of a split that is given, where they are not told
 
 
 class Chosen(NamedTuple):
@@ -279,6 +280,25 @@ class Data:
         collection = self._read()
         rows, findings, _ = self._choose(collection, Path(report), least_classes)
         return Chosen(rows, findings, collection.toy, collection.candidates)
+
+    def count(self):
+        """Pictures of each part at most, by the CSV or the folders alone: dict part -> int.
+
+        Raises:
+            InputError: see metadata.read, folders.read.
+        """
+        rows = self._read().rows
+        if self.sample is not None:
+            rows, _ = metadata.draw_sample(rows.assign(path=""), self.sample)
+        of_class = rows["label"].value_counts()
+        rows = rows[rows["label"].map(of_class) >= self.min_pictures]
+        told = rows["split"].str.casefold().map(splits.COLUMN_VALUES)
+        if told.notna().any():
+            return {part: int((told == part).sum()) for part in splits.SPLITS}
+        drawn = splits.PROTOCOLS[self.protocol]
+        parts = drawn.percents if drawn else DRAWN
+        val, test = (len(rows) * percent // 100 for percent in parts[1:])
+        return {"train": len(rows) - val - test, "val": val, "test": test}
 
     def _read(self):
         if self.by_folders:

@@ -1,4 +1,4 @@
-"""The flags of commands that read a collection, and the Data that they name."""
+"""Flags that several commands have: of a collection, and the Data that they name; of parts."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -103,6 +103,34 @@ def _add_other_flags(parser, group):
     _add_source_flags(group)
     _add_choice_flags(parser.add_argument_group("which of its pictures"))
     _add_split_flags(parser.add_argument_group("training, validation and test pictures"))
+
+
+def add_part_flags(parser, each):
+    """Add the flags of a result that may be made in parts; each: what a part is by default."""
+    group = parser.add_argument_group("parts").add_mutually_exclusive_group()
+    group.add_argument(
+        "--shard",
+        metavar="I/N",
+        help="Make part I of N, in OUT.parts, which is joined with the others later; any part may "
+        "be made again, anywhere (default: all in one piece, of the parts that are there).",
+    )
+    group.add_argument(
+        "--join",
+        action="store_true",
+        help="Join the parts and compute what comes after them, or say which are missing "
+        "(default: what is missing is made).",
+    )
+    group.add_argument(
+        "--parts",
+        action="store_true",
+        help=f"Only print how many parts of {each} there are, as ./job.sh --array asks (default: "
+        "carry out).",
+    )
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="Tell what it takes, by a few measured steps, and write nothing (default: carry out).",
+    )
 
 
 def read_data(arguments):

@@ -22,11 +22,19 @@ from keras import tree
 
 from models import backend
 from models.errors import InputError
+from models.graph import count_activations
 from transfer.parts import WHOLE
+
+# pictures in a pass where nobody said how many: more is not faster on a CPU (on a GPU not measured)
+MOST = {"CPU": 32, "GPU": 256}
+SHARE = 0.5  # of the free memory
+FLOAT = 4  # bytes
 
 
 def collect(function, batches, collector=None, progress=None):
     """Run a function over all batches that a collector has not seen yet.
+
+    Out of memory is answered by smaller pieces of a batch, and a line (see halved).
 
     Args:
         function: pictures -> outputs, e.g. models.backend.forward of a network.
@@ -38,6 +46,7 @@ def collect(function, batches, collector=None, progress=None):
         What the collector gives; of InMemory and OnDisk the outputs of all pictures.
     """
     collector = InMemory() if collector is None else collector
+    function = halved(function, progress.say if progress else print)
     if progress and collector.next:
         progress.advance(collector.next)
         progress.pause()
@@ -47,6 +56,59 @@ def collect(function, batches, collector=None, progress=None):
         if progress:
             progress.advance(collector.next - before)
     return collector.result()
+
+
+def pictures_at_a_time(model):
+    """How many pictures of a forward pass the free memory holds: a power of 2, at most MOST.
+
+    Args:
+        model: keras.Model; what all its layers give is counted, of which a pass needs less.
+    """
+    most, free = MOST[backend.device_name()[:3]], backend.free_memory()
+    if free is None or None in model.input_shape[1:]:  # not known, or a network of any size
+        return min(most, MOST["CPU"])
+    fits = max(1, int(free * SHARE / (count_activations(model) * FLOAT)))
+    return min(most, 1 << (fits.bit_length() - 1))
+
+
+def halved(function, say=print):
+    """Make a function that answers out of memory by smaller pieces of its batches, from then on.
+
+    What it gives differs by rounding at most, unless the function draws by batches.
+
+    Args:
+        function: pictures (n, ...) -> any nest of arrays (n, ...).
+        say: called with a line where memory ran out.
+
+    Returns:
+        Function with the same argument and result; it raises what the function raises, and out of
+        memory where that has no room for one picture.
+    """
+    most = None
+
+    def run(pictures):
+        nonlocal most
+        while True:
+            count = min(most or len(pictures), len(pictures))
+            try:
+                return _in_pieces(function, pictures, count)
+            except Exception as error:
+                if not backend.is_out_of_memory(error) or count == 1:
+                    raise
+            most = (count + 1) // 2
+            say(f"out of memory: going on with {most} pictures at a time")
+
+    return run
+
+
+def _in_pieces(function, pictures, size):
+    """A function's outputs for a batch, `size` pictures at a time, the last of them filled up."""
+    if size == len(pictures):
+        return function(pictures)
+    pictures, parts = np.asarray(pictures), []
+    for numbers, filled in in_memory(len(pictures), size)(0):
+        parts.append(_first_rows(function(pictures[filled]), len(numbers)))
+    return tree.map_structure(lambda *rows: np.concatenate(rows), *parts)
 
 
 @contextlib.contextmanager
@@ -139,28 +201,33 @@ def stored(store, split, size, batch_size, part=WHOLE, **how):
     return batches
 
 
-def files(paths, read, batch_size, say=print):
+def files(paths, read, batch_size, say=print, least=1):
     """Batches of picture files; those that cannot be read are said and left out.
 
-    While the network computes one batch, threads read the next one.
+    While the network computes one batch, threads read the next one. A batch ends at a multiple of
+    its size, whatever cannot be read, so that a pass over a part of the files from such a place on
+    has the same batches.
 
     Args:
         paths: list of Path.
         read: path -> array (size, size, 3), RGB in [0, 255]; InputError where it cannot. Several
             threads call it at once.
-        batch_size: at most; the last batch is as small as it is.
+        batch_size: at most; the last batch is as small as it is, and so is one in which pictures
+            cannot be read.
         say: called with a line for each unreadable picture.
+        least: how many must be readable, 1 or 0; fewer are an InputError.
     """
 
     def batches(first):
-        numbers, pictures, readable = [], [], first > 0
+        numbers, pictures, readable = [], [], first > 0 or not least
         for number, found in enumerate(_read_ahead(paths[first:], read, batch_size), first):
             try:
                 pictures.append(found.result())
                 numbers.append(number)
             except InputError as error:
                 say(f"left out: {error}")
-            if len(numbers) == batch_size or (numbers and number == len(paths) - 1):
+            ends = (number + 1) % batch_size == 0 or number == len(paths) - 1
+            if numbers and ends:
                 yield np.array(numbers), np.stack(pictures)
                 numbers, pictures, readable = [], [], True
         if not readable:

@@ -31,7 +31,7 @@ class Request:
 
     model: as models.load takes it. pictures: files. out: the CSV. sheet: file of a contact sheet,
     or None. size: pixels, for a network that leaves it open, or None. names: of the classes, list,
-    or None. batch_size: pictures computed at once.
+    or None. batch_size: pictures computed at once, None for what the free memory holds.
     """
 
     model: str
@@ -40,7 +40,7 @@ class Request:
     sheet: Path | None
     size: int | None
     names: list | None
-    batch_size: int
+    batch_size: int | None
 
     @property
     def kept(self):
@@ -85,8 +85,7 @@ def flags():
     parser.add_argument(
         "--batch_size",
         type=int,
-        default=32,
-        help="Pictures computed at once; bounds memory (default: 32).",
+        help="Pictures computed at once (default: as many as memory holds, at most 32 on a CPU).",
     )
     return parser
 
@@ -230,12 +229,13 @@ def _compute(network, request, classes, values, numbers):
         order = np.argsort(-outputs, axis=1, kind="stable")[:, :first].astype("<i4")
         return order, np.take_along_axis(outputs, order, axis=1).astype("<f4")
 
+    batch_size = request.batch_size or inference.pictures_at_a_time(network.model)
     batches = inference.files(
         request.pictures,
         lambda path: read(path, network.size, network.augmentation),
-        request.batch_size,
+        batch_size,
     )
-    with inference.explained(request.batch_size, network.size):
+    with inference.explained(batch_size, network.size):
         inference.collect(
             best,
             batches,

@@ -117,7 +117,7 @@ class Result:
                     raise
 
     def _open(self, path):
-        self.final = _named(path)
+        self.final = named(path)
         self._partial = unfinished(self.final)
         self._locked = False
         if not self._find():
@@ -157,25 +157,10 @@ class Result:
 
     def _find(self):
         """Whether a whole result of this identity is there; other content is an InputError."""
-        folder = self.final
-        if folder.is_file():
-            raise InputError(f"{folder} is a file; accepted: the name of a folder for the results")
-        if not folder.exists() or not any(folder.iterdir()):
+        made = _made_in(self.final, self._identity)
+        if made is None:
             return False
-        if not (folder / MANIFEST).exists():
-            raise InputError(
-                f"{folder} holds files but no finished run ({MANIFEST}); accepted: a folder that "
-                "is absent or empty, or the result of this command"
-            )
-        made = _read_object(folder / MANIFEST)
-        identity = _identity_in(made)
-        if differing := _differing(identity, self._identity):
-            raise OtherRunError(
-                f"{folder} holds a finished run with {_difference(identity, self._identity)}; give "
-                "another folder for the results, or remove it",
-                differing,
-            )
-        self.path, self.finished = folder, True
+        self.path, self.finished = self.final, True
         self.about = {key: value for key, value in made.items() if key not in ALWAYS}
         self._tidy()
         return True
@@ -257,7 +242,38 @@ class Result:
         os.replace(self._partial, self.final)
 
 
-def _named(path):
+def is_finished(path, identity):
+    """Whether a result folder is whole, of this identity; nothing is made or locked.
+
+    Raises:
+        InputError: as result_folder, for a folder that holds something else.
+    """
+    return _made_in(named(path), _as_json(identity)) is not None
+
+
+def _made_in(folder, identity):
+    """The manifest of a whole result of this identity, or None; other content is an InputError."""
+    if folder.is_file():
+        raise InputError(f"{folder} is a file; accepted: the name of a folder for the results")
+    if not folder.exists() or not any(folder.iterdir()):
+        return None
+    if not (folder / MANIFEST).exists():
+        raise InputError(
+            f"{folder} holds files but no finished run ({MANIFEST}); accepted: a folder that "
+            "is absent or empty, or the result of this command"
+        )
+    made = _read_object(folder / MANIFEST)
+    before = _identity_in(made)
+    if differing := _differing(before, identity):
+        raise OtherRunError(
+            f"{folder} holds a finished run with {_difference(before, identity)}; give "
+            "another folder for the results, or remove it",
+            differing,
+        )
+    return made
+
+
+def named(path):
     """The path with a name that a temporary one can be made of; `.`, `..` and links have none."""
     path = Path(path)
     return path.resolve() if path.name in ("", "..") or path.is_symlink() else path

@@ -13,6 +13,10 @@ The numbers go into part files, each whole or absent, so that a killed pass goes
 of them; at the end they are joined into one file, scores.h5, layer by layer. In both a group for
 each network holds one for each layer, in order, with the data sets `score`, `maximum` and `place`,
 (pictures, channels); `numbers` beside the networks are the pictures' places in their source.
+
+A pass may be made in pieces, by processes of their own: `score_piece` leaves the part files of some
+pictures in a folder, `join_pieces` makes of several folders the scores.h5 that one pass makes, to
+the byte.
 """
 
 import contextlib
@@ -21,6 +25,7 @@ import io
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import h5py
@@ -155,7 +160,7 @@ def _paths(model):
 
 
 def score_pictures(
-    networks, layers, batches, folder, size, statistic="mean_after_relu", progress=None
+    networks, layers, batches, folder, size, statistic="mean_after_relu", progress=None, batch=0
 ):
     """Score every picture at every channel of some layers of some networks, in one pass.
 
@@ -171,6 +176,8 @@ def score_pictures(
         statistic: what the score is: `mean_after_relu`, the mean of max(0, map), whatever
             activation follows; `mean`, that of the map as it is; `max`, its maximum.
         progress: transfer.progress.Progress over all of the source's pictures, or None.
+        batch: pictures that are computed at once, to which smaller batches are filled up; 0 for as
+            many as there are in the largest so far.
 
     Returns:
         dict name of a network -> Scores.
@@ -184,16 +191,55 @@ def score_pictures(
     folder = Path(folder)
     asked = _asked(networks, layers, size, statistic)
     if not (folder / SCORES).exists():
-        scorers = {
-            name: _Scorer(networks[name], layers[name], size, statistic) for name in networks
-        }
-        parts = _Parts(folder, asked, scorers)
-        inference.collect(_in_turn(scorers, parts, size), batches, parts, progress)
+        _collect(networks, asked, batches, folder, progress, batch)
+        _join(_rows_in([Piece(folder)]), asked, folder / SCORES)
     with _opened(folder / SCORES) as file:
         _check_held(file, asked)
     for path in folder.glob(PART.format("*")):
         path.unlink()
     return {name: Scores(folder / SCORES, name) for name in networks}
+
+
+def score_piece(networks, layers, batches, folder, size, statistic, progress, batch):
+    """Score some of the pictures that `score_pictures` would score in one pass; part files alone.
+
+    Args:
+        As for score_pictures. batches: a source of these pictures, whose first one is the first of
+        a batch of the whole; none may be readable. batch: the same as of the whole.
+
+    Raises:
+        As score_pictures.
+    """
+    asked = _asked(networks, layers, size, statistic)
+    _collect(networks, asked, batches, Path(folder), progress, batch)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Part files in a folder.
+
+    start: place of their source's first picture in the source of the whole. first: place of the
+    first picture that is taken from here.
+    """
+
+    folder: Path
+    start: int = 0
+    first: int = 0
+
+
+def join_pieces(pieces, networks, layers, folder, size, statistic="mean_after_relu"):
+    """Make the scores.h5 that one pass makes of the pieces of it.
+
+    Args:
+        pieces: list of Piece, in the order of their pictures, each picture in one.
+        networks, layers, folder, size, statistic: as for score_pictures.
+
+    Raises:
+        InputError: scores of other layers, statistic or size; pieces without any picture.
+        OSError: a full disk.
+    """
+    asked = _asked(networks, layers, size, statistic)
+    _join(_rows_in(pieces), asked, Path(folder) / SCORES)
 
 
 @dataclass(frozen=True)
@@ -275,7 +321,8 @@ class _Scorer:
         self.columns = dict(zip(layers, map(slice, ends, ends[1:]), strict=True))
         sizes = [tensor.shape[1:-1] or (1, 1) for tensor in maps]
         self.map_sizes = dict(zip(layers, sizes, strict=True))
-        self.forward = backend.forward(keras.Model(trunk.input, _Reduced(statistic)(maps)))
+        model = keras.Model(trunk.input, _Reduced(statistic)(maps))
+        self.forward = inference.halved(backend.forward(model))  # the batch itself stays as it is
 
     def check(self, numbers, outputs):
         """Refuse scores and maxima that are NaN or infinite: InputError."""
@@ -360,6 +407,28 @@ def _reduction(statistic):
     return backend.fused(reduce)
 
 
+def _collect(networks, asked, batches, folder, progress, batch):
+    """Leave part files of all pictures of a source in a folder."""
+    size, layers = asked["size"], asked["layers"]
+    scorers = {
+        name: _Scorer(networks[name], layers[name], size, asked["statistic"]) for name in networks
+    }
+    parts = _Parts(folder, asked, scorers, batch)
+    inference.collect(_in_turn(scorers, parts, size), batches, parts, progress)
+
+
+def one_step(networks, layers, size, statistic, batch):
+    """A function that scores a batch of black pictures, as score_pictures does.
+
+    Args:
+        networks, layers, size, statistic: as for score_pictures.
+        batch: pictures.
+    """
+    scorers = [_Scorer(networks[name], layers[name], size, statistic) for name in networks]
+    black = np.zeros((batch, size, size, 3), "float32")
+    return lambda: [scorer.forward(black) for scorer in scorers]
+
+
 def _in_turn(scorers, parts, size):
     """The function from a batch to the outputs of all networks, run on it one after another."""
 
@@ -383,23 +452,27 @@ def _check_pictures(batch, size, network):
 
 
 class _Parts:
-    """Collects scores in part files, each whole or absent, and joins them at the end.
+    """Collects scores in part files, each whole or absent.
 
     next: the first place that it has nothing of. batch: pictures computed at once, 0 before any.
     """
 
-    def __init__(self, folder, asked, scorers):
-        self.next, self.batch = 0, 0
+    def __init__(self, folder, asked, scorers, batch=0):
+        self.next, self.batch = 0, batch
         self._folder, self._asked, self._scorers = folder, asked, scorers
-        self._paths = []
+        self._count = 0
         self._forget()
         for path in folder.glob(".*"):  # left by a process killed within open_whole
             if TEMPORARY.fullmatch(path.name):
                 path.unlink()
-        while self._find(folder / PART.format(f"{len(self._paths):06d}")):
-            pass
-        for path in set(folder.glob(PART.format("*"))).difference(self._paths):
+        while self._find(self._path()):
+            self._count += 1
+        for path in set(folder.glob(PART.format("*"))).difference(_part_files(folder, self._count)):
             path.unlink()  # damaged, or behind one that is
+
+    def _path(self):
+        """Path of the next part file."""
+        return self._folder / PART.format(f"{self._count:06d}")
 
     def _find(self, path):
         """Keep a part if it is there and whole; whether it is."""
@@ -409,7 +482,6 @@ class _Parts:
                 self.next, self.batch = int(file["numbers"][-1]) + 1, int(file.attrs["batch"])
         except (OSError, KeyError):
             return False
-        self._paths.append(path)
         return True
 
     def _forget(self):
@@ -428,8 +500,8 @@ class _Parts:
             self._write()
 
     def _write(self):
-        path = self._folder / PART.format(f"{len(self._paths):06d}")
-        with _written(path, self._asked, self._scorers) as (file, disk):
+        sizes = {name: scorer.map_sizes for name, scorer in self._scorers.items()}
+        with _written(self._path(), self._asked, sizes) as (file, disk):
             file.attrs["batch"] = self.batch
             file["numbers"] = np.concatenate(self._numbers)
             for name, scorer in self._scorers.items():
@@ -438,37 +510,91 @@ class _Parts:
                     for layer, columns in scorer.columns.items():
                         file[_group_name(name, layer)][kind] = rows[:, columns]
                         disk.check()
-        self._paths.append(path)
+        self._count += 1
         self._forget()
 
     def result(self):
-        """Join the parts in scores.h5, with one layer of one part in memory."""
+        """Write what is in memory."""
         if self._numbers:
             self._write()
-        if not self._paths:
-            raise InputError("no pictures to score")
-        numbers = []
-        for path in self._paths:
-            with _opened(path) as part:
-                numbers.append(part["numbers"][:])
-        with _written(self._folder / SCORES, self._asked, self._scorers) as (file, disk):
-            file["numbers"] = np.concatenate(numbers)
-            for name, layers in self._asked["layers"].items():
-                for layer in layers:
-                    self._join(_group_name(name, layer), file, [*map(len, numbers)])
-                    disk.check()
 
-    def _join(self, group, file, counts):
-        start = 0
-        for path, count in zip(self._paths, counts, strict=True):
+
+def _part_files(folder, count):
+    return [folder / PART.format(f"{number:06d}") for number in range(count)]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a part file. numbers: pictures' places in the whole; kept: bool, what counts."""
+
+    path: Path
+    numbers: Any
+    kept: Any
+
+
+def _rows_in(pieces):
+    """The rows of pieces that count, in order: list of _Rows."""
+    found = []
+    for piece in pieces:
+        for path in sorted(piece.folder.glob(PART.format("*"))):
             with _opened(path) as part:
-                for kind, rows in part[group].items():
-                    if not start:
-                        # a part is a row of chunks: each is packed once
-                        shape, chunks = (sum(counts), rows.shape[1]), rows.shape
-                        file[group].create_dataset(kind, shape, rows.dtype, chunks=chunks, **PACKED)
-                    file[group][kind][start : start + count] = rows[:]
-            start += count
+                numbers = part["numbers"][:] + piece.start
+            found.append(_Rows(path, numbers, numbers >= piece.first))
+    if not sum(rows.kept.sum() for rows in found):
+        raise InputError("no pictures to score")
+    return found
+
+
+def _join(found, asked, path):
+    """Join _Rows in a file of scores, with one layer of one part in memory."""
+    numbers = np.concatenate([rows.numbers[rows.kept] for rows in found])
+    with _opened(found[0].path) as part:
+        _check_held(part, asked)
+        sizes = {
+            name: {
+                layer: tuple(part[_group_name(name, layer)].attrs["map_size"]) for layer in layers
+            }
+            for name, layers in asked["layers"].items()
+        }
+        chunk = min(len(numbers), _chunk(part, asked))
+    with _written(path, asked, sizes) as (file, disk):
+        file["numbers"] = numbers
+        for name, layers in asked["layers"].items():
+            for layer in layers:
+                for kind in KINDS:
+                    _join_rows(found, file, f"{_group_name(name, layer)}/{kind}", chunk)
+                disk.check()
+
+
+def _chunk(part, asked):
+    """Pictures in a chunk of scores.h5: as many as a part file has where all can be read."""
+    batch = int(part.attrs["batch"])
+    groups = (
+        part[_group_name(name, one)] for name, some in asked["layers"].items() for one in some
+    )
+    picture = sum(group[kind][0].nbytes for group in groups for kind in KINDS)
+    return batch * min(-(-PART_PICTURES // batch), -(-PART_BYTES // (batch * picture)))
+
+
+def _join_rows(found, file, name, chunk):
+    """Write a data set of _Rows chunk by chunk, each packed once."""
+    left, start, target = [], 0, None
+    for number, rows in enumerate(found):
+        with _opened(rows.path) as part:
+            left.append(part[name][:][rows.kept])
+        if target is None:
+            count, width = sum(rows.kept.sum() for rows in found), left[0].shape[1]
+            shape = (int(count), width)
+            target = file.create_dataset(
+                name, shape, left[0].dtype, chunks=(chunk, width), **PACKED
+            )
+        ready = np.concatenate(left)
+        whole = len(ready) if number == len(found) - 1 else len(ready) // chunk * chunk
+        for first in range(0, whole, chunk):
+            some = ready[first : min(first + chunk, whole)]
+            target[start : start + len(some)] = some
+            start += len(some)
+        left = [ready[whole:]]
 
 
 # ---- files
@@ -521,17 +647,30 @@ def _opened(path):
 
 
 @contextlib.contextmanager
-def _written(path, asked, scorers):
-    """A new file of scores, whole or absent, with its groups; yields (h5py.File, its _Disk)."""
+def _written(path, asked, map_sizes):
+    """A new file of scores, whole or absent, with its groups; yields (h5py.File, its _Disk).
+
+    map_sizes: name of a network -> layer -> (height, width).
+    """
     with open_whole(path) as whole, _Disk(whole.name, "r+") as disk:
         with h5py.File(disk, "w") as file:
             file.attrs.update({"statistic": asked["statistic"], "size": asked["size"]})
-            for name, scorer in scorers.items():
-                file.create_group(f"networks/{quote(name, safe='')}", track_order=True)
-                for layer, size in scorer.map_sizes.items():
-                    file.create_group(_group_name(name, layer)).attrs["map_size"] = size
+            networks = _new_group(file, "networks")
+            for name, sizes in map_sizes.items():
+                network = _new_group(networks, quote(name, safe=""), ordered=True)
+                for layer, size in sizes.items():
+                    _new_group(network, quote(layer, safe="")).attrs["map_size"] = size
             yield file, disk
         disk.check()
+
+
+def _new_group(parent, name, ordered=False):
+    """A group whose time is not noted, so that the same scores are the same bytes."""
+    made = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+    made.set_obj_track_times(False)
+    if ordered:
+        made.set_link_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
+    return h5py.Group(h5py.h5g.create(parent.id, name.encode(), gcpl=made))
 
 
 class _Disk(io.FileIO):

@@ -19,7 +19,7 @@ from transfer.pictures import read
 from transfer.progress import Progress
 from transfer.result_folder import safe_name
 from visualization import activations, change_numbers, layer_pairs
-from visualization.channel_choice import find_channels, rank
+from visualization.channel_choice import RULES, find_channels, rank
 from visualization.channel_images import Settings, png_file
 from visualization.image_folders import fill, find_held
 from visualization.path_similarity import (
@@ -81,14 +81,14 @@ def make(compared, views, numbers, folder, scratch, say=print):
             say(f"images of {key.upper()}: {len(left)} channels")
         layers = []
         for layer in own:
-            settings = _settings(compared, key, objectives[layer], channels[layer])
+            settings = settings_of(compared, key, objectives[layer], channels[layer])
             layers.append((settings, folder / key / safe_name(settings.layer)))
         fill(layers, compared.models[key], given, say)
     files = image_files(compared, folder)
     return judge(compared, views, files, scratch, say) if files else None
 
 
-def _settings(compared, key, layer, channels):
+def settings_of(compared, key, layer, channels):
     """How images of a layer are made in one network: channel_images.Settings."""
     comparison, images = compared.comparison, compared.comparison.images
     return Settings(
@@ -135,6 +135,22 @@ def _wanted(compared, channels):
     images = compared.comparison.images
     if not (images.choices or images.given):
         return []
+    layers = _choosable(compared)
+    k = change_numbers.first_k(channels)
+    ranked = {
+        "least-overlap": rank(channels, change_numbers.overlaps(channels, SIDES, k)),
+        "entropy": rank(channels, change_numbers.entropies(channels, "b", k)),
+    }
+    wanted = set(find_channels(images.choices, layers, ranked))
+    if set(images.given) == set(SIDES):
+        held = [_channels_in(compared, key, images.given[key]) for key in SIDES]
+        wanted |= held[0].keys() & held[1].keys()
+    place = {name: number for number, name in enumerate(layers)}
+    return sorted(wanted, key=lambda one: (place[one[0]], one[1]))
+
+
+def _choosable(compared):
+    """Layer -> tuple of (convolution, its channels), as channel_choice.find_channels takes them."""
     widths = {match.name: match.of["a"].channels for match in compared.matches.channelled}
     if not widths:
         raise InputError(
@@ -146,17 +162,24 @@ def _wanted(compared, channels):
         branches = match.of["a"].branches
         if match.is_joined and all(branch in widths for branch in branches):
             layers[match.name] = tuple((branch, widths[branch]) for branch in branches)
-    k = change_numbers.first_k(channels)
-    ranked = {
-        "least-overlap": rank(channels, change_numbers.overlaps(channels, SIDES, k)),
-        "entropy": rank(channels, change_numbers.entropies(channels, "b", k)),
-    }
-    wanted = set(find_channels(images.choices, layers, ranked))
-    if set(images.given) == set(SIDES):
-        held = [_channels_in(compared, key, images.given[key]) for key in SIDES]
-        wanted |= held[0].keys() & held[1].keys()
-    place = {name: number for number, name in enumerate(widths)}
-    return sorted(wanted, key=lambda one: (place[one[0]], one[1]))
+    return layers
+
+
+def count_wanted(compared):
+    """How many channels images are asked for of, before it is known which a rule means: at most.
+
+    Raises:
+        InputError: channels that are not there.
+    """
+    choices = compared.comparison.images.choices
+    if not choices:
+        return 0
+    layers = _choosable(compared)
+    every = [(name, at) for own in layers.values() for name, count in own for at in range(count)]
+    every = list(dict.fromkeys(every))
+    ranked = {rule: every for rule in RULES}
+    found = [len(find_channels([choice], layers, ranked)) for choice in choices]
+    return min(sum(found), len(every))
 
 
 def image_files(compared, folder):

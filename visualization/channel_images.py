@@ -207,7 +207,7 @@ def _too_large(settings, free, each):
     )
 
 
-def make(settings, out, say=print, model=None):
+def make(settings, out, say=print, model=None, gather=None):
     """Optimize the images that are not there yet and write the folder, or find it finished.
 
     Args:
@@ -215,6 +215,8 @@ def make(settings, out, say=print, model=None):
         out: path of the result folder.
         say: called with lines of text.
         model: keras.Model that settings.model names, where it is open.
+        gather: function (Job, Path of the unfinished folder), called before anything is computed,
+            that puts images there which were made elsewhere; None for none.
 
     Raises:
         InputError: settings that cannot be used, before anything is computed; another result.
@@ -229,6 +231,8 @@ def make(settings, out, say=print, model=None):
         if result.finished and (not files or digest == before):
             say(f"already finished: {out}")
             return
+        if gather and not result.finished:
+            gather(job, result.path)
         best = {}
         if files:
             say(f"scoring {len(files)} pictures")
@@ -239,7 +243,7 @@ def make(settings, out, say=print, model=None):
         if result.finished:
             say("the images are finished: comparing them with these pictures, no new ascent")
             result.reopen()
-        _optimize(job, result.path, best, say)
+        optimize(job, result.path, best, say)
         _finish(job, result, best, say)
         paths = list(map(str, settings.pictures))
         about = {"paths": paths, "count": len(files), "sha256": digest}
@@ -302,14 +306,31 @@ def _existing(channels, count, layer):
     return list(channels)
 
 
+def block_of(settings):
+    """Images after which a run in one piece begins a new batch: where it may be cut into parts.
+
+    Where memory holds fewer at a time, these are a half, a quarter, ... of it.
+    """
+    from visualization.optvis import render
+
+    return settings.batch or render.most_at_a_time()
+
+
 def left_in(job, folder):
     """The channels of a Job that have no image in a folder yet, a list."""
     layer = job.settings.layer
     return [c for c in job.channels if not json_file(folder, layer, c).exists()]
 
 
-def _optimize(job, folder, best, say):
-    """Write a PNG and a JSON for each channel that has none yet."""
+def optimize(job, folder, best, say=print):
+    """Write a PNG and a JSON for each channel of a Job that has none yet.
+
+    Args:
+        job: Job.
+        folder: Path of the unfinished folder.
+        best: channel -> activations.BestPicture, as far as there is one.
+        say: called with lines of text.
+    """
     from transfer.progress import Progress
 
     left = left_in(job, folder)
@@ -368,7 +389,7 @@ def _rendered(job, layer, wanted, progress):
 
     left, batch = list(wanted), job.batch
     while left:
-        image = _image(job, batch)
+        image = start_image(job, batch)
         progress.begin(batch)
         try:
             for rendered in render.render_channels(
@@ -390,8 +411,8 @@ def _rendered(job, layer, wanted, progress):
             progress.say(f"out of memory: going on with {batch} images at a time")
 
 
-def _image(job, batch):
-    """The layer of `batch` images."""
+def start_image(job, batch):
+    """The layer of `batch` images of a Job."""
     from visualization.optvis import maco, param
 
     size, kind = job.settings.size, job.settings.param
@@ -402,7 +423,6 @@ def _image(job, batch):
 
 def _finish(job, result, best, say):
     """Compare every channel with the same pictures; write contact sheet, scores and manifest."""
-    from models import backend
     from transfer import plots
 
     layer, records = job.settings.layer, []
@@ -417,8 +437,15 @@ def _finish(job, result, best, say):
     write_csv(result.path / "scores.csv", table(records))
     # of finished images that are compared anew, the manifest goes on to say how they were made
     if not (result.path / MANIFEST).exists():
-        result.about |= {"device": backend.device_name(), "batch": job.batch}
+        result.about |= made_by(job)
     say(summary(records))
+
+
+def made_by(job):
+    """What a manifest says of how images were made: device and batch."""
+    from models import backend
+
+    return {"device": backend.device_name(), "batch": job.batch}
 
 
 def png_file(folder, layer, channel):

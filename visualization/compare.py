@@ -12,12 +12,13 @@ import sys
 from pathlib import Path
 
 from models.command import exit_code, start_keras
-from transfer.flags import add_devices_flag, add_picture_flags, read_data
+from transfer.flags import add_devices_flag, add_part_flags, add_picture_flags, read_data
 from transfer.run import named_network
 from visualization import differences
 from visualization.channel_choice import read_choice
 from visualization.channel_images import PRECISIONS
 from visualization.differences import PARTS, STATISTICS, Comparison, Images
+from visualization.shards import read_shard
 
 IMAGES = Images()  # the defaults of what is said about images
 
@@ -57,6 +58,7 @@ def flags():
     images = parser.add_argument_group("optimized images")
     _add_image_flags(images)
     _add_judging_flags(images)
+    add_part_flags(parser, "at most 2000 pictures")
     return parser
 
 
@@ -181,10 +183,13 @@ def _add_judging_flags(group):
     )
 
 
-@exit_code
-def main(argv=None):
-    """Run the command; returns its exit code."""
-    given = flags().parse_args(argv)
+def say(text):
+    """Print a line at once."""
+    print(text, flush=True)
+
+
+def read_comparison(given):
+    """The Comparison that flags name."""
     images = Images(
         tuple(map(read_choice, given.optimize)),
         given.steps,
@@ -195,7 +200,7 @@ def main(argv=None):
         given.optimized_a,
         given.optimized_b,
     )
-    comparison = Comparison(
+    return Comparison(
         named_network(given.before),
         named_network(given.after),
         read_data(given),
@@ -211,9 +216,27 @@ def main(argv=None):
         images,
         tuple(given.names),
     )
+
+
+@exit_code
+def main(argv=None):
+    """Run the command; returns its exit code."""
+    given = flags().parse_args(argv)
+    comparison = read_comparison(given)
+    shard = given.shard and read_shard(given.shard)
     differences.check(comparison, given.out)
+    if given.parts:
+        print(differences.usual_parts(comparison))
+        return
     start_keras(devices=given.devices)
-    differences.compare(comparison, given.out, say=lambda text: print(text, flush=True))
+    if given.dry_run:
+        from visualization import costs
+
+        costs.of_comparison(comparison, given.out, say)
+    elif shard:
+        differences.compare_part(comparison, given.out, shard, say)
+    else:
+        differences.compare(comparison, given.out, say, given.join)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Keras is imported where networks are opened: settings are checked without it.
 """
 
 import contextlib
-import functools
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,10 +19,11 @@ from models import backend, weights, zoo
 from models.errors import InputError
 from transfer import variants
 from transfer.dataset import REPORT, Data
-from transfer.pictures import DECODING, read
+from transfer.pictures import DECODING, find_pictures
 from transfer.progress import Progress
-from transfer.result_folder import check_writable, result_folder, sha256
+from transfer.result_folder import check_writable, is_finished, named, result_folder, sha256
 from transfer.splits import SPLITS
+from visualization import shards
 from visualization.channel_images import PRECISIONS, Settings
 
 STATISTICS = ("mean_after_relu", "mean", "max")  # as activations.STATISTICS, known without Keras
@@ -172,6 +172,14 @@ class Opened:
         return {key: network.model for key, network in self.networks.items()}
 
     @property
+    def scored(self):
+        """Key -> names of the layers that pictures are scored at, tuple of str."""
+        return {
+            key: tuple(layer.name for layer in layers if not layer.is_joined)
+            for key, layers in self.layers.items()
+        }
+
+    @property
     def names(self):
         """Key -> what the network is called where people read it."""
         given = self.comparison.names or [network.title for network in self.networks.values()]
@@ -242,36 +250,85 @@ def check(comparison, out):
         check_writable(out)
 
 
-def compare(comparison, out, say=print):
+def compare(comparison, out, say=print, joining=False):
     """Compute all that is asked for into a folder, or find it finished.
 
     The same comparison finds its result; interrupted, it goes on. Images that are asked for later
-    are added to a finished one without a new pass.
+    are added to a finished one without a new pass. Of parts of the pass that lie there (see
+    score_part) the scores are taken.
 
     Args:
         comparison: Comparison.
         out: path of the result folder.
         say: called with lines of text.
+        joining: to score no picture that no part has, but to say which parts are missing.
 
     Raises:
-        InputError: what cannot be compared, told before the pass where it can be known then.
+        InputError: what cannot be compared, told before the pass where it can be known then; parts
+            of another comparison; a part that is missing.
         OSError: a full disk.
     """
-    from visualization import change_images, change_numbers, picture_list
+    from visualization import change_images, change_numbers, picture_list, picture_pass
 
-    out = Path(out)
+    out = named(out)
     compared = open_compared(comparison, say)
     collection = picture_list.collection_key(comparison.data, out, say)
-    with result_folder(out, compared.identity(collection), WORTH, SCRATCH, say) as result:
+    identity = compared.identity(collection)
+    with result_folder(out, identity, WORTH, SCRATCH, say) as result:
         if result.finished:
             channels = change_numbers.read_channels(result.path / CHANNELS)
             if not change_images.missing(compared, channels, result.path / IMAGES):
                 say(f"already finished: {out}")
+                shards.remove(out)
                 return
             say("the numbers are finished: adding images, no new pass")
             result.reopen()
-        _fill(compared, result, out.with_name(f"{out.name}.{REPORT}"), say)
+        picture_pass.take_list(out, collection, result.path)
+
+        def gather(files, folder):
+            picture_pass.join_parts(compared, out, identity, files, folder, joining, say)
+
+        _fill(compared, result, _refused(out), gather, say)
+    shards.remove(out)
     say(f"results in {out}")
+
+
+def compare_part(comparison, out, shard, say=print):
+    """Score one part of a comparison's pictures, for `compare` to join; or find it finished.
+
+    Args:
+        comparison, out, say: as for compare.
+        shard: shards.Shard.
+
+    Raises:
+        InputError: as compare.
+        OSError: a full disk.
+    """
+    from visualization import picture_list, picture_pass
+
+    out = named(out)
+    compared = open_compared(comparison, say)
+    collection = picture_list.collection_key(comparison.data, out, say)
+    identity = compared.identity(collection)
+    if is_finished(out, identity):
+        say(f"already finished: {out}")
+        return
+    everything = picture_pass.list_pictures(compared, out, collection, _refused(out), say)
+    _refused(out).unlink(missing_ok=True)
+    pictures = _chosen(compared, everything, say)[0]
+    picture_pass.score_part(compared, out, identity, pictures.files, shard, say)
+
+
+def usual_parts(comparison):
+    """How many parts the pass has by default: of at most shards.PICTURES_IN_PART pictures."""
+    data = comparison.data
+    count = len(find_pictures(data.jpg_images_path, data.pictures_glob))
+    return shards.usual_count(count, shards.PICTURES_IN_PART)
+
+
+def _refused(out):
+    """Where it stands what is left out, if the pictures cannot be used."""
+    return out.with_name(f"{out.name}.{REPORT}")
 
 
 def open_compared(comparison, say=print):
@@ -363,8 +420,11 @@ class Clock:
         self.seconds[what] = before + round(time.monotonic() - started)
 
 
-def _fill(compared, result, refused, say):
-    """Compute and write what a result folder holds; refused: see picture_list.open_pictures."""
+def _fill(compared, result, refused, gather, say):
+    """Compute and write what a result folder holds.
+
+    refused: see picture_list.open_pictures. gather: see score.
+    """
     from visualization import change_images, change_numbers, change_pages, change_report
     from visualization.picture_list import open_pictures
 
@@ -372,7 +432,7 @@ def _fill(compared, result, refused, say):
     everything = open_pictures(compared.comparison.data, folder, refused, say)
     refused.unlink(missing_ok=True)
     with clock.of("pass of the pictures"):
-        pictures, views = score(compared, everything, folder / SCORES, say)
+        pictures, views = score(compared, everything, folder / SCORES, say, gather)
     with clock.of("numbers"):
         progress = Progress(change_numbers.steps(views), "layers compared")
         numbers = change_numbers.compute(
@@ -389,7 +449,7 @@ def _fill(compared, result, refused, say):
     result.about["seconds"] = clock.seconds
 
 
-def score(compared, everything, folder, say=print):
+def score(compared, everything, folder, say=print, gather=None):
     """Score the pictures of the parts that count in one pass, or go on with one.
 
     Args:
@@ -397,6 +457,8 @@ def score(compared, everything, folder, say=print):
         everything: picture_list.Pictures of all parts.
         folder: Path where the scores lie.
         say: called with lines of text.
+        gather: function (picture files, folder) that puts scores there which were made elsewhere;
+            None for none.
 
     Returns:
         (picture_list.Pictures of these parts, change_numbers.Views).
@@ -404,8 +466,25 @@ def score(compared, everything, folder, say=print):
     Raises:
         InputError: a part that is too small, a K too large; NaN in a network.
     """
-    from transfer import inference
-    from visualization import activations
+    from visualization import picture_pass
+
+    pictures, top, cka, ks = _chosen(compared, everything, say)
+    folder.mkdir(exist_ok=True)
+    if gather:
+        gather(pictures.files, folder)
+    scores = picture_pass.score_all(compared, pictures.files, folder, say)
+    views = _views(compared, scores, pictures, top, cka, ks)
+    if not views.tells_classes:
+        say(f"all pictures are of one class, {pictures.classes[0]}: entropy cannot be told")
+    return pictures, views
+
+
+def _chosen(compared, everything, say):
+    """(Pictures of the parts that count, which are for top sets, which for CKA, sizes of top sets).
+
+    Raises:
+        InputError: a part that is too small, a K too large.
+    """
     from visualization.similarity import FEWEST_PICTURES
 
     asked = compared.comparison
@@ -417,22 +496,7 @@ def score(compared, everything, folder, say=print):
             f"the part {' and '.join(asked.parts['cka'])} has {cka.sum()} pictures; CKA needs "
             f"{FEWEST_PICTURES} or more"
         )
-    names = {
-        key: tuple(layer.name for layer in layers if not layer.is_joined)
-        for key, layers in compared.layers.items()
-    }
-    folder.mkdir(exist_ok=True)
-    reader = functools.partial(read, size=compared.size)
-    batches = inference.files(pictures.files, reader, asked.batch_size, say)
-    progress = Progress(len(pictures.files), "pictures scored")
-    with inference.explained(asked.batch_size, compared.size):
-        scores = activations.score_pictures(
-            compared.networks, names, batches, folder, compared.size, asked.statistic, progress
-        )
-    views = _views(compared, scores, pictures, top, cka, ks)
-    if not views.tells_classes:
-        say(f"all pictures are of one class, {pictures.classes[0]}: entropy cannot be told")
-    return pictures, views
+    return pictures, top, cka, ks
 
 
 def _views(compared, scores, pictures, top, cka, ks):

@@ -1,37 +1,47 @@
-"""Folders of optimized images, as visualization.render makes them: found, and filled up.
+"""Folders of optimized images, as visualization.render makes them: found, filled up, joined.
 
 An image depends on its network, layer and channel, and on the ascent's settings, but not on the
-channels that are made with it: so it may be taken from one folder into another.
+channels that are made with it: so it may be taken from one folder into another, and a layer may be
+made in parts (visualization.shards).
 """
 
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from models import zoo
 from models.errors import InputError
 from transfer.result_folder import (
     MANIFEST,
     UNFINISHED,
+    is_finished,
+    named,
     read_json,
     unfinished,
     write_bytes,
     write_json,
 )
-from visualization import channel_images
+from visualization import channel_images, shards
 from visualization.channel_images import json_file, png_file
 
-# of a folder's identity: what decides an image beside its layer and channel, the settings first
+# of a folder's identity: what decides an image beside its channel, the settings first
 SETTINGS = ("steps", "size", "dtype", "seed", "param")
-DECIDING = (*SETTINGS, "model", "weights_sha256", "spectrum_sha256")
+DECIDING = (*SETTINGS, "layer", "model", "weights_sha256", "spectrum_sha256")
+WORTH = "*.png"  # what an interrupted part goes on from
 
 
 @dataclass(frozen=True)
 class Held:
-    """Images of a layer in a folder that is finished or not; identity: as its file says."""
+    """Images of a layer in a folder that is finished or not.
+
+    identity: as its file says. digests: of a finished part (visualization.shards) name of a file ->
+    its SHA-256; of other folders empty.
+    """
 
     folder: Path
     identity: dict
+    digests: dict = field(default_factory=dict)
 
     @property
     def layer(self):
@@ -41,8 +51,17 @@ class Held:
     @property
     def channels(self):
         """The channels that have an image, a set of int."""
-        numbers = set(self.identity["channels"])
-        return {c for c in numbers if json_file(self.folder, self.layer, c).exists()}
+        return set(filter(self.has, self.identity["channels"]))
+
+    def has(self, channel):
+        """Whether a channel that it was made for has an image."""
+        return json_file(self.folder, self.layer, channel).exists()
+
+    def read(self, path):
+        """The bytes of a file of it; those of a part are whole, or an InputError says so."""
+        if path.name in self.digests:
+            return shards.read_whole(path, self.digests[path.name])
+        return path.read_bytes()
 
     def check(self, identity):
         """Refuse images that were made otherwise than an identity says, as far as it says it.
@@ -68,7 +87,8 @@ def find_held(folder):
             made = read_json(path)
             identity = made.get("identity", made) if isinstance(made, dict) else {}
             if {"layer", "channels", "steps", "size"} <= identity.keys():
-                found.append(Held(path.parent, identity))
+                digests = made.get(shards.FILES, {}) if name == MANIFEST else {}
+                found.append(Held(path.parent, identity, digests))
     return found
 
 
@@ -126,7 +146,7 @@ def _begun(settings, model, out, given):
     job = channel_images.open_job(settings, model)
     sources = [*own, *(held for held in given if held.layer == settings.layer)]
     for held in sources:
-        held.check(json.loads(json.dumps(job.identity, default=str)))
+        held.check(_identity_of(job))
     if any(held.folder == out and held.channels >= channels for held in own):
         return None
     partial = unfinished(out)
@@ -149,9 +169,144 @@ def _take(channel, sources, folder):
         record = json_file(folder, held.layer, channel)
         if record.exists():
             return
-        if channel in held.channels:
-            image = png_file(held.folder, held.layer, channel).read_bytes()
+        if channel in held.identity["channels"] and held.has(channel):
+            image = held.read(png_file(held.folder, held.layer, channel))
             write_bytes(png_file(folder, held.layer, channel), image)
             # the record last: a channel that has one is done
-            write_bytes(record, json_file(held.folder, held.layer, channel).read_bytes())
+            write_bytes(record, held.read(json_file(held.folder, held.layer, channel)))
             return
+
+
+# ---- parts
+
+
+def usual_parts(settings):
+    """How many parts there are by default: of about shards.CHANNELS_IN_PART channels."""
+    job = channel_images.open_job(settings)
+    return shards.usual_count(len(job.channels), shards.CHANNELS_IN_PART)
+
+
+def channels_there(job, out):
+    """The channels of a Job that have an image in the result, the unfinished one or a part: set.
+
+    Raises:
+        InputError: images of another run.
+    """
+    place = named(out)
+    found = set()
+    for held in [*_right_in(place), *_right_in(unfinished(place)), *_in_parts(place)]:
+        held.check(_identity_of(job))
+        found |= held.channels
+    return found.intersection(job.channels)
+
+
+def make_part(settings, out, shard, say=print):
+    """Make one part of a result, to be joined with the others by `make`; or find it finished.
+
+    Pictures are compared with when parts are joined.
+
+    Args:
+        settings: channel_images.Settings of the whole result.
+        out: path of the whole result.
+        shard: shards.Shard.
+        say: called with lines of text.
+
+    Raises:
+        InputError: as channel_images.make; what lies there of another run; a network of random
+            weights.
+    """
+    spec = zoo.parse(settings.model)
+    if not (spec.file or spec.weights or spec.is_released):
+        raise InputError(
+            f"{settings.model} has random weights, others in every process, and its parts would be "
+            f"of several networks; accepted: with weights, as {settings.model.split(':')[0]}:FILE"
+        )
+    job = channel_images.open_job(settings)
+    if is_finished(out, job.identity):
+        say(f"already finished: {out}")
+        return
+    block = channel_images.block_of(settings)
+    own = shard.piece(len(job.channels), block)
+    if not own:
+        say(
+            f"part {shard} has nothing to make: {len(job.channels)} channels, {block} at a time, "
+            f"give fewer than {shard.count} parts; with a smaller batch there are more"
+        )
+        return
+    part = replace(job, channels=[job.channels[place] for place in own])
+    with shards.making(out, shard.name, part.identity, WORTH, say) as result:
+        if result.finished:
+            say(f"already finished: {result.final}")
+            return
+        _gather(part, [*_right_in(unfinished(named(out))), *_in_parts(out)], result.path)
+        say(f"part {shard}: {len(own)} of {len(job.channels)} channels")
+        channel_images.optimize(part, result.path, {}, say)
+        result.about |= channel_images.made_by(job)
+    say(f"part {shard} is in {result.final}")
+
+
+def make(settings, out, say=print, joining=False):
+    """Make a result as channel_images.make, from the parts of it that lie there.
+
+    Processes that are making parts are waited for. Where the result is whole, its parts are
+    removed.
+
+    Args:
+        settings, out, say: as for channel_images.make.
+        joining: to make nothing that no part has, but to say which parts are missing.
+
+    Raises:
+        InputError: as channel_images.make; parts of another run; a part that is missing.
+    """
+
+    place = named(out)  # once: a folder that is worked in is gone when its result is whole
+
+    def gather(job, folder):
+        shards.settle(place, say)
+        if not _is_gathered(job, place, folder, joining, say) and joining:
+            raise InputError(shards.cannot_join(out, _missing(job, place, folder)))
+
+    channel_images.make(settings, out, say, gather=gather)
+    shards.remove(place)
+
+
+def _is_gathered(job, out, folder, lagging, say):
+    """Take what parts have; whether nothing is left. lagging: wait for what a disk may hold back.
+
+    Says which parts are missing, where there are any.
+    """
+
+    def look():
+        _gather(job, _in_parts(out), folder)
+        return not channel_images.left_in(job, folder)
+
+    if not shards.begun(out):
+        return look()
+    whole = shards.until(look, lambda: say(shards.WAITING)) if lagging else look()
+    if not whole and not lagging and (lost := _missing(job, out, folder)):
+        say(f"missing: {shards.told(lost)}; made here")
+    return whole
+
+
+def _missing(job, out, folder):
+    left = {*channel_images.left_in(job, folder)}
+    count, block = len(job.channels), channel_images.block_of(job.settings)
+    return shards.missing(out, count, block, lambda place: job.channels[place] in left)
+
+
+def _in_parts(out):
+    """Held of the finished parts of a result."""
+    return [held for held in find_held(shards.parts_folder(out)) if held.digests]
+
+
+def _gather(job, sources, folder):
+    """Copy the images of a Job's channels from Held of its settings; InputError for another's."""
+    for held in sources:
+        held.check(_identity_of(job))
+    for channel in job.channels:
+        _take(channel, sources, folder)
+
+
+def _identity_of(job):
+    """The identity of a Job as a file holds it."""
+    return json.loads(json.dumps(job.identity, default=str))

@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 from models.command import exit_code, start_keras
-from visualization import channel_images
+from models.errors import InputError
+from transfer.flags import add_devices_flag, add_part_flags
+from transfer.result_folder import GOES_ON, MANIFEST
+from visualization import channel_images, image_folders, side_by_side
 from visualization.channel_images import PARAMS, PRECISIONS, Settings
+from visualization.shards import Shard, begun, read_shard
 from visualization.whole_numbers import channel_numbers
 
 
@@ -35,6 +39,8 @@ def flags():
     )
     _add_ascent_flags(parser)
     _add_picture_flags(parser)
+    add_devices_flag(parser)
+    add_part_flags(parser, "about 100 channels")
     return parser
 
 
@@ -84,18 +90,72 @@ def _add_picture_flags(parser):
     )
 
 
+def say(text):
+    """Print a line at once."""
+    print(text, flush=True)
+
+
 @exit_code
 def main(argv=None):
     """Run the command; returns its exit code."""
-    given = vars(flags().parse_args(argv))
-    out = given.pop("out")
+    words = sys.argv[1:] if argv is None else argv
+    given = vars(flags().parse_args(words))
+    names = ("out", "shard", "join", "parts", "dry_run", "devices")
+    out, shard, joining, count_only, dry, devices = map(given.pop, names)
+    shard = shard and read_shard(shard)
     given["channels"] = channel_numbers(given["channels"])
     for name in ("pictures", "spectrum"):
         given[name] = tuple(given[name])
     settings = Settings(**given)
     channel_images.check(settings, out)
-    start_keras()
-    channel_images.make(settings, out, say=lambda text: print(text, flush=True))
+    apart = devices not in (None, "1") and not (joining or count_only or (out / MANIFEST).exists())
+    count = side_by_side.count_devices(devices) if apart else 1
+    if count > 1 and not dry:
+        run_on_devices(words, count, shard, out)
+        joining = True
+    if count > 1 and shard:
+        return
+    start_keras(say=None if count_only else print)
+    if count_only:
+        print(image_folders.usual_parts(settings))
+    elif dry:
+        from visualization import costs
+
+        costs.of_images(settings, out, say, count)
+    elif shard:
+        image_folders.make_part(settings, out, shard, say)
+    else:
+        image_folders.make(settings, out, say, joining)
+
+
+def run_on_devices(words, count, shard, out):
+    """Make all parts of a result, or of one of its parts, each by a process on its own device.
+
+    Args:
+        words: of this command.
+        count: of devices.
+        shard: the Shard that is asked for, or None for all.
+        out: Path of the result.
+
+    Raises:
+        InputError: a part was not made; the others are.
+        KeyboardInterrupt: the user's.
+    """
+    parts = (shard or Shard(1, 1)).split(count)
+    commands = {str(part): [*words, "--devices", "1", "--shard", str(part)] for part in parts}
+    try:
+        ended = side_by_side.run("visualization.render", commands, say)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(GOES_ON if begun(out) else "") from None
+    failed = {name: result for name, result in ended.items() if result[0]}
+    reasons = {reason for _, reason in failed.values()}
+    if len(failed) == count and len(reasons) == 1 and all(reasons):
+        raise InputError(*reasons)  # what no part can be made of
+    if failed:
+        told = [f"part {n} ({side_by_side.told(c)}) {why}" for n, (c, why) in failed.items()]
+        raise InputError(
+            f"not made: {', '.join(told)}; the others are, and the same command goes on from there"
+        )
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ import pandas as pd
 
 from models import backend, memory, zoo
 from models.errors import InputError
+from models.graph import count_activations
 from models.network import check_takes_pictures, load
 from transfer import inference, variants
 from transfer.pictures import proportion, read, read_all
 from transfer.progress import Progress
 from visualization import figures, page
-from visualization.optvis.render import count_activations
 from visualization.saliency import passes
 from visualization.saliency.deletion_insertion import deletion, insertion
 from visualization.saliency.methods import DEFAULT, METHODS

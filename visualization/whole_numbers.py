@@ -41,3 +41,15 @@ def channel_numbers(text):
             raise InputError(f"channels {text!r}; no layer has so many")
         channels += range(int(ends[1]), int(ends[2] or ends[1]) + 1)
     return tuple(dict.fromkeys(channels))
+
+
+def spans(numbers):
+    """Whole numbers as text, as an array of SLURM takes them: `1-3,7`; of none `nothing`."""
+    runs = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    texts = [f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return ",".join(texts) or "nothing"

@@ -224,6 +224,17 @@ def plan_figure4(place):
     return cells
 
 
+def tell_network(place):
+    """Which network takes the place of figure 4's, and why: lines."""
+    lines = []
+    for cell in plan_figure4(place):
+        network, challenge = cell.keys["network"], cell.keys["challenge"]
+        if network != SALIENCY_NETWORK:
+            lacks = place.stages(RIJKS, challenge, SALIENCY_NETWORK, FINE)
+            lines.append(f"{challenge}: {network} in the place of {SALIENCY_NETWORK} ({lacks}).")
+    return lines
+
+
 def draw_saliency(place, cells, runs):
     """VisualBackProp of a few test pictures that only the fine-tuned network is right about."""
     from visualization import figures, views
@@ -322,6 +333,7 @@ ITEMS = (
         measure_nothing,
         draw_saliency,
         runs=4,
+        notes=tell_network,
     ),
     Item(
         "classifiers",

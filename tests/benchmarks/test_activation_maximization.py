@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import activation_maximization, channel_by_channel, compare
+from benchmarks import activation_maximization, ascents, channel_by_channel, compare
 from benchmarks.compare import Compared
 from benchmarks.peer_process import Peer
 
@@ -77,21 +77,6 @@ def test_claims_are_over_the_better_batch_and_the_own_precision():
     ]
 
 
-@pytest.mark.parametrize(
-    ("device", "cpuinfo", "has"),
-    [
-        ("GPU NVIDIA H200 (jax)", "", True),
-        ("CPU, 2 cores (jax)", "flags : sse4_2 amx_bf16 x", True),
-        ("CPU, 2 cores (jax)", "flags : sse4_2 avx512f", False),
-    ],
-)
-def test_bfloat16_is_measured_where_the_device_has_it(monkeypatch, tmp_path, device, cpuinfo, has):
-    (tmp_path / "cpuinfo").write_text(cpuinfo)
-    monkeypatch.setattr(activation_maximization.backend, "device_name", lambda: device)
-    monkeypatch.setattr(activation_maximization, "Path", lambda _: tmp_path / "cpuinfo")
-    assert activation_maximization.has_bfloat16() is has
-
-
 def test_hours_on_paper(tiny, monkeypatch, capsys):
     monkeypatch.setattr(
         activation_maximization.backend, "device_name", lambda: "CPU, 2 cores (jax)"
@@ -121,5 +106,5 @@ def test_the_whole_run_without_peers(tiny, monkeypatch, capsys):
 @pytest.mark.slow
 def test_a_smoke_run_prints_every_claim(capsys):
     assert activation_maximization.main(["--quick"]) == 0
-    claims = 4 + activation_maximization.has_bfloat16()
+    claims = 4 + ascents.has_bfloat16()
     assert capsys.readouterr().out.count("\nquick: ") == 1 + claims

@@ -23,12 +23,6 @@ def test_every_batch_is_filled_up(source):
     assert all(len(pictures) == BATCH for _, pictures in found)
 
 
-def test_the_first_batch_is_not_counted(monkeypatch, source):
-    clock = iter([10.0, 12.5])
-    monkeypatch.setattr(activations.time, "monotonic", lambda: next(clock))
-    assert activations.after_first(lambda batches: [*batches(0)], source) == 2.5
-
-
 def test_speeds(tiny, source, tmp_path):
     networks = {name: Network(name, tiny, size=SIZE) for name in "ab"}
     found = activations.speeds(networks, LAYER, source, source, SIZE, 2, tmp_path)

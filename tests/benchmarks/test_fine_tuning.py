@@ -1,7 +1,5 @@
 """Steps of a training, timed on a few tiny pictures."""
 
-from types import SimpleNamespace
-
 import pytest
 
 from benchmarks import fine_tuning
@@ -11,17 +9,6 @@ from transfer.recipe import Recipe
 from transfer.run import Run
 
 ANN, SIZE = "MobileNet(alpha=0.25)", 32
-
-
-def test_the_step_clock_leaves_the_first_step_out(monkeypatch):
-    clock = iter([5.0, 9.0])
-    monkeypatch.setattr(fine_tuning, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    watch = fine_tuning.StepClock()
-    watch.on_epoch_begin(0)
-    for batch in range(3):
-        watch.on_train_batch_end(batch, {"loss": 1.0})
-    watch.on_epoch_end(0)
-    assert watch.seconds == 4.0
 
 
 @pytest.mark.slow  # traces a training step for each side

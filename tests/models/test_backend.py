@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from models import backend
+from models import backend, memory
 from models.errors import InputError
 
 layers = keras.layers
@@ -177,7 +177,7 @@ def test_a_gpu_that_nothing_shows_brings_no_warning(monkeypatch):
 @pytest.fixture
 def several(monkeypatch):
     """A machine of two such devices and a third, of which none is ever used."""
-    for name in ("_tensorflow_devices", "_jax_devices"):
+    for name in ("_tensorflow_devices", "_jax_devices_here"):
         monkeypatch.setattr(backend, name, lambda: ["H100", "H100", "T4"])
     monkeypatch.setattr(backend, "_names", lambda devices: list(devices))
     used = []
@@ -227,3 +227,64 @@ def test_with_one_device_nothing_is_changed(linear):
         assert backend.devices_in_use() == 1
     backend.clear_session()
     assert backend.devices_in_use() == 1
+
+
+class Gpu:
+    """A GPU of JAX with so many bytes in use of those that it took, and a limit."""
+
+    device_kind, platform = "NVIDIA H100", "gpu"
+
+    def __init__(self, stats):
+        self.memory_stats = lambda: stats
+
+
+@pytest.mark.parametrize(
+    ("stats", "driver", "free"),
+    [
+        ([{"bytes_limit": 80, "bytes_in_use": 30}], None, 50),
+        ([{"bytes_limit": 80, "bytes_in_use": 30, "pool_bytes": 40}], 15, 25),
+        ([{"bytes_limit": 80, "bytes_in_use": b} for b in (5, 60)], 90, 20),
+        ([{"bytes_limit": 80, "bytes_in_use": 30}], 10, 0),
+        ([None], 90, None),
+    ],
+)
+def test_free_memory_of_jaxs_gpus_is_that_of_the_fullest(stats, driver, free, monkeypatch):
+    jax = pytest.importorskip("jax")
+    gpus = [Gpu(each) for each in stats]
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(jax, "devices", lambda: gpus)
+    monkeypatch.setattr(jax, "local_devices", lambda: gpus)
+    monkeypatch.setattr(memory, "free_on_gpu", lambda: driver)
+    assert backend.free_memory() == free
+
+
+@pytest.mark.parametrize(("driver", "free"), [(50, 70), (None, None)])
+def test_free_memory_of_tensorflows_gpus_counts_what_it_took_and_left(driver, free, monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    monkeypatch.setattr(backend, "_tensorflow_gpus", lambda: ["NVIDIA H100"])
+    monkeypatch.setattr(memory, "free_on_gpu", lambda: driver)
+    taken = {"current": 10, "peak": 30}
+    monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda device: taken)
+    assert backend.free_memory() == free
+
+
+def test_gpus_are_shared_unless_a_script_has_taken_them(monkeypatch):
+    import tensorflow as tf
+
+    asked = []
+
+    def grow(gpu, how):
+        asked.append((gpu, how))
+        if gpu == "taken":
+            raise RuntimeError("Physical devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["taken", "new"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", grow)
+    backend.share_gpus()
+    assert asked == [("taken", True), ("new", True)]
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    backend.share_gpus()
+    assert len(asked) == 2

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,29 @@ def test_what_goes_on_says_so(capsys):
     assert capsys.readouterr().err == "interrupted: the same command goes on from here\n"
 
 
+@pytest.mark.parametrize("interrupts", [signal.default_int_handler, signal.SIG_IGN])
+def test_sigterm_is_answered_as_an_interrupt_once(interrupts, capsys):
+    """Interrupts are ignored in the background of a script, where SLURM runs a command."""
+    kept = []
+
+    @exit_code(resumes=True)
+    def main(argv=None):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)  # SLURM's, and the script's that hands it on
+            kept.append("an epoch")
+
+    former, before = signal.signal(signal.SIGINT, interrupts), signal.getsignal(signal.SIGTERM)
+    try:
+        assert main() == 143
+    finally:
+        signal.signal(signal.SIGINT, former)
+    said = "interrupted by SIGTERM: the same command goes on from here\n"
+    assert capsys.readouterr().err == said and kept == ["an epoch"]
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
 STARTING = """
 import os, signal, sys
 from models.command import exit_code, start_keras
@@ -51,7 +75,7 @@ class Interrupting:
         if name == 'keras':
             os.write(2, b'a foreign line')
             try:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.NAME)
                 for _ in range(10**6): pass
             except KeyboardInterrupt as error:
                 HOW
@@ -67,8 +91,14 @@ sys.exit(main())
 
 @pytest.mark.parametrize("how", ["raise", "raise ImportError('no module') from error", "pass"])
 def test_an_interrupted_start_is_one_line_whatever_imports_make_of_it(how):
-    done = start(STARTING.replace("HOW", how))
+    done = start(STARTING.replace("HOW", how).replace("NAME", "SIGINT"))
     assert (done.returncode, done.stderr, done.stdout) == (130, "interrupted\n", "")
+
+
+def test_a_start_that_sigterm_ends_is_one_line_too():
+    how = "raise ImportError from error"
+    done = start(STARTING.replace("HOW", how).replace("NAME", "SIGTERM"))
+    assert (done.returncode, done.stderr, done.stdout) == (143, "interrupted by SIGTERM\n", "")
 
 
 # found by Python when it starts: the user interrupts the import of one of our modules

@@ -9,6 +9,7 @@ from models.errors import InputError
 from models.graph import (
     activation_name,
     classifier,
+    count_activations,
     cut,
     find_layer,
     relu_limit,
@@ -403,3 +404,10 @@ def test_activations_have_one_name_whatever_they_are():
     assert activation_name(keras.layers.LeakyReLU()) == "leakyrelu"
     assert activation_name(keras.layers.Flatten()) is None
     assert activation_name(keras.layers.Dense(2)) == "linear"
+
+
+def test_activations_of_all_layers_are_counted_and_those_of_networks_inside():
+    inner = keras.Sequential([keras.Input((4, 4, 2)), keras.layers.Conv2D(3, 3)])  # 2 x 2 x 3
+    inputs = keras.Input((4, 4, 2))  # 32
+    outputs = keras.layers.Flatten()(inner(inputs))  # 12
+    assert count_activations(keras.Model(inputs, outputs)) == 32 + 12 + 12

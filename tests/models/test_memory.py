@@ -35,5 +35,33 @@ def test_other_systems_do_not_tell(machine, monkeypatch, tmp_path):
     assert memory.free() is None
 
 
+XML = """<nvidia_smi_log><gpu id="1">
+<fb_memory_usage><total>8000 MiB</total><used>5000 MiB</used><free>3000 MiB</free></fb_memory_usage>
+<bar1_memory_usage><total>256 MiB</total><free>254 MiB</free></bar1_memory_usage></gpu><gpu id="2">
+<fb_memory_usage><total>8000 MiB</total><reserved>200 MiB</reserved><free>2000 MiB</free>
+</fb_memory_usage></gpu></nvidia_smi_log>"""
+
+
+@pytest.mark.parametrize(
+    ("says", "free"),
+    [(f"echo '{XML}'", 2000 * 2**20), ("echo '<free>[N/A]</free>'", None), ("exit 9", None)],
+)
+def test_the_gpu_with_the_fewest_of_those_that_are_seen(says, free, monkeypatch, tmp_path):
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n{says}\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert memory.free_on_gpu() == free
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-8a")
+    assert memory.free_on_gpu() == free
+    assert (tmp_path / "asked").read_text() == "-q -x\n-q -x -i 2,GPU-8a\n"
+
+
+def test_no_driver_tells_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert memory.free_on_gpu() is None
+
+
 def test_bytes_as_text():
     assert memory.shown(1_500_000_000) == "1.5 GB"

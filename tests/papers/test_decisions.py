@@ -201,6 +201,8 @@ def test_significance_is_corrected_for_the_number_of_tests():
     assert answer(question, p=[0.04, 0.5]) == HOLDS  # 0.04 * 2
     assert answer(question, p=[0.02, 0.5]) == FAILS
     assert answer(question, p=[np.nan]) == UNTOLD
+    verdict = question.decide({"t": pd.DataFrame({"p": [0.5, 0.02]})})
+    assert verdict.numbers[0].startswith("p 0.02")  # what decides is told first
 
 
 def test_several_questions_are_one():

@@ -54,6 +54,22 @@ def test_a_line_that_is_killed_has_the_shells_code(path):
     assert plan.main([str(path)]) == 1
 
 
+def test_sigterm_ends_the_line_under_way_first(path):
+    """The line keeps what it has; its shell is the process that Python started."""
+    lines = [
+        Line(
+            1,
+            1,
+            (),
+            "trap 'echo kept >> done; exit 5' TERM; sleep 0.5; kill -TERM $PPID; sleep 9 & wait",
+        ),
+        Line(2, 1, (), "echo 2 >> done"),
+    ]
+    write_plan(lines, path)
+    assert plan.main([str(path)]) == 143
+    assert done(path) == ["kept"]
+
+
 def test_a_plan_without_lines_is_done(path, capfd):
     write_plan([], path)
     assert plan.main([str(path)]) == 0

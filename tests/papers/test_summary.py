@@ -45,3 +45,18 @@ def test_page_of_the_items_that_were_made(tmp_path):
     )
     assert "[figure4](figure4/figure4.md)" in page and "| pictures | 1 |" in page
     assert page.endswith("    make table2\n    make figure4\n")
+
+
+def test_page_counts_the_statements(tmp_path):
+    (tmp_path / "findings").mkdir()
+    told = pd.DataFrame({"finding": ["a", "b", "c"], "ours": ["holds", "cannot be told", "holds"]})
+    told.to_csv(tmp_path / "findings" / "findings.csv", index=False)
+    counts = summary.count_findings(tmp_path)
+    assert counts == {"holds": 2, "cannot be told": 1}
+    page = summary.summary_page("A title", "toys", {}, lambda name: f"make {name}", counts)
+    assert "(findings/findings.md), and whether ours bear it out: holds: 2; " in page
+    assert page.endswith("    make findings\n")
+
+
+def test_no_statements_that_were_not_decided(tmp_path):
+    assert summary.count_findings(tmp_path) is None

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import InputError
-from papers.waves import Line, find_line, read_plan, told, waves, write_plan
+from papers.waves import Line, find_line, read_plan, waves, write_plan
+from visualization.whole_numbers import spans
 
 HEADER = "id,wave,needs,command"
 
@@ -47,11 +48,7 @@ def test_a_plan_is_a_csv_that_a_spreadsheet_may_have_written(tmp_path):
         Line(2, 1, (), "echo 2"),
         Line(7, 2, (1, 2), 'echo "a;b"'),
     )
-    assert [told(ids) for ids in waves(read_plan(path))] == ["1-2", "7"]
-
-
-def test_numbers_as_an_array_takes_them():
-    assert told([7, 1, 3, 2]) == "1-3,7" and told([5]) == "5" and told([]) == "nothing"
+    assert [spans(ids) for ids in waves(read_plan(path))] == ["1-2", "7"]
 
 
 def test_a_line_that_is_not_there():

@@ -112,6 +112,7 @@ def test_files_that_cannot_be_read_are_said_and_left_out():
     assert said == ["left out: picture bad1.png: broken", "left out: picture bad4.png: broken"]
     with pytest.raises(InputError, match=r"none of 1 pictures can be read, the first is bad1\.png"):
         inference.collect(lambda x: x, inference.files(paths[1:2], read, 2, said.append))
+    assert list(inference.files(paths[1:2], read, 2, said.append, least=0)(0)) == []
 
 
 def test_at_most_a_batch_of_files_is_read_ahead_and_all_come_in_order():
@@ -164,7 +165,8 @@ def test_files_go_on_behind_the_last_that_was_collected(tmp_path):
             )
         except ZeroDivisionError:
             assert len(np.load(files[0])) == 0  # unfinished
-    assert asked == [[0, 2], [3, 4], [3, 4]] and found.tolist() == [0, 2, 3, 4]
+    # a batch ends at a multiple of its size, whatever cannot be read
+    assert asked == [[0], [2, 3], [2, 3], [4]] and found.tolist() == [0, 2, 3, 4]
     assert np.load(files[1]).tolist() == [0, 2, 3, 4]
 
 
@@ -271,3 +273,75 @@ def test_networks_take_whole_numbers_as_floats(policy, tmp_path):
             np.testing.assert_array_equal(scores, floats[0])
     finally:
         keras.mixed_precision.set_global_policy(before)
+
+
+def small_memory(most, sizes):
+    """A function of pictures with room for `most` of them; notes the sizes that it was asked."""
+
+    def function(pictures):
+        sizes.append(len(pictures))
+        if len(pictures) > most:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes")
+        return {"a": pictures * 2, "b": pictures.sum(axis=1)}
+
+    return function
+
+
+def test_out_of_memory_is_answered_by_half_the_pictures_from_then_on(capsys):
+    sizes = []
+    pictures = PICTURES[:7]
+    run = inference.halved(small_memory(3, sizes))
+    for _ in range(2):
+        found = run(pictures)
+        np.testing.assert_array_equal(found["a"], pictures * 2)
+        np.testing.assert_array_equal(found["b"], pictures.sum(axis=1))
+    assert sizes == [7, 4, 2, 2, 2, 2, 2, 2, 2, 2]
+    assert capsys.readouterr().out == (
+        "out of memory: going on with 4 pictures at a time\n"
+        "out of memory: going on with 2 pictures at a time\n"
+    )
+
+
+@pytest.mark.parametrize(("most", "error"), [(0, "RESOURCE"), (9, "shapes differ")])
+def test_no_room_for_one_picture_and_other_errors_are_raised(most, error):
+    def wrong(pictures):
+        raise ValueError("shapes differ")
+
+    run = inference.halved(wrong if most else small_memory(most, []), say=lambda line: None)
+    with pytest.raises((RuntimeError, ValueError), match=error):
+        run(PICTURES)
+
+
+def test_a_pass_goes_on_where_memory_ran_out():
+    progress = Progress(20, "pictures", out=io.StringIO())
+    function = small_memory(2, [])
+    batches = inference.in_memory(20, 8)
+    found = inference.collect(lambda i: function(PICTURES[i]), batches, progress=progress)
+    np.testing.assert_array_equal(found["a"], PICTURES * 2)
+    assert "out of memory: going on with 2 pictures at a time\n" in progress.out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("device", "free", "count"),
+    [
+        ("CPU, 2 cores (jax)", 10**9, 32),
+        ("GPU NVIDIA H100 (jax)", 10**9, 256),
+        ("GPU NVIDIA H100 (jax)", 2 * 4 * 15 * 100, 64),  # half of it holds 100
+        ("CPU, 2 cores (jax)", 0, 1),
+        ("GPU NVIDIA H100 (jax)", None, 32),
+    ],
+)
+def test_pictures_at_a_time_are_a_power_of_two_that_fits(device, free, count, monkeypatch):
+    monkeypatch.setattr(backend, "device_name", lambda: device)
+    monkeypatch.setattr(backend, "free_memory", lambda: free)
+    inputs = keras.Input((2, 2, 3))  # 12 numbers a picture, and 3 more
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+    assert inference.pictures_at_a_time(model) == count
+
+
+def test_a_network_of_any_size_is_given_as_many_pictures_as_a_cpu(monkeypatch):
+    monkeypatch.setattr(backend, "device_name", lambda: "GPU NVIDIA H100 (jax)")
+    monkeypatch.setattr(backend, "free_memory", lambda: 10**12)
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs))
+    assert inference.pictures_at_a_time(model) == 32

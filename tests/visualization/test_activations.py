@@ -1,6 +1,7 @@
 """Scores of pictures: every channel's statistic, maximum and place, of every picture once."""
 
 import errno
+import itertools
 import signal
 import subprocess
 import sys
@@ -385,6 +386,28 @@ def test_killed_it_goes_on_with_the_same_digits(tmp_path, monkeypatch):
     assert [path.name for path in (tmp_path / "killed").iterdir()] == ["scores.h5"]
 
 
+def test_where_memory_runs_out_smaller_pieces_are_computed(tmp_path, monkeypatch, capsys):
+    """Batches and parts stay as they are; only what is computed at once is smaller."""
+    plain, real = scored(tmp_path / "plain"), activations.backend.forward
+
+    def with_room_for_two(model):
+        run = real(model)
+
+        def forward(pictures):
+            if len(pictures) > 2:
+                raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes")
+            return run(pictures)
+
+        return forward
+
+    monkeypatch.setattr(activations.backend, "forward", with_room_for_two)
+    found = scored(tmp_path / "small")
+    assert capsys.readouterr().out.count("out of memory: going on with 2 pictures at a time") == 2
+    for name, layer in itertools.product(plain, NAMES):
+        scores = plain[name].score(layer)
+        np.testing.assert_allclose(found[name].score(layer), scores, rtol=1e-5, atol=1e-5)
+
+
 def interrupted(folder, monkeypatch, at=19, **how):
     """A pass that ended at a picture: parts of 6 pictures."""
     monkeypatch.setattr(activations, "PART_PICTURES", 5)
@@ -425,9 +448,9 @@ def test_killed_while_it_joined_it_joins(tmp_path, monkeypatch, whole):
     def join(*arguments):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(activations, "PART_PICTURES", 5)
     with monkeypatch.context() as patch:
-        patch.setattr(activations, "PART_PICTURES", 5)
-        patch.setattr(activations._Parts, "_join", join)
+        patch.setattr(activations, "_join", join)
         with pytest.raises(KeyboardInterrupt):
             scored(tmp_path)
     assert len(list(tmp_path.glob("part-*.h5"))) == len(list(tmp_path.iterdir())) == 4
@@ -453,20 +476,19 @@ def test_a_full_disk_leaves_whole_parts(tmp_path, small_disk, monkeypatch, whole
 
 def test_a_full_disk_when_parts_are_joined(small_disk, monkeypatch, whole):
     monkeypatch.setattr(activations, "PART_PICTURES", 5)
-    write = activations._Parts.result
+    true = activations._join
 
-    def result(self):
-        monkeypatch.setattr(activations._Parts, "result", write)
-        self._write()
+    def join(*given):
+        monkeypatch.setattr(activations, "_join", true)
         ballast = small_disk / "ballast"
         with pytest.raises(OSError), open(ballast, "wb", buffering=0) as file:
             while True:
                 file.write(b"x" * 4096)
         with open(ballast, "r+b") as file:
             file.truncate(ballast.stat().st_size - 20_000)
-        write(self)
+        true(*given)
 
-    monkeypatch.setattr(activations._Parts, "result", result)
+    monkeypatch.setattr(activations, "_join", join)
     with pytest.raises(OSError, match="No space left"):
         scored(small_disk)
     (small_disk / "ballast").unlink()
@@ -486,11 +508,14 @@ def peak_of_many(folder, batches):
     )
     folder.mkdir()
     asked = {"statistic": "max", "size": 9, "layers": {"net": ["a", "b"]}}
-    parts = activations._Parts(folder, asked, {"net": scorer})
+    parts = activations._Parts(folder, asked, {"net": scorer}, 10)
     tracemalloc.start()
     for number in range(batches):
         parts.add(np.arange(10) + 10 * number, {"net": [table, table, table.astype("int32")]})
     parts.result()
+    activations._join(
+        activations._rows_in([activations.Piece(folder)]), asked, folder / "scores.h5"
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     held = activations.Scores(folder / "scores.h5", "net")

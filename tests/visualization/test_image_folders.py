@@ -1,5 +1,6 @@
 """Folders of images that grow, and images that are taken from elsewhere instead of made."""
 
+import contextlib
 import itertools
 import json
 from pathlib import Path
@@ -12,11 +13,12 @@ from PIL import Image
 
 from models.errors import InputError
 from models.network import load
-from transfer.result_folder import unfinished
-from visualization import channel_images, image_folders, render
+from transfer.result_folder import locked, unfinished
+from visualization import channel_images, image_folders, render, shards
 from visualization.channel_images import Settings
 from visualization.image_folders import fill, find_held
 from visualization.optvis import render as optvis_render
+from visualization.shards import Shard
 
 TRUE_RENDER_CHANNELS = optvis_render.render_channels
 
@@ -42,6 +44,21 @@ def ascents(monkeypatch):
         yield from TRUE_RENDER_CHANNELS(model, layer, channels, *given, **named)
 
     monkeypatch.setattr(optvis_render, "render_channels", counted)
+    return made
+
+
+@pytest.fixture
+def painted(monkeypatch):
+    """The channels that were made, as grey images without an ascent."""
+    made = []
+
+    def paint(model, layer, channels, steps, **named):
+        for channel in channels:
+            image = np.full((16, 16, 3), channel / 255, "float32")
+            made.append(channel)
+            yield optvis_render.Rendered(layer, channel, image, np.zeros(steps), 0.5, None)
+
+    monkeypatch.setattr(optvis_render, "render_channels", paint)
     return made
 
 
@@ -198,3 +215,141 @@ def test_what_fits_into_a_batch_is_together(monkeypatch, counts, groups):
     ]
     found = image_folders._batches(jobs)
     assert [[job.n for job, _ in group] for group in found] == groups
+
+
+# ---- parts
+
+
+@pytest.fixture
+def no_lag(monkeypatch):
+    monkeypatch.setattr(shards, "LAG", 0.0)
+
+
+def paint(folder, *seeds):
+    folder.mkdir(exist_ok=True)
+    for seed in seeds:
+        pixels = np.random.default_rng(seed).integers(0, 256, (16, 16, 3), "uint8")
+        Image.fromarray(pixels).save(folder / f"{seed}.png")
+    return folder
+
+
+def content(folder):
+    """Name -> bytes of all files but the manifest, which tells command and time."""
+    files = sorted(path for path in folder.iterdir() if path.name != "manifest.json")
+    return {path.name: path.read_bytes() for path in files}
+
+
+def part(asked, out, number, count):
+    image_folders.make_part(asked, out, Shard(number, count), lambda line: None)
+
+
+def test_parts_are_joined_to_the_images_of_one_piece(network, tmp_path, ascents, no_lag):
+    """In any order, one twice, one killed half-way, one empty; pictures scored at the end."""
+    asked = settings(network, *range(6), batch=2, pictures=(paint(tmp_path / "seen", 0, 1),))
+    image_folders.make(asked, tmp_path / "whole")
+    ascents.clear()
+    out, said = tmp_path / "out", []
+    for number in (4, 2):
+        part(asked, out, number, 4)
+    with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optvis_render, "render_channels", stops_after_one)
+        part(asked, out, 3, 4)
+    with pytest.raises(InputError, match="cannot be joined: missing in .*out.parts: part 3 of 4;"):
+        image_folders.make(asked, out, said.append, joining=True)
+    for number in (3, 2, 1):
+        part(asked, out, number, 4)
+    # 6 channels are 3 batches of 2: of four parts the first is empty
+    assert ascents == [4, 5, 0, 1, 3] and not (tmp_path / "out.parts" / "1-of-4").exists()
+    ascents.clear()
+    image_folders.make(asked, out, said.append, joining=True)
+    assert not ascents and content(out) == content(tmp_path / "whole")
+    assert not (tmp_path / "out.parts").exists() and not unfinished(out).exists()
+    image_folders.make_part(asked, out, Shard(2, 4), said.append)
+    assert said[-1] == f"already finished: {out}" and not (tmp_path / "out.parts").exists()
+    again = settings(network, *range(6), batch=2, steps=3)
+    with pytest.raises(InputError, match=r"steps 2 \(now 3\)"):
+        part(again, out, 1, 4)
+
+
+def stops_after_one(*given, **named):
+    yield next(TRUE_RENDER_CHANNELS(*given, **named))
+    raise KeyboardInterrupt
+
+
+def test_without_joining_what_is_missing_is_made(network, tmp_path, painted, no_lag):
+    """Of parts of several numbers of parts, and of what an interrupted run in one piece left."""
+    asked, said = settings(network, *range(6)), []
+    true = optvis_render.render_channels
+
+    def stops(*given, **named):
+        yield next(true(*given, **named))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optvis_render, "render_channels", stops)
+        image_folders.make(asked, tmp_path / "out")
+    part(asked, tmp_path / "out", 1, 3)
+    part(asked, tmp_path / "out", 3, 3)
+    part(asked, tmp_path / "out", 1, 2)
+    assert painted == [0, 1, 4, 5, 2]
+    image_folders.make(asked, tmp_path / "out", said.append)
+    assert painted == [0, 1, 4, 5, 2, 3] and "missing: part 2 of 3; made here" in said
+    assert channels_in(tmp_path) == {"out": [*range(6)]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"steps": 3}, "steps 2 .here 3"), ({"layer": "deep"}, "layer 'maps' .here 'deep'")],
+)
+def test_parts_of_another_run_are_refused(network, tmp_path, painted, changes, says):
+    part(settings(network, *range(4)), tmp_path / "out", 1, 2)
+    given = {"steps": 2, "size": 16, "batch": 1, "layer": "maps", **changes}
+    other = Settings(str(network), channels=tuple(range(4)), **given)
+    for make in (image_folders.make, lambda *given: part(*given, 2, 2)):
+        with pytest.raises(InputError, match=f"1-of-2 holds images made with {says}"):
+            make(other, tmp_path / "out")
+    assert painted == [0, 1]
+    assert [path.name for path in (tmp_path / "out.parts").iterdir()] == ["1-of-2"]
+
+
+def test_a_network_of_random_weights_has_no_parts(tmp_path):
+    for name in ("VGG16", "VGG16:none"):
+        with pytest.raises(InputError, match=f"{name} has random weights, .* as VGG16:FILE"):
+            part(Settings(name, "block1_conv1"), tmp_path / "out", 1, 2)
+
+
+def test_a_damaged_part_is_not_taken(network, tmp_path, painted, no_lag):
+    asked = settings(network, *range(4))
+    for number in (1, 2):
+        part(asked, tmp_path / "out", number, 2)
+    image = tmp_path / "out.parts" / "2-of-2" / "maps_0003.png"
+    image.write_bytes(image.read_bytes()[:-1])
+    for joining in (False, True):
+        with pytest.raises(InputError, match="maps_0003.png is not what manifest.json"):
+            image_folders.make(asked, tmp_path / "out", joining=joining)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_part_that_another_process_makes_is_waited_for(network, tmp_path, painted, no_lag):
+    asked, out, said = settings(network, *range(4)), tmp_path / "out", []
+    part(asked, out, 1, 2)
+    folder = tmp_path / "out.parts" / "2-of-2"
+    unfinished(folder).mkdir()
+
+    def say(line):
+        said.append(line)
+        if line == "waiting: part 2/2 is being made":
+            holding.close()
+            part(asked, out, 2, 2)
+
+    with contextlib.ExitStack() as holding:
+        holding.enter_context(locked(folder))
+        image_folders.make(asked, out, say, joining=True)
+    assert "waiting: part 2/2 is being made" in said and painted == [0, 1, 2, 3]
+    assert channels_in(tmp_path) == {"out": [0, 1, 2, 3]}
+
+
+def test_parts_by_default_have_about_a_hundred_channels(network, monkeypatch):
+    assert image_folders.usual_parts(settings(network, *range(6))) == 1
+    monkeypatch.setattr(shards, "CHANNELS_IN_PART", 4)
+    assert image_folders.usual_parts(settings(network, *range(6))) == 2

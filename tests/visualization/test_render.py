@@ -19,7 +19,7 @@ from PIL import Image
 from models import backend, memory
 from transfer import plots
 from transfer.pictures import read_all
-from visualization import render, sheet
+from visualization import render, sheet, side_by_side
 from visualization.optvis import render as optvis_render
 
 ROOT = Path(__file__).parents[2]
@@ -109,6 +109,7 @@ def test_a_channel_without_a_number_stops_and_the_rest_goes_on(network, tmp_path
         command("VGG19", "out", "--pictures", "/no/such"),
         command("VGG19", "out", "--size", "200000"),
         command("VGG19", "/proc/out"),
+        command("VGG19", "out", "--shard", "5/4"),
     ],
 )
 def test_help_and_slips_need_no_keras(words):
@@ -136,6 +137,8 @@ def test_help_and_slips_need_no_keras(words):
         (("--seed", "5000000000"), "seed is 5000000000; accepted: 0 to 2147483647"),
         (("--spectrum", "x"), "spectrum is for param maco"),
         (("--pictures", "/no/such"), "no picture or folder /no/such"),
+        (("--shard", "0/4"), "shard is '0/4'; accepted: I/N"),
+        (("--shard", "a/b"), "shard is 'a/b'; accepted: I/N"),
     ],
 )
 def test_bad_input_is_one_line(flags, says, network, tmp_path, capsys):
@@ -253,6 +256,96 @@ def test_what_kill_9_left_is_not_published(network, tmp_path, capsys):
 
 def interrupted(tiles):
     raise KeyboardInterrupt
+
+
+def test_a_layer_in_parts(network, tmp_path, capsys):
+    """What is made of them is what is made in one piece; more is in test_image_folders."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert render.main([*command(network, two), "--parts"]) == 0
+    assert capsys.readouterr().out == "1\n"
+    for out, *more in ((one,), (two, "--shard", "1/1"), (two, "--join")):
+        assert render.main([*command(network, out), *more]) == 0
+    for path in one.glob("*.[jp]*"):
+        same = (two / path.name).read_bytes() == path.read_bytes()
+        assert same or path.name == "manifest.json"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one", "two"]
+
+
+@pytest.fixture
+def two_devices(monkeypatch):
+    """Two devices, whose processes run in this one, one after another; the words of each."""
+    ran = []
+
+    def run(module, commands, say):
+        assert module == "visualization.render"
+        ran.extend(commands.values())
+        return {name: (render.main(words), "") for name, words in commands.items()}
+
+    monkeypatch.setattr(side_by_side, "count_devices", {"2": 2, "all": 2}.__getitem__)
+    monkeypatch.setattr(side_by_side, "run", run)
+    return ran
+
+
+def test_devices_make_a_part_each(network, tmp_path, two_devices, monkeypatch):
+    def paint(model, layer, channels, steps, **named):
+        for channel in channels:
+            image = np.zeros((16, 16, 3), "float32")
+            yield optvis_render.Rendered(layer, channel, image, np.zeros(steps), 0.5, None)
+
+    monkeypatch.setattr(optvis_render, "render_channels", paint)
+    out = tmp_path / "out"
+    words = [*command(network, out, "--channels", "all", "--batch", "2"), "--devices", "all"]
+    # of a part of a cluster's they make parts, which are joined with the others
+    assert render.main([*words, "--shard", "2/3"]) == 0
+    assert [ran[-3:] for ran in two_devices] == [["1", "--shard", f"{n}/6"] for n in (3, 4)]
+    assert [path.name for path in (tmp_path / "out.parts").iterdir()] == ["4-of-6"]
+    two_devices.clear()
+    assert render.main(words) == 0
+    assert [ran[-4:] for ran in two_devices] == [
+        ["--devices", "1", "--shard", f"{number}/2"] for number in (1, 2)
+    ]
+    assert len(list(out.glob("*.png"))) == 7
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    two_devices.clear()
+    assert render.main(words) == 0 and not two_devices  # it is finished
+
+
+def test_what_becomes_of_devices_that_fail(network, tmp_path, capsys, two_devices, monkeypatch):
+    words = [*command(network, tmp_path / "out"), "--devices", "2"]
+    for ended, says in (
+        ({"1/2": (2, "no layer"), "2/2": (2, "no layer")}, "error: no layer\n"),
+        ({"1/2": (0, ""), "2/2": (-9, "")}, "error: not made: part 2/2 (signal 9) ; the others"),
+    ):
+        monkeypatch.setattr(side_by_side, "run", lambda *given, ended=ended: ended)
+        assert render.main(words) == 2
+        assert capsys.readouterr().err.startswith(says)
+
+    def interrupt(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(side_by_side, "run", interrupt)
+    assert render.main(words) == 130
+    assert capsys.readouterr().err == "interrupted\n" and not any(tmp_path.iterdir())
+
+
+@pytest.mark.slow  # four processes that start Keras
+def test_devices_as_processes(network, tmp_path):
+    """On two virtual devices of JAX; what is made is what one process makes."""
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    environment["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    words = command(network, tmp_path / "two", "--channels", "all", "--batch", "2")
+    again = [sys.executable, "-m", "visualization.render", *words]
+    for more in (["--devices", "2"], ["--out", str(tmp_path / "one")]):
+        done = subprocess.run(
+            [*again, *more], cwd=ROOT, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        if more[0] == "--devices":
+            assert "[1/2] part 1/2: 2 of 6 channels" in done.stdout
+            assert "[2/2] part 2/2: 4 of 6 channels" in done.stdout
+    for path in (tmp_path / "one").iterdir():
+        same = (tmp_path / "two" / path.name).read_bytes() == path.read_bytes()
+        assert same or path.name == "manifest.json"
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import InputError
-from visualization.whole_numbers import channel_numbers, check_below, check_whole
+from visualization.whole_numbers import channel_numbers, check_below, check_whole, spans
 
 
 @pytest.mark.parametrize("n", [0, 3, np.int64(3)])
@@ -36,3 +36,7 @@ def test_channels_in_words():
     for text in ("a", "1-", "-1", "1,,2", "5-4", "0-999999999"):
         with pytest.raises(InputError, match="^channels "):
             channel_numbers(text)
+
+
+def test_numbers_as_an_array_takes_them():
+    assert spans([7, 1, 3, 2]) == "1-3,7" and spans([5]) == "5" and spans([]) == "nothing"

@@ -14,9 +14,10 @@ import numpy as np
 
 from models import backend
 from models.errors import InputError
+from models.graph import count_activations
 from models.network import as_network
 from visualization.optvis import objectives, param, transform
-from visualization.optvis.ascent import LEARNING_RATE, Ascent, adam
+from visualization.optvis.ascent import LEARNING_RATE, PLAIN, Ascent, adam
 from visualization.whole_numbers import check_below, check_whole
 
 VIS_SIZE = 128  # Lucid's default image of render_vis
@@ -178,6 +179,32 @@ def render_channels(
     return _batches(ascent, pairs, starts, steps, seed, callbacks)
 
 
+def one_step(model, layer, image, dtype="float32"):
+    """A function that makes one step of render_channels, as those after its first ones.
+
+    Args:
+        model, layer, dtype: as for render_channels.
+        image: layer of the images, such as param.image gives.
+
+    Raises:
+        InputError: as render_channels.
+    """
+    network = as_network(model)
+    transforms, nothing = _transform(None), np.zeros((1, 1), PLAIN)
+    ascent = Ascent(
+        network.model,
+        objectives.each_channel(layer),
+        image,
+        1,
+        transforms,
+        adam(),
+        redirect=False,
+        dtype=dtype,
+        labels=network.classes,
+    )
+    return lambda: ascent.train_on_batch(nothing)
+
+
 def _batches(ascent, pairs, starts, steps, seed, callbacks):
     """Yield Rendered by batches of the ascent's size; the last is filled up with its last.
 
@@ -219,10 +246,21 @@ def images_at_a_time(network, dtype):
     free = backend.free_memory()
     if free is None:
         return most
-    weights = network.count_params() * (4 if dtype == "float32" else 2)  # bytes
-    left = free * SHARE - NETWORKS * weights
-    fits = max(1, int(left / (count_activations(network) * COPIES * 4)))  # 4 bytes: float32
+    left = free * SHARE - needed_bytes(network, dtype, 0)
+    each = needed_bytes(network, dtype, 1) - needed_bytes(network, dtype, 0)
+    fits = max(1, int(left / each))
     return min(most, 1 << (fits.bit_length() - 1))
+
+
+def needed_bytes(network, dtype, images):
+    """Bytes that an ascent of some images takes, about: its networks and what their layers give.
+
+    Args:
+        network, dtype: as for images_at_a_time.
+        images: at a time.
+    """
+    weights = network.count_params() * (4 if dtype == "float32" else 2)  # bytes
+    return NETWORKS * weights + images * count_activations(network) * COPIES * 4  # 4: float32
 
 
 def least_bytes(network):
@@ -232,18 +270,6 @@ def least_bytes(network):
         network: as for images_at_a_time.
     """
     return count_activations(network) * 4 * LEAST_COPIES
-
-
-def count_activations(network):
-    """Numbers that a network's layers give for one image, those of networks inside it too."""
-    return sum(map(_layer_activations, network.layers))
-
-
-def _layer_activations(layer):
-    if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
-        return count_activations(layer)
-    tensors = keras.tree.flatten(layer.output)
-    return sum(np.prod(tensor.shape[1:], dtype=float) for tensor in tensors)
 
 
 def _rising(thresholds):

@@ -69,6 +69,8 @@ def test_vgg19_is_shown_or_else_the_first_network_there_is(place):
     artist, kind = protocol.plan_figure4(place)
     assert kind.keys["network"] == "ResNet50" and len(kind.stages) == 2
     assert artist.keys["network"] == "VGG19" and "no folder" in artist.lacks
+    (line,) = protocol.tell_network(place)
+    assert line == "type: ResNet50 in the place of VGG19 (no weights file of VGG19)."
 
 
 def test_classifiers_are_compared_on_the_same_pictures(tmp_path):
