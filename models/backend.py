@@ -212,7 +212,8 @@ def use_devices(wanted):
     if count > len(there):
         are = "there is" if len(there) == 1 else "there are"
         raise InputError(f"devices is {wanted}; {are} {len(there)}: {_told(_names(there))}")
-    by_backend(_mirror, _shard)(there[:count])
+    if count * by_backend(lambda: 1, _jax_processes)() > 1:
+        by_backend(_mirror, _shard)(there[:count])
 
 
 def devices_in_use():
@@ -618,6 +619,12 @@ def _tensorflow_gpus():
     return _names(tf.config.list_physical_devices("GPU"))
 
 
+def _jax_processes():
+    import jax
+
+    return jax.process_count()
+
+
 def _jax_devices_here():
     import jax
 
@@ -670,8 +677,6 @@ def _jax_in_use():
 def _mirror(devices):
     import tensorflow as tf
 
-    if len(devices) == 1:
-        return
     strategy = tf.distribute.MirroredStrategy([device.name for device in devices])
     tf.distribute.experimental_set_strategy(strategy)
 
@@ -683,9 +688,8 @@ def _shard(devices):
     processes = range(jax.process_count())
     of_each = [[d for d in jax.devices() if d.process_index == process] for process in processes]
     used = [device for there in of_each for device in there[: len(devices)]]
-    if len(used) > 1:
-        names = [f"{device.platform}:{device.id}" for device in used]
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
+    names = [f"{device.platform}:{device.id}" for device in used]
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=names))
 
 
 class _Mirrored(keras.Model):

@@ -238,7 +238,7 @@ def test_gpus_are_shared_unless_a_script_has_taken_them(monkeypatch):
 @pytest.fixture
 def several(monkeypatch):
     """A machine of two such devices and a third, of which none is ever used."""
-    for name in ("_tensorflow_devices", "_jax_devices"):
+    for name in ("_tensorflow_devices", "_jax_devices_here"):
         monkeypatch.setattr(backend, name, lambda: ["H100", "H100", "T4"])
     monkeypatch.setattr(backend, "_names", lambda devices: list(devices))
     used = []
