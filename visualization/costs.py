@@ -145,7 +145,9 @@ def _tell_images(compared, say):
         settings = change_images.settings_of(compared, key, deepest, (0,))
         job = open_job(settings, compared.models[key])
         batch = min(count, render.most_at_a_time())
-        step = measure(render.one_step(job.model, deepest, start_image(job, batch), images.dtype))
+        with backend.one_device():
+            start = start_image(job, batch)
+            step = measure(render.one_step(job.model, deepest, start, images.dtype))
         seconds += math.ceil(count / batch) * images.steps * step
     say(
         f"images: at most {count} channels in each network, {images.steps} steps of {images.size} "

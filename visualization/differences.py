@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from models import backend, weights, zoo
+from models import weights, zoo
 from models.errors import InputError
 from transfer import variants
 from transfer.dataset import REPORT, Data
@@ -425,6 +425,7 @@ def _fill(compared, result, refused, gather, say):
 
     refused: see picture_list.open_pictures. gather: see score.
     """
+    from models import backend
     from visualization import change_images, change_numbers, change_pages, change_report
     from visualization.picture_list import open_pictures
 
