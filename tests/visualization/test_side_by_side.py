@@ -65,7 +65,17 @@ def test_one_that_fails_or_dies_ends_no_other(said):
     assert not any("error" in line for line in said)
 
 
-def test_an_interrupt_reaches_all_once_and_is_raised_when_they_have_ended(said, tmp_path):
+@pytest.fixture
+def interruptible():
+    """Interrupts are answered, also where the tests run in the background of a script."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+def test_an_interrupt_reaches_all_once_and_is_raised_when_they_have_ended(
+    said, tmp_path, interruptible
+):
     files = [tmp_path / name for name in "ab"]
 
     def interrupt():
