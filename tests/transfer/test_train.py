@@ -491,8 +491,9 @@ def unreduced_gradients():
         else:  # no program of JAX can: it is what the first device would come to
             placed = backend._placed
 
-            def of_first(rows, layouts=None):
-                return placed(rows[: len(rows) // 4] if len(rows) % 4 == 0 else rows, layouts)
+            def of_first(own, rows, layouts):
+                few = rows // 4 if rows % 4 == 0 else rows
+                return placed(own[:few], few, layouts)
 
             patch.setattr(backend, "_placed", of_first)
         yield
