@@ -1,6 +1,8 @@
 """One exit code for a user's mistakes, for every command, and a quiet start of Keras."""
 
+import contextlib
 import functools
+import gc
 import importlib.util
 import logging
 import os
@@ -121,7 +123,7 @@ def start_keras(say=print, devices=None, together=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later notes of TensorFlow's
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # see backend.share_gpus
     refused = None
-    with _HeldBack(), _Interruptible():
+    with _HeldBack(), _Interruptible(), uncollected():
         from models import backend
 
         if importlib.util.find_spec("tensorflow"):
@@ -179,6 +181,23 @@ class _Interruptible:
             signal.signal(signal.SIGINT, self.former)
         if self.interrupted:
             raise KeyboardInterrupt from None
+
+
+@contextlib.contextmanager
+def uncollected():
+    """Keep the garbage collector off the millions of objects that a block makes to stay.
+
+    It looks for garbage among them again and again while TensorFlow is imported, a fifth of that
+    time, and would again whenever Keras calls it, as before every training.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        if was_on:
+            gc.enable()
 
 
 class _HeldBack:

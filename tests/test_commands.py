@@ -273,7 +273,7 @@ def test_script_of_the_saliency_page():
 
 @pytest.mark.slow
 def test_saliency_of_the_docs(shared, tmp_path):
-    """As written, but at 96 pixels, and the check with fewer samples and one picture.
+    """As written, but at 96 pixels, and the check with two samples of the first picture.
 
     The first command, without arguments, is tests/visualization/test_deep_viz.py's.
     """
@@ -281,6 +281,7 @@ def test_saliency_of_the_docs(shared, tmp_path):
     assert plain == "python visualization/deep_viz.py"
     script = f"{ROOT}/visualization/deep_viz.py"
     check = check.replace("--samples 16 --check 4", "--samples 2 --check 1")
+    check = re.sub(r"{([^,]*),[^}]*}", r"\1", check)
     for command in (paintings, check):
         command = command.replace("visualization/deep_viz.py", f"{script} --input_size 96")
         shell(f"export SHARED={shared}\n{command}", tmp_path)
@@ -324,7 +325,7 @@ def test_what_changed_of_the_docs(tmp_path, without_slurm):
 def test_real_comparison_of_the_docs(shared, tmp_path):
     """The page's training and comparison, as written but for a small part and one epoch."""
     train, compare = blocks(CHANGED)[3:5]  # the last one is that of the images: 25 minutes
-    few = " --pictures_glob 'images/a*'"
+    few = " --pictures_glob 'images/an*'"
     train = train.replace("--epochs 4", "--epochs 1 --input_size 64")
     shell(f"export SHARED={shared}\n{train}{few}", tmp_path)
     runs = tmp_path / "results" / "wikiart224" / "style" / "GoogLeNet"
@@ -363,7 +364,6 @@ def test_job_sh_edited_as_a_user_would(tmp_path):
     for mode in ("off_the_shelf", "fine_tuning", "random"):
         assert (runs / f"{mode},epochs=1" / "metrics.json").exists()
     assert (tmp_path / "results" / "tables" / "toy_artist_learning_curves.png").exists()
-    assert "already finished" in shell("bash job.sh", tmp_path)
 
 
 @pytest.mark.slow
@@ -661,6 +661,7 @@ def test_commands_of_the_page_about_papers(shared, tmp_path, without_slurm):
         if picture.stem in set(rows["ImageId"]):
             shutil.copy(picture, small / "shandong" / "images")
     googlenet = shared / "weights" / "bvlc_googlenet.caffemodel"
+    given = []
     for command in blocks(ROOT / "docs" / "papers.md"):
         if "--small" in command:
             command = command.replace("GoogLeNet:FILE", f"GoogLeNet:{googlenet}")
@@ -671,7 +672,8 @@ def test_commands_of_the_page_about_papers(shared, tmp_path, without_slurm):
             command = re.sub(
                 r"sabatelli2018( table3)? --small", "sabatelli2018 figure2 --small", command
             )
-        if "collections" not in command:
+        if "collections" not in command and command not in given:
+            given.append(command)
             command = command.replace("./job.sh", f"{ROOT}/job.sh")
             shell(f"export SHARED={shared}\n{command}", tmp_path)
     out = tmp_path / "results" / "papers" / "sabatelli2018"

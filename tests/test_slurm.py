@@ -16,12 +16,10 @@ import time
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 
 from papers.waves import Line, write_plan
 from toy.collection import paint_collection
-from transfer import experiment
 from visualization import render
 
 ROOT = Path(__file__).parents[1]
@@ -208,7 +206,7 @@ def small(checkout, tmp_path):
 
 EXPERIMENT = (
     "python -m transfer.experiment --dataset_name few --challenge type --ANN tiny.keras "
-    "--metadata_path few/metadata.csv --jpg_images_path few/jpg --results_path {results} "
+    "--metadata_path few/metadata.csv --jpg_images_path few/jpg --results_path results "
     "--datasets_path datasets --tl_mode fine_tuning --input_size 32 --min_pictures 10"
 )
 
@@ -258,40 +256,15 @@ def test_the_unedited_job_is_cancelled_goes_on_and_ends_with_the_table(slurm, ch
 
 
 @pytest.mark.slow
-def test_an_array_of_four_parts_gives_the_files_of_one_run(slurm, small, monkeypatch):
-    parts, whole = small / "parts", small / "whole"
-    command = f"{EXPERIMENT.format(results='parts')} --epochs 2 --seed"
-    lines = [Line(number, 1, (), f"{command} {number}") for number in (1, 2, 3, 4)]
-    write_plan(lines, small / "plan.csv")
-    asked = {"SBATCH_GRES": "none", "SBATCH_MEM_PER_NODE": "2G"}
-    said = slurm("./job.sh", "--array", "plan.csv", cwd=small, **asked)
-    job = re.fullmatch(r"job (\d+): tasks 1-4", said)[1]
-    for task in range(1, 5):
-        slurm.wait(f"{job}_{task}", "COMPLETED")
-        slurm.say(f"{job}_{task}")
-    monkeypatch.chdir(small)
-    words = EXPERIMENT.format(results="whole").split()[3:]
-    assert experiment.main([*words, "--epochs", "2", "--seeds", "1", "2", "3", "4"]) == 0
-    files = [path.relative_to(whole) for path in sorted(whole.rglob("*")) if path.is_file()]
-    assert files == [p.relative_to(parts) for p in sorted(parts.rglob("*")) if p.is_file()]
-    assert sum(path.name == "scores.npy" for path in files) == 4
-    for path in files:
-        if path.name == "scores.npy":
-            np.testing.assert_allclose(np.load(parts / path), np.load(whole / path), rtol=1e-5)
-        elif path.name in ("predictions.csv", "confusion_matrix.csv"):
-            assert (parts / path).read_bytes() == (whole / path).read_bytes(), path
-
-
-@pytest.mark.slow
-def test_parts_of_images_are_joined_by_the_task_behind_them(slurm, small, monkeypatch):
+def test_an_array_of_four_parts_and_the_task_behind_them_give_one_run(slurm, small, monkeypatch):
     layer = keras.models.load_model(small / "tiny.keras").layers[-1].name
     words = ["tiny.keras", "--layer", layer, "--channels", "all", "--steps", "3", "--size", "32"]
     words += ["--batch", "1", "--pictures", "few/jpg", "--out"]
     command = ["python", "-m", "visualization.render", *words, "parts"]
     asked = {"SBATCH_GRES": "none", "SBATCH_MEM_PER_NODE": "2G"}
-    said = slurm("./job.sh", "--array", "2", *command, cwd=small, **asked)
-    made, joined = re.fullmatch(r"job (\d+): tasks 1-2\njob (\d+): tasks 0", said).groups()
-    for task in (f"{made}_1", f"{made}_2", f"{joined}_0"):
+    said = slurm("./job.sh", "--array", "4", *command, cwd=small, **asked)
+    made, joined = re.fullmatch(r"job (\d+): tasks 1-4\njob (\d+): tasks 0", said).groups()
+    for task in (*(f"{made}_{number}" for number in range(1, 5)), f"{joined}_0"):
         slurm.wait(task, "COMPLETED")
         slurm.say(task)
     monkeypatch.chdir(small)
@@ -305,7 +278,7 @@ def test_parts_of_images_are_joined_by_the_task_behind_them(slurm, small, monkey
 @pytest.mark.slow
 def test_a_job_whose_time_is_over_goes_on_by_itself(slurm, small):
     """Also a task of an array, told to end by hand; epochs without end."""
-    command = f"{EXPERIMENT.format(results='results')} --epochs 1000000 --patience 0"
+    command = f"{EXPERIMENT} --epochs 1000000 --patience 0"
     script = (small / "job.sh").read_text()
     begin = script.index('if [ "$dataset_name"')
     (small / "job.sh").unlink()

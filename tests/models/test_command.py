@@ -1,5 +1,7 @@
 """What commands share: exit codes of mistakes, and a start of Keras without foreign lines."""
 
+import contextlib
+import gc
 import os
 import re
 import signal
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from models.command import exit_code, start_keras
+from models.command import exit_code, start_keras, uncollected
 from models.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +69,7 @@ def test_sigterm_is_answered_as_an_interrupt_once(interrupts, capsys):
 
 STARTING = """
 import os, signal, sys
-from models.command import exit_code, start_keras
+from models.command import exit_code, start_keras, uncollected
 
 class Interrupting:
     # the user interrupts while Keras is imported, after foreign lines were written
@@ -191,3 +193,15 @@ def test_more_devices_than_there_are_is_an_error_without_foreign_lines(backend):
     )
     assert done.returncode == 2 and done.stdout == ""
     assert re.fullmatch(r"error: devices is 99; there (is|are) \d+: .+\n", done.stderr)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_imports_make_is_kept_from_the_garbage_collector(fails):
+    before = gc.get_freeze_count()
+    with contextlib.suppress(ImportError), uncollected():
+        assert not gc.isenabled()
+        made = [[] for _ in range(1000)]
+        if fails:
+            raise ImportError
+    assert gc.isenabled() and len(made) == 1000
+    assert gc.get_freeze_count() == before if fails else gc.get_freeze_count() >= before + 1000
