@@ -46,7 +46,8 @@ class Shown:
 ORDERS = {
     "least overlap": "the channel of least overlap of each layer, the least first",
     "median overlap": "the channel of median overlap of each layer, the least first",
-    "least entropy": "the channel of least entropy after training of each layer, the least first",
+    "least entropy": "the channel of least entropy after training of each layer, the least first, "
+    "layers passed over that were not trained",
     "near 46 %": "the channel whose overlap is nearest to that of the paper's arch detector",
     "spread": "channels evenly spaced by overlap, from the least to the greatest",
 }
@@ -150,10 +151,10 @@ def open_channels(shown, look, runs):
 def choose(shown, channels):
     """The channels that a figure shows: list of (convolution, channel)."""
     layers = level_layers(channels.sets[0].stages, shown.level)
+    values = {layer: channels.overlap(layer) for layer in layers}
     if shown.order == "least entropy":
-        values = {layer: channels.entropy(shown.pair[1], layer) for layer in layers}
-    else:
-        values = {layer: channels.overlap(layer) for layer in layers}
+        trained = [layer for layer in layers if np.nanmin(values[layer], initial=1) < 1]
+        values = {layer: channels.entropy(shown.pair[1], layer) for layer in trained}
     return pick(values, shown.order, shown.count, shown.skip)
 
 

@@ -1,5 +1,7 @@
 """Channels picked by hand-made values; those of tiny networks measured and drawn."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,18 @@ def test_channels_are_picked_by_their_value():
     assert spread == [("a", 2), ("a", 0), ("a", 3)]
     assert channels.pick({"a": np.array([np.nan])}, "least entropy", 3) == []
     assert channels.pick({"a": np.array([np.nan])}, "spread", 3) == []
+
+
+def test_layers_that_were_not_trained_gather_nothing():
+    overlaps = {"frozen": [1.0, np.nan, 1.0], "dead": [np.nan], "trained": [1.0, 0.4]}
+    entropies = {"frozen": [0.1, np.nan, 0.2], "dead": [np.nan], "trained": [0.5, 0.6]}
+    of_two = SimpleNamespace(
+        sets=[SimpleNamespace(stages={"only": list(overlaps)})],
+        overlap=lambda layer: np.array(overlaps[layer]),
+        entropy=lambda number, layer: np.array(entropies[layer]),
+    )
+    shown = channels.Shown(("before", "after"), "middle", "least entropy", 4)
+    assert channels.choose(shown, of_two) == [("trained", 0), ("trained", 1)]
 
 
 def test_channels_are_measured_and_drawn(cell):
