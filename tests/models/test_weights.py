@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import models
-from models import weights, zoo
+from models import initializers, weights, zoo
 from models.errors import InputError
 
 SMALL = "MobileNet(alpha=0.25)"
@@ -212,9 +212,11 @@ def test_a_network_inside_another_gives_its_weights(ending, tmp_path):
 @pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
 def test_adapted_scaling_is_used_once_it_is_filled(ending, tmp_path):
     """Keras's Normalization keeps what it computes with apart from its weights."""
-    source = keras.applications.EfficientNetB0(
-        weights=None, include_top=False, input_shape=(32, 32, 3)
-    )
+    with initializers.undrawn_kernels():  # which JAX draws in half a minute
+        source = keras.applications.EfficientNetB0(
+            weights=None, include_top=False, input_shape=(32, 32, 3)
+        )
+    source.set_weights([np.ones(weight.shape, weight.dtype) for weight in source.weights])
     norm = next(x for x in source.layers if isinstance(x, keras.layers.Normalization))
     norm.set_weights([np.float32([1, 2, 3]), np.float32([4, 5, 6]), np.int64(7)])
     path = tmp_path / f"net{ending}"
