@@ -115,6 +115,7 @@ def test_starts_are_the_papers_then_others_then_random(place):
     start = {name: cells[(*protocol.STYLE, name)] for name in protocol.starts(more)}
     assert start["hybrid"].stages[0].start == "GoogLeNet:h"
     assert start[RANDOM].stages[0].start == "GoogLeNet"
+    assert start[RANDOM].stages[0].recipe.pixels == "unit"
     assert start["memnet"].lacks == "no weights file of GoogLeNet, start memnet"
     named = replace(place, starts={"GoogLeNet": {"caffe": "GoogLeNet:c"}})
     assert protocol.trainings(named, *protocol.STYLE)[0].start == "GoogLeNet:c"
