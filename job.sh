@@ -43,7 +43,9 @@ back_to_the_queue() {
     wait "$running" || true
     job="${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}"
     job="${job:-$SLURM_JOB_ID}"
-    if [ "$(squeue --noheader --jobs "$job" --format %T)" = "RUNNING" ]; then
+    state=$(squeue --noheader --jobs "$job" --format %T) || state="unknown"
+    if [ "$state" = "unknown" ]; then echo "squeue does not answer: submit it again" >&2; fi
+    if [ "$state" = "RUNNING" ]; then
         # not for ever, should no epoch be finished in the time that a job has
         if [ "${SLURM_RESTART_COUNT:-0}" -ge 20 ]; then
             echo "the time was over 20 times: submit it again, with more --time" >&2
@@ -59,7 +61,10 @@ if [ -n "$SLURM_JOB_ID" ]; then trap back_to_the_queue TERM; fi
 submit() {
     after=()
     for tasks in $waves; do
-        job=$(sbatch --parsable "${after[@]}" --array="$tasks" "$0" "$@")
+        job=$(sbatch --parsable "${after[@]}" --array="$tasks" "$0" "$@") || {
+            echo "error: sbatch is here and takes no job; without it in the PATH tasks run in turn" >&2
+            exit 1
+        }
         job=${job%%;*}   # behind it may stand the cluster's name
         echo "job $job: tasks $tasks"
         # not afterok: of tasks that fail, those behind them say what is not there, and end
@@ -67,11 +72,21 @@ submit() {
     done
 }
 
+if [ -n "$1" ] && [[ "$1" != "--array" || $# -lt 2 || "$2" =~ ^0*$ || ($# -eq 2 && "$2" =~ ^[0-9]+$) ]]; then
+    echo "error: $0 $*; accepted: nothing (what is edited above), --array PLAN.csv, or" \
+        "--array [N] COMMAND with N parts from 1" >&2
+    exit 2
+fi
+
 # ./job.sh --array [N] COMMAND, of visualization.render or visualization.compare: its result in N parts,
 # tasks 1 to N of SLURM, and joined, task 0; without SLURM one after another. Without N the command says
 # how many take minutes each. Clusters cap it: scontrol show config | grep MaxArraySize
 if [ "$1" = "--array" ] && [ $# -gt 2 ]; then
-    if [[ ! "$2" =~ ^[0-9]+$ ]]; then parts=$("${@:2}" --parts); set -- --array "$parts" "${@:2}"; fi
+    if [[ ! "$2" =~ ^[0-9]+$ ]]; then
+        parts=$("${@:2}" --parts | tail -n 1)   # before it may stand lines of a download
+        if [[ ! "$parts" =~ ^[1-9][0-9]*$ ]]; then echo "error: no number of parts: $parts" >&2; exit 2; fi
+        set -- --array "$parts" "${@:2}"
+    fi
     parts=$2 command=("${@:3}")
     case "$SLURM_ARRAY_TASK_ID" in
         "") ;;

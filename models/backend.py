@@ -463,10 +463,12 @@ def _by_itself(function):
 def _tensorflow_forward(model):
     import tensorflow as tf
 
-    run = tf.function(_by_itself(lambda *inputs: model(_one_or_all(inputs), training=False)))
+    run = _by_itself(lambda *inputs: model(_one_or_all(inputs), training=False))
+    # with XLA where Keras itself would: on a GPU, and one alone
+    compiled = tf.function(run, jit_compile=model.jit_compile or None)
 
     def on_one(*inputs):
-        outputs = run(*map(tf.convert_to_tensor, inputs))
+        outputs = compiled(*map(tf.convert_to_tensor, inputs))
         return keras.tree.map_structure(lambda output: output.numpy(), outputs)
 
     strategy = tf.distribute.get_strategy()
@@ -521,7 +523,7 @@ def _jax_forward(model):
     def call(*inputs):
         if layouts:
             inputs = [
-                rows if _is_joined(rows) else _placed(rows, len(rows), layouts) for rows in inputs
+                rows if is_joined(rows) else _placed(rows, len(rows), layouts) for rows in inputs
             ]
         return keras.tree.map_structure(np.asarray, compiled(*_values(model), *inputs))
 
@@ -593,11 +595,13 @@ def _jax_gpus():
 def _free_on_jax():
     import jax
 
-    known = [device.memory_stats() or {} for device in jax.local_devices()]
+    count = max(1, devices_in_use() // jax.process_count())  # of this process
+    known = [device.memory_stats() or {} for device in jax.local_devices()[:count]]
     if not all("bytes_limit" in each for each in known):
         return None
     free = [each["bytes_limit"] - each["bytes_in_use"] for each in known]
-    if (told := memory.free_on_gpu()) is not None:  # another process may have some of the limit
+    # another process may have some of the limit
+    if (told := memory.free_on_gpu(count)) is not None:
         free += [told + each.get("pool_bytes", 0) - each["bytes_in_use"] for each in known]
     return max(0, min(free))
 
@@ -606,7 +610,7 @@ def _free_on_tensorflow():
     """What the driver tells as free, and what TensorFlow took and uses no more."""
     import tensorflow as tf
 
-    free = memory.free_on_gpu()
+    free = memory.free_on_gpu(devices_in_use())
     if free is None:
         return None
     taken = tf.config.experimental.get_memory_info("GPU:0")
@@ -883,8 +887,10 @@ def _layouts():
     )
 
 
-def _is_joined(rows):
+def is_joined(rows):
     """Whether rows are a batch over the devices of several processes already."""
+    if keras.backend.backend() != "jax":
+        return False
     import jax
 
     return isinstance(rows, jax.Array) and not rows.is_fully_addressable

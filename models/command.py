@@ -4,6 +4,7 @@ import contextlib
 import functools
 import gc
 import importlib.util
+import json
 import logging
 import os
 import signal
@@ -13,6 +14,7 @@ import threading
 
 from models.errors import InputError
 
+BACKENDS = ("tensorflow", "jax")
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -116,10 +118,12 @@ def start_keras(say=print, devices=None, together=None):
         together: models.machines.Together, of the processes that do, each with as many devices.
 
     Raises:
-        InputError: no such devices.
+        InputError: no such devices; another backend of Keras than BACKENDS.
         KeyboardInterrupt: the user interrupted the start, whatever the imports made of it.
     """
-    wanted = _devices(devices)
+    wanted = read_devices(devices)
+    if (name := chosen_backend()) not in BACKENDS:
+        raise InputError(f"KERAS_BACKEND is {name}; accepted: {', '.join(BACKENDS)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later notes of TensorFlow's
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # see backend.share_gpus
     refused = None
@@ -148,8 +152,24 @@ def start_keras(say=print, devices=None, together=None):
         say(warning)
 
 
-def _devices(text):
-    """How many devices a text wants: int, `all` or None."""
+def chosen_backend(environ=os.environ):
+    """The backend that Keras will take, by its own rules, without importing it: str."""
+    folder = environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    if name := environ.get("KERAS_BACKEND"):
+        return name
+    try:
+        with open(os.path.join(folder, "keras.json"), encoding="utf-8") as file:
+            return json.load(file)["backend"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "tensorflow"  # Keras's default
+
+
+def read_devices(text):
+    """How many devices a text wants: int, `all` or None.
+
+    Raises:
+        InputError: another text.
+    """
     if text is None or text == "all":
         return text
     if not text.isdecimal() or int(text) == 0:

@@ -16,8 +16,8 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
+from models.command import chosen_backend
 from models.errors import InputError
 
 MEETING = 300.0  # seconds in which all must have come: JAX's own limit of its start
@@ -96,12 +96,12 @@ def find_place(coordinator=None, processes=None, process=None, environ=os.enviro
 
 def _host_and_port(text):
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal():
+    if not colon or not host or ":" in host or not port.isdecimal():
         raise InputError(
             f"coordinator is {text!r}; accepted: HOST:PORT, the machine of process 0 and a port "
-            "that is free there, e.g. node1:12345"
+            "that is free there, e.g. node1:12345; of IPv6 a name, not an address"
         )
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return host, int(port)
 
 
 def _place_in_step(environ):
@@ -115,8 +115,14 @@ def _place_in_step(environ):
 
 
 def first_host(nodes):
-    """The first host of SLURM's list of them, e.g. `node[007-9,12],big1` -> `node007`."""
+    """The first host of SLURM's list of them, e.g. `node[007-9,12],big1` -> `node007`.
+
+    Raises:
+        InputError: names with two lists of numbers, as of racks and nodes.
+    """
     name, numbers, rest = re.match(r"([^,\[]+)(?:\[([^\],-]+)[^\]]*\])?([^,]*)", nodes).groups()
+    if "[" in rest:
+        raise InputError(f"nodes are {nodes}; such names need coordinator, processes and process")
     return name + (numbers or "") + rest
 
 
@@ -125,20 +131,12 @@ def check_backend(environ=os.environ):
 
     It is asked before Keras is imported, so that nobody waits for the others in vain.
     """
-    name = environ.get("KERAS_BACKEND") or _configured(environ)
+    name = chosen_backend(environ)
     if name != "jax":
         raise InputError(
             f"several processes need KERAS_BACKEND=jax, and it is {name}: Keras 3 does not train "
             "over several processes there (its maintainers name JAX for it)"
         )
-
-
-def _configured(environ):
-    folder = Path(environ.get("KERAS_HOME") or Path("~").expanduser() / ".keras")
-    try:
-        return json.loads((folder / "keras.json").read_text())["backend"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return "tensorflow"  # Keras's default
 
 
 class Together:
@@ -189,13 +187,23 @@ class Together:
         Raises:
             InputError: in all of them, naming what differs and where.
         """
+        if differing := self._compare(values):
+            raise InputError(differing)
+
+    def _compare(self, values, last=False):
+        """What differs, "" for nothing. Where something does, and at the last time, all end.
+
+        They know it before anybody can be gone: nobody is to be told that another one ended.
+        """
         if not self.first:
             self._lines[0].send(value=[socket.gethostname(), _as_json(values)])
-        told = {number: line.receive() for number, line in self._lines.items() if self.first}
-        differing = self.tell(lambda: _differing(_as_json(values), told))
-        if differing:
-            self._over = True  # all know it: nobody is to be told that another one ended
-            raise InputError(differing)
+            return self._lines[0].receive()
+        told = {number: line.receive() for number, line in self._lines.items()}
+        differing = _differing(_as_json(values), told)
+        self._over = last or differing != ""
+        for line in self._lines.values():
+            line.send(value=differing, over=self._over)
+        return differing
 
     def begin(self):
         """Begin to compute together: the port of this machine that leads to JAX's runtime."""
@@ -229,12 +237,14 @@ class Together:
     def add(self, number, line):
         """Take up the connection to another process."""
         self._lines[number] = line
-        line.read(lambda said: self._ended(number, line, said))
+        line.read(self._end_well, lambda said: self._ended(number, line, said))
+
+    def _end_well(self):
+        self._over = True
 
     def leave(self):
         """End well, all at once."""
-        self.wait()
-        self._over = True
+        self._compare({}, last=True)
 
     def fail(self, reason):
         """End because of a failure here: the others are told the reason, unless they know it."""
@@ -317,14 +327,16 @@ def met(place, say=print):
         yield ALONE
         return
     together = Together(place)
-    (_gather if together.first else _come)(place, together, say)
     try:
+        (_gather if together.first else _come)(place, together, say)
         yield together
         together.leave()
     except BaseException as error:
-        if not isinstance(error, (*KNOWN, KeyboardInterrupt, SystemExit)):
-            time.sleep(GRACE)  # it may come of a death, of which the connections tell more clearly
-        together.fail(_in_words(error))
+        try:
+            if not isinstance(error, (*KNOWN, KeyboardInterrupt, SystemExit)):
+                time.sleep(GRACE)  # it may come of a death: the connections tell more clearly
+        finally:
+            together.fail(_in_words(error))
         if together.runtime:
             # JAX's runtime would wait for the others at the end, and then abort this process
             atexit.register(_end_now, _code(error))
@@ -388,13 +400,15 @@ class _Line:
         """Let whoever waits for a value have an InputError with this reason."""
         self._values.put(InputError(reason))
 
-    def read(self, ended):
-        """Read on in a thread; ended(what the other said or None) when it ended."""
+    def read(self, over, ended):
+        """Read on in a thread; over() before the last value, ended(what the other said or None)."""
         self._connection.settimeout(None)
 
         def on():
             try:
                 while "failed" not in (message := self.message()):
+                    if message.get("over"):
+                        over()
                     self._values.put(message["value"])
             except (OSError, ValueError, KeyError):
                 message = {"failed": None}
@@ -507,10 +521,11 @@ def reach(host, port, until):
 
 
 def _no_answer(host, port, error):
+    foreign = "what answers there is something else"
+    reason = error.strerror or error if isinstance(error, OSError) else foreign
     return (
-        f"process 0 does not answer at {host}:{port} within {MEETING:.0f} s "
-        f"({error.strerror or error if isinstance(error, OSError) else 'somebody else does'}); "
-        "start it there, or name its machine and port"
+        f"process 0 does not answer at {host}:{port} within {MEETING:.0f} s ({reason}); start it "
+        "there, or name its machine and port"
     )
 
 

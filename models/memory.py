@@ -38,15 +38,18 @@ def _allowed():
         return None
 
 
-def free_on_gpu():
-    """Bytes that are free on the NVIDIA GPU that has the fewest of those this process may use.
+def free_on_gpu(count):
+    """Bytes that are free on the NVIDIA GPU that has the fewest of those in use.
+
+    Args:
+        count: how many are in use: the first of those that this process may see.
 
     Returns:
         int; None where its driver's tool, nvidia-smi, is not there or does not tell.
     """
-    command = ["nvidia-smi", "-q", "-x"]
-    if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):
-        command += ["-i", visible]
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(number) for number in range(count)]
+    command = ["nvidia-smi", "-q", "-x", "-i", ",".join(names[:count])]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):

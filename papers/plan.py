@@ -4,6 +4,8 @@ python -m papers.plan PLAN.csv [--task I | --waves]
 """
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,11 +54,12 @@ def main(argv=None):
 def carry_out(line):
     """Carry out the command of a Line in a shell; its exit code."""
     print(f"== {line.id}: {line.command}", flush=True)
-    process = subprocess.Popen(["bash", "-c", line.command])
+    # in a group of its own: an interrupt at the keyboard is handed on by this process, once
+    process = subprocess.Popen(["bash", "-c", line.command], start_new_session=True)
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        process.terminate()  # it keeps what it has, and ends
+        os.killpg(process.pid, signal.SIGTERM)  # it keeps what it has, and ends
         process.wait()
         raise
     return code if code >= 0 else KILLED - code

@@ -27,6 +27,11 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with what waits for a queue more than it computes, so that it does not end alone."""
+    items.sort(key=lambda item: item.path.name != "test_slurm.py")
+
+
 def pytest_runtest_setup(item):
     """Draw alike whatever ran before: Keras takes the seeds that it is not given from here."""
     random.seed(0)

@@ -237,7 +237,7 @@ def test_images_in_parts_of_the_docs(tmp_path, without_slurm):
     maps = keras.layers.Conv2D(12, 3, name="mixed4d_3x3_pre_relu")(pixels)
     keras.Model(pixels, maps).save(tmp_path / "own.keras")
     command = command.replace("GoogLeNet:bvlc_googlenet.caffemodel", "own.keras")
-    command = command.replace("./job.sh", f"{ROOT}/job.sh") + " --steps 3 --size 32"
+    command = command.replace("./job.sh", f"{ROOT}/job.sh") + " --steps 3 --size 32 --batch 8"
     printed = shell(command, tmp_path)
     assert "part 1/2: 8 of 12 channels" in printed and "part 2/2: 4 of 12 channels" in printed
     assert [path.name for path in (tmp_path / "results").iterdir()] == ["mixed4d_all"]
@@ -273,7 +273,7 @@ def test_script_of_the_saliency_page():
 
 @pytest.mark.slow
 def test_saliency_of_the_docs(shared, tmp_path):
-    """As written, but at 96 pixels, and the check with two samples of the first picture.
+    """As written, but at 64 pixels, and the check with two samples of the first picture.
 
     The first command, without arguments, is tests/visualization/test_deep_viz.py's.
     """
@@ -283,7 +283,7 @@ def test_saliency_of_the_docs(shared, tmp_path):
     check = check.replace("--samples 16 --check 4", "--samples 2 --check 1")
     check = re.sub(r"{([^,]*),[^}]*}", r"\1", check)
     for command in (paintings, check):
-        command = command.replace("visualization/deep_viz.py", f"{script} --input_size 96")
+        command = command.replace("visualization/deep_viz.py", f"{script} --input_size 64")
         shell(f"export SHARED={shared}\n{command}", tmp_path)
     for name in ("paintings.png", "methods.png", "methods_check.png"):
         assert (tmp_path / name).exists(), name
@@ -304,7 +304,7 @@ def test_what_changed_of_the_docs(tmp_path, without_slurm):
     run.mkdir(parents=True)
     shutil.copy(ROOT / "toy/mobilenet_0.25_64_toy_artist.keras", run / "model.keras")
     network = f"'{SMALL}:{ROOT}/toy/mobilenet_0.25_64_nature.weights.h5'"
-    more = "--input_size 64 --k 10 --layers conv1 conv_pw_1 conv_pw_2"
+    more = "--input_size 64 --k 10 --layers conv1 conv_pw_1"
     for command in (first, second, in_parts):
         command = command.replace("ResNet50:imagenet", network)
         command = command.replace("./job.sh", f"{ROOT}/job.sh")
@@ -352,29 +352,25 @@ def test_shipped_network_of_the_toys_page(tmp_path):
 
 @pytest.mark.slow
 def test_job_sh_edited_as_a_user_would(tmp_path):
-    """The three modes, of 240 pictures of the toy collection and one epoch each to save time."""
-    script = (ROOT / "job.sh").read_text(encoding="utf-8")
-    script = script.replace("options=()", "options=(--epochs 1)")
-    script = script.replace("toy paint collections/toy", "toy paint collections/toy --count 240")
-    script = script.replace('weights="toy/', f'weights="{ROOT}/toy/')
-    (tmp_path / "job.sh").write_text(script, encoding="utf-8")
-    printed = shell("bash job.sh", tmp_path)
-    assert "## toy: artist (toy collection)" in printed
-    runs = tmp_path / "results" / "toy" / "artist" / "MobileNet(alpha=0.25)"
-    for mode in ("off_the_shelf", "fine_tuning", "random"):
-        assert (runs / f"{mode},epochs=1" / "metrics.json").exists()
-    assert (tmp_path / "results" / "tables" / "toy_artist_learning_curves.png").exists()
+    """From scratch alone, then off the shelf too; of 180 pictures and one epoch to save time.
 
-
-@pytest.mark.slow
-def test_job_sh_from_scratch_alone(tmp_path):
-    """Of 180 pictures and one epoch."""
+    Unedited it is in tests/test_slurm.py.
+    """
     script = (ROOT / "job.sh").read_text(encoding="utf-8")
     assert script.count("toy paint collections/toy\n") == 1
+    script = script.replace("options=()", "options=(--epochs 1)")
     script = script.replace("toy paint collections/toy", "toy paint collections/toy --count 180")
-    script = re.sub("^tl_mode=.*", 'tl_mode="random"', script, flags=re.M)
-    (tmp_path / "job.sh").write_text(script.replace("options=()", "options=(--epochs 1)"))
+    script = script.replace('weights="toy/', f'weights="{ROOT}/toy/')
+    job = tmp_path / "job.sh"
+    job.write_text(re.sub("^tl_mode=.*", 'tl_mode="random"', script, flags=re.M))
     assert "random (scratch)" in shell("bash job.sh", tmp_path)
+    job.write_text(re.sub("^tl_mode=.*", 'tl_mode="random off_the_shelf"', script, flags=re.M))
+    printed = shell("bash job.sh", tmp_path)
+    assert "already finished" in printed and "## toy: artist (toy collection)" in printed
+    runs = tmp_path / "results" / "toy" / "artist" / "MobileNet(alpha=0.25)"
+    for mode in ("off_the_shelf", "random"):
+        assert (runs / f"{mode},epochs=1" / "metrics.json").exists()
+    assert (tmp_path / "results" / "tables" / "toy_artist_learning_curves.png").exists()
 
 
 PLAN = """id,wave,needs,command
@@ -464,6 +460,31 @@ def test_job_sh_makes_parts_in_turn_and_joins_them_without_slurm(planned, withou
         (planned / "made" / "done").unlink()
 
 
+@pytest.mark.parametrize("words", ["", "2", "0 echo hi", "00"])
+def test_an_array_of_nothing_is_refused_with_how_it_is_called(planned, sbatch, words):
+    told = shell(f"{ROOT}/job.sh --array {words} 2>&1 || echo code $?", planned)
+    assert told.endswith("--array [N] COMMAND with N parts from 1\ncode 2\n")
+    assert not (planned / "asked").exists()
+
+
+def test_a_slip_does_not_run_the_whole_job(planned):
+    told = shell(f"{ROOT}/job.sh --arrays 2 2>&1 || echo code $?", planned)
+    assert told.endswith("--array [N] COMMAND with N parts from 1\ncode 2\n")
+
+
+def test_a_command_that_says_no_number_of_parts_is_refused(planned, sbatch):
+    told = shell(f"{ROOT}/job.sh --array echo lines 2>&1 || echo code $?", planned)
+    assert told == "error: no number of parts: lines --parts\ncode 2\n"
+    assert not (planned / "asked").exists()
+
+
+def test_a_slurm_that_takes_no_job_is_told(planned, sbatch):
+    (planned / "bin" / "sbatch").write_text("#!/bin/bash\necho no cluster >&2; exit 1\n")
+    told = shell(f"{ROOT}/job.sh --array plan.csv 2>&1 || echo code $?", planned)
+    assert told.startswith("no cluster\nerror: sbatch is here and takes no job;")
+    assert told.endswith("code 1\n")
+
+
 def test_job_sh_gives_slurm_an_array_of_parts_and_the_task_that_joins_them(planned, sbatch):
     printed = shell(f"{ROOT}/job.sh --array 4 echo 'a b'", planned)
     assert printed == "job 41: tasks 1-4\njob 42: tasks 0\n"
@@ -499,7 +520,7 @@ def test_flags_named_in_the_pages_exist(page):
     known = {option for action in actions for option in action.option_strings}
     known |= {"--mode", "--count", "--help", "--quick"}  # --quick: of every benchmark
     known |= {"--dry"}  # what the pattern below sees of --dry-run
-    known |= {"--array"}  # of job.sh
+    known |= {"--array", "--xla_force_host_platform_device_count"}  # of job.sh, of XLA
     slurms = "gres mem no nodes ntasks gpus signal time"  # of --no-requeue, --ntasks-per-node, ...
     known |= {f"--{name}" for name in slurms.split()}
     text = page.read_text(encoding="utf-8")

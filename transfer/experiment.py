@@ -238,6 +238,7 @@ def _alike(arguments):
     code = [
         path for package in ("models", "transfer") for path in Path(ROOT, package).rglob("*.py")
     ]
+    chosen["devices"] = arguments.devices or "1"
     return {**versions(), "code": sha256_of_all(code)[:8], **chosen}
 
 

@@ -58,8 +58,8 @@ def add_devices_flag(parser):
     parser.add_argument(
         "--devices",
         metavar="N",
-        help="How many GPUs of this machine compute together, or all; no number of the result "
-        "depends on it, up to rounding (default: 1).",
+        help="How many GPUs of this machine compute together, or all; results differ by rounding "
+        "alone, which a training makes larger (docs/scale.md; default: 1).",
     )
 
 

@@ -93,7 +93,8 @@ def halved(function, say=print):
             try:
                 return _in_pieces(function, pictures, count)
             except Exception as error:
-                if not backend.is_out_of_memory(error) or count == 1:
+                # of several processes one cannot take smaller pieces without the others
+                if not backend.is_out_of_memory(error) or count == 1 or backend.is_joined(pictures):
                     raise
             most = (count + 1) // 2
             say(f"out of memory: going on with {most} pictures at a time")

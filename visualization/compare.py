@@ -223,7 +223,7 @@ def main(argv=None):
     """Run the command; returns its exit code."""
     given = flags().parse_args(argv)
     comparison = read_comparison(given)
-    shard = given.shard and read_shard(given.shard)
+    shard = None if given.shard is None else read_shard(given.shard)
     differences.check(comparison, given.out)
     if given.parts:
         print(differences.usual_parts(comparison))

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from models.command import exit_code, start_keras
+from models.command import exit_code, read_devices, start_keras
 from models.errors import InputError
 from transfer.flags import add_devices_flag, add_part_flags
 from transfer.result_folder import GOES_ON, MANIFEST
@@ -102,7 +102,8 @@ def main(argv=None):
     given = vars(flags().parse_args(words))
     names = ("out", "shard", "join", "parts", "dry_run", "devices")
     out, shard, joining, count_only, dry, devices = map(given.pop, names)
-    shard = shard and read_shard(shard)
+    shard = None if shard is None else read_shard(shard)
+    read_devices(devices)
     given["channels"] = channel_numbers(given["channels"])
     for name in ("pictures", "spectrum"):
         given[name] = tuple(given[name])

@@ -235,8 +235,8 @@ def told(shards):
 def cannot_join(out, shards):
     """What is said where parts, or all of them, are missing."""
     return (
-        f"{out} cannot be joined: missing in {parts_folder(out)}: {told(shards)}; make that, and "
-        "join again"
+        f"{out} cannot be joined: missing in {parts_folder(out)}: {told(shards)}; make them and "
+        "join again, or let the command without join make them here"
     )
 
 

@@ -63,28 +63,14 @@ def run(module, commands, say=print):
     Raises:
         KeyboardInterrupt: the user's, when all processes have ended.
     """
-    processes = {
-        name: subprocess.Popen(
-            [sys.executable, "-m", module, *words],
-            env=_environment(place),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            # an interrupt at the keyboard is handed on by this process, once
-            start_new_session=True,
-        )
-        for place, (name, words) in enumerate(commands.items())
-    }
-    said, ending = {name: [] for name in processes}, threading.Event()
-    readers = [
-        threading.Thread(target=_hand_on, args=(*one, said[one[0]], say, ending), daemon=True)
-        for one in processes.items()
-    ]
+    processes, readers = {}, []
+    said, ending = {name: [] for name in commands}, threading.Event()
     try:
-        for reader in readers:
-            reader.start()
+        for place, (name, words) in enumerate(commands.items()):
+            processes[name] = _start(module, words, place)
+            given = (name, processes[name], said[name], say, ending)
+            readers.append(threading.Thread(target=_hand_on, args=given, daemon=True))
+            readers[-1].start()
         for process in processes.values():
             process.wait()
     except BaseException:
@@ -95,6 +81,20 @@ def run(module, commands, say=print):
         for reader in readers:
             reader.join(ENDING)
     return {name: (one.wait(), _reason(said[name])) for name, one in processes.items()}
+
+
+def _start(module, words, place):
+    """A process of a module, on the device of a place."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *words],
+        env=_environment(place),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # an interrupt at the keyboard is handed on by this process, once
+    )
 
 
 def _hand_on(name, process, lines, say, ending):
@@ -134,7 +134,7 @@ def _environment(place=None):
     """The environment of a process that finds this code, and sees the device of a place alone."""
     before = os.environ.get("PYTHONPATH")
     given = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [ROOT, before]))}
-    if place is not None:
-        visible = os.environ.get(VISIBLE)
-        given[VISIBLE] = visible.split(",")[place] if visible else str(place)
+    visible = os.environ.get(VISIBLE)
+    if place is not None and visible != "":  # which hides all GPUs
+        given[VISIBLE] = str(place) if visible is None else visible.split(",")[place]
     return given

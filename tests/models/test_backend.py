@@ -198,8 +198,10 @@ def test_free_memory_of_jaxs_gpus_is_that_of_the_fullest(stats, driver, free, mo
     gpus = [Gpu(each) for each in stats]
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     monkeypatch.setattr(jax, "devices", lambda: gpus)
-    monkeypatch.setattr(jax, "local_devices", lambda: gpus)
-    monkeypatch.setattr(memory, "free_on_gpu", lambda: driver)
+    # one more is there and full, and not in use
+    monkeypatch.setattr(jax, "local_devices", lambda: [*gpus, Gpu({"bytes_limit": 0})])
+    monkeypatch.setattr(backend, "devices_in_use", lambda: len(gpus))
+    monkeypatch.setattr(memory, "free_on_gpu", {len(gpus): driver}.get)
     assert backend.free_memory() == free
 
 
@@ -209,7 +211,7 @@ def test_free_memory_of_tensorflows_gpus_counts_what_it_took_and_left(driver, fr
 
     monkeypatch.setattr(keras.backend, "backend", lambda: "tensorflow")
     monkeypatch.setattr(backend, "_tensorflow_gpus", lambda: ["NVIDIA H100"])
-    monkeypatch.setattr(memory, "free_on_gpu", lambda: driver)
+    monkeypatch.setattr(memory, "free_on_gpu", {1: driver}.get)
     taken = {"current": 10, "peak": 30}
     monkeypatch.setattr(tf.config.experimental, "get_memory_info", lambda device: taken)
     assert backend.free_memory() == free

@@ -183,6 +183,12 @@ def test_what_is_no_number_of_devices(text):
         start_keras(devices=text)
 
 
+def test_another_backend_is_refused_before_it_is_imported(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    with pytest.raises(InputError, match="KERAS_BACKEND is torch; accepted: tensorflow, jax"):
+        start_keras(say=None)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_more_devices_than_there_are_is_an_error_without_foreign_lines(backend):

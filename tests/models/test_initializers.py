@@ -15,7 +15,7 @@ def kernel():
     return np.asarray(layer.kernel)
 
 
-def test_kernels_are_nan_while_open_and_drawn_afterwards():
+def test_kernels_are_infinite_while_open_and_drawn_afterwards():
     with initializers.undrawn_kernels():
         assert np.isinf(kernel()).all()
     with pytest.raises(RuntimeError), initializers.undrawn_kernels():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,6 @@ def test_a_place_is_what_was_told():
     place = machines.find_place("node1:12345", 4, 2, {})
     assert place == machines.Place("node1", 12345, 4, 2)
     assert place.address == "node1:12345"
-    assert machines.find_place("[fd00::1]:12345", 2, 0, {}).host == "fd00::1"
     assert machines.find_place("node1:12345", 2, 1, TASK).port == 12345  # rather than SLURM's
 
 
@@ -67,6 +67,7 @@ def test_a_place_is_what_was_told():
     [
         (("node1", 2, 0), "coordinator is 'node1'; accepted: HOST:PORT"),
         ((":12345", 2, 0), "coordinator is ':12345'"),
+        (("[fd00::1]:12345", 2, 0), "of IPv6 a name, not an address"),
         (("node1:x", 2, 0), "coordinator is 'node1:x'"),
         (("node1:70000", 2, 0), "port 70000; accepted: 1 to 65535"),
         (("node1:12345", 2, 2), "process is 2; accepted: 0 to 1"),
@@ -120,6 +121,11 @@ def test_one_process_may_be_wished_in_a_step():
 )
 def test_the_first_host_of_a_list(nodes, first):
     assert machines.first_host(nodes) == first
+
+
+def test_a_list_of_hosts_with_two_of_numbers_is_refused():
+    with pytest.raises(InputError, match="nodes are rack.*; such names need coordinator"):
+        machines.first_host("rack[1-2]n[3-4]")
 
 
 def test_only_jax_computes_over_several_processes(tmp_path):
@@ -205,6 +211,39 @@ def test_a_process_that_does_not_come_is_told(monkeypatch):
     with pytest.raises(InputError, match=f"of 3 processes 1, 2 did not come to localhost:{port}"):
         meet(port, 3, 0, say=lines.append)
     assert lines == [f"localhost:{port}: waiting for 2 more process(es)"]
+
+
+def test_those_that_came_hear_who_did_not(monkeypatch):
+    monkeypatch.setattr(machines, "MEETING", 2.0)
+    port = machines.free_port()
+    with ThreadPoolExecutor() as pool:
+        both = [pool.submit(meet, port, 3, number, say=print) for number in (0, 1)]
+        first, other = (str(one.exception()) for one in both)
+    assert f"of 3 processes 2 did not come to localhost:{port}" in first
+    assert other.startswith("process 0 of 3 (") and first in other
+
+
+@pytest.mark.parametrize("value", ["", "seed is 1, in process 0 (node1) 2"])
+def test_the_last_word_and_the_end_may_come_at_once(value, monkeypatch):
+    """As where this process had no time: all is there before its thread begins to read."""
+    ends, read, ended = [], threading.Event(), machines.Together._ended
+    monkeypatch.setattr(machines.os, "_exit", ends.append)
+    monkeypatch.setattr(machines.Together, "_ended", lambda *given: (ended(*given), read.set()))
+    with socket.create_server(("localhost", 0)) as server:
+        theirs = socket.create_connection(server.getsockname())
+        ours = server.accept()[0]
+    theirs.sendall(json.dumps({"value": value, "over": True}).encode() + b"\n")
+    theirs.shutdown(socket.SHUT_WR)
+    together = machines.Together(machines.Place("node1", 12345, 2, 1))
+    together.add(0, machines._Line(ours, "node1"))
+    assert read.wait(60)
+    if value:
+        with pytest.raises(InputError, match="seed is 1"):
+            together.agree(seed=1)
+    else:
+        together.leave()
+    theirs.close()
+    assert ends == []
 
 
 def test_a_file_is_waited_for_until_it_is_the_right_one(tmp_path, monkeypatch):

@@ -46,21 +46,23 @@ XML = """<nvidia_smi_log><gpu id="1">
     ("says", "free"),
     [(f"echo '{XML}'", 2000 * 2**20), ("echo '<free>[N/A]</free>'", None), ("exit 9", None)],
 )
-def test_the_gpu_with_the_fewest_of_those_that_are_seen(says, free, monkeypatch, tmp_path):
+def test_the_gpu_with_the_fewest_of_those_in_use(says, free, monkeypatch, tmp_path):
     tool = tmp_path / "nvidia-smi"
     tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\n{says}\n')
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert memory.free_on_gpu() == free
+    assert memory.free_on_gpu(2) == free
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-8a")
-    assert memory.free_on_gpu() == free
-    assert (tmp_path / "asked").read_text() == "-q -x\n-q -x -i 2,GPU-8a\n"
+    assert memory.free_on_gpu(2) == free
+    assert memory.free_on_gpu(1) == free
+    asked = ["-q -x -i 0,1", "-q -x -i 2,GPU-8a", "-q -x -i 2"]
+    assert (tmp_path / "asked").read_text().splitlines() == asked
 
 
 def test_no_driver_tells_nothing(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert memory.free_on_gpu() is None
+    assert memory.free_on_gpu(1) is None
 
 
 def test_bytes_as_text():

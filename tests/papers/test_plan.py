@@ -1,5 +1,7 @@
 """Plans carried out: all lines, one of them, what needs a line that failed; the waves printed."""
 
+import os
+
 import pytest
 
 from papers import plan
@@ -68,6 +70,13 @@ def test_sigterm_ends_the_line_under_way_first(path):
     write_plan(lines, path)
     assert plan.main([str(path)]) == 143
     assert done(path) == ["kept"]
+
+
+def test_an_interrupt_at_the_keyboard_comes_to_a_line_once(path):
+    """By this process, since the line is of a group of its own."""
+    write_plan([Line(1, 1, (), "ps -o pgid= -p $$ > done")], path)
+    assert plan.main([str(path)]) == 0
+    assert int(done(path)[0]) != os.getpgrp()
 
 
 def test_a_plan_without_lines_is_done(path, capfd):

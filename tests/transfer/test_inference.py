@@ -312,6 +312,14 @@ def test_no_room_for_one_picture_and_other_errors_are_raised(most, error):
         run(PICTURES)
 
 
+def test_one_of_several_processes_takes_no_smaller_pieces(monkeypatch):
+    monkeypatch.setattr(backend, "is_joined", lambda pictures: True)
+    sizes = []
+    with pytest.raises(RuntimeError, match="RESOURCE"):
+        inference.halved(small_memory(3, sizes))(PICTURES[:7])
+    assert sizes == [7]
+
+
 def test_a_pass_goes_on_where_memory_ran_out():
     progress = Progress(20, "pictures", out=io.StringIO())
     function = small_memory(2, [])

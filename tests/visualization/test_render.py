@@ -138,6 +138,7 @@ def test_help_and_slips_need_no_keras(words):
         (("--spectrum", "x"), "spectrum is for param maco"),
         (("--pictures", "/no/such"), "no picture or folder /no/such"),
         (("--shard", "0/4"), "shard is '0/4'; accepted: I/N"),
+        (("--shard", ""), "shard is ''; accepted: I/N"),
         (("--shard", "a/b"), "shard is 'a/b'; accepted: I/N"),
     ],
 )

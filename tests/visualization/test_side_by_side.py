@@ -57,6 +57,27 @@ def test_of_devices_that_are_given_each_has_one(said, monkeypatch):
     assert {"[first] begins on GPU-a", "[second] begins on GPU-b"} <= set(said)
 
 
+def test_gpus_that_are_hidden_stay_hidden(said, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    run(said, first=["makes"], second=["makes"])
+    assert {"[first] begins on ", "[second] begins on "} <= set(said)
+
+
+def test_what_was_started_ends_where_the_next_cannot_be(said, monkeypatch, tmp_path):
+    start, started = side_by_side._start, []
+
+    def start_one(*given):
+        if started:
+            raise OSError("too many processes")
+        started.append(start(*given))
+        return started[0]
+
+    monkeypatch.setattr(side_by_side, "_start", start_one)
+    with pytest.raises(OSError, match="too many processes"):
+        run(said, first=["waits", str(tmp_path / "begun")], second=["makes"])
+    assert started[0].poll() is not None
+
+
 def test_one_that_fails_or_dies_ends_no_other(said):
     ended = run(said, a=["fails"], b=["makes"], c=["dies"])
     assert ended == {"a": (2, "no such layer"), "b": (0, ""), "c": (-9, "")}
