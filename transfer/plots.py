@@ -707,7 +707,8 @@ def reliability(bins):
     )
     upper.set_ylim(-3, 103)
     upper.set_ylabel("right answers (%)", size=SMALL)
-    upper.legend(fontsize=TINY, loc="upper left")
+    entries = upper.get_legend_handles_labels()
+    figure.legend(*entries, fontsize=TINY, loc="outside lower center", ncols=2)
     error = evaluate.calibration_error(bins)
     words = f"Expected calibration error {error:.3f}, {bins['pictures'].sum()} test pictures"
     upper.set_title(words, size=SMALL)
