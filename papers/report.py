@@ -20,6 +20,7 @@ DIGITS |= dict.fromkeys(("CKA", "mean CKA", "image change", "image change by cha
 DIGITS |= dict.fromkeys(("cosine distance", "precision", "mean average precision"), 3)
 DIGITS |= dict.fromkeys(("precision at 10", "distance of neighbour 1000", "hours"), 3)
 DIGITS |= dict.fromkeys(("learning rate of the last layer", "learning rate of other layers"), 4)
+MOST_DIGITS = 6
 ALONG = ("epoch", "query")  # columns along which a cell has many rows
 # columns whose rows are compared with each other: which is best
 RANKED = ("network", "method", "initialization", "scenario")
@@ -153,7 +154,7 @@ def item_page(item, place, comparison, figures=()):
     parts.append(f"Ours on {escape(place.told)}.\n")
     parts += [f"{escape(line)}\n" for line in (item.notes(place) if item.notes else ())]
     if comparison["number"].any():
-        parts += [_explained(item), _table(comparison), *_orders(orderings(comparison))]
+        parts += [_explained(item, comparison), _table(comparison), *_orders(orderings(comparison))]
     parts += [f"{'!' * name.endswith('.png')}[{name}]({name})\n" for name in figures]
     missing = comparison[comparison["lacks"] != ""]
     if len(missing):
@@ -170,12 +171,12 @@ def _small(place):
     return ", on SMALL collections in the place of the paper's" * bool(place.small)
 
 
-def _explained(item):
+def _explained(item, comparison):
+    chance = f"; {item.chance} (chance)" * bool(comparison["chance"].notna().any())
     curves = " Curves are compared at their last epoch." * (item.published == "learning_curves")
     return (
         "Of each number: the paper's; ours, the mean over seeds [95 % interval, for other test "
-        "pictures like these] (range over seeds); ours less the paper's; "
-        f"{item.chance} (chance).{curves}\n"
+        f"pictures like these] (range over seeds); ours less the paper's{chance}.{curves}\n"
     )
 
 
@@ -229,14 +230,23 @@ def _three(cell, number):
     if cell is None:
         return [NO_RUN] * 3
     digits = DIGITS.get(number, 2)
+    ends, digits = _digits_of_ends(cell, digits)
     ours = _told(cell.ours, digits)
     if pd.notna(cell.low95):
-        ends = max(digits - 1, 1)
         ours += f" [{cell.low95:.{ends}f}, {cell.high95:.{ends}f}]"
     if cell.seeds > 1:
         ours += f" ({cell.lowest:.{digits}f}–{cell.highest:.{digits}f}, {cell.seeds} seeds)"
     signed = f"{cell.difference:+.{digits}f}" if pd.notna(cell.difference) else NO_RUN
     return [_told(cell.paper, digits), ours, signed]
+
+
+def _digits_of_ends(cell, digits):
+    """Digits behind the point of an interval's ends, and of its number: more where it is narrow."""
+    if pd.notna(cell.low95):
+        for ends in range(max(digits - 1, 1), MOST_DIGITS + 1):
+            if cell.high95 - cell.low95 >= 5 * 10**-ends:  # of the last digit: rounding is a tenth
+                return ends, max(ends, digits)
+    return digits, digits  # no interval, or one of no width
 
 
 def _told(value, digits):
@@ -291,7 +301,7 @@ def decide_all(statements, numbers, place, on):
                 "place": finding.place,
                 "paper": decide_published(place.paper.name, finding.name).answer,
                 "ours": answer,
-                "on": _joined(on.get(item, ()) for item in items),
+                "on": _joined(text.split("; ") for item in items for text in on.get(item, ())),
                 "without": _joined(told[item][1] for item in items if item in told),
                 "numbers": "\n".join(lines),
             }
@@ -331,11 +341,17 @@ def findings_page(decided, place):
         lines = row.numbers.split("\n")
         more = [f"and {len(lines) - SHOWN_NUMBERS} more"] * (len(lines) > SHOWN_NUMBERS)
         shown = "<br>".join(escape(line) for line in [*lines[:SHOWN_NUMBERS], *more])
-        without = f" (without {row.without})" if row.without else ""
-        plain = [f"{row.statement} ({row.place})", row.paper, row.ours, row.on + without]
+        plain = [f"{row.statement} ({row.place})", row.paper, row.ours, row.on + _left_out(row)]
         rows.append([row.finding, *map(escape, plain), shown])
     header = ["finding", "statement", "the paper's numbers", "ours", "ours on", "our numbers"]
     return "\n".join([*parts, markdown_table(header, rows)])
+
+
+def _left_out(row):
+    names = row.without.split("; ") if row.without else []
+    if len(names) > SHOWN_NUMBERS:
+        return f" (without {len(names)} rows that lack numbers, see findings.csv)"
+    return f" (without {row.without})" if names else ""
 
 
 def write(folder, place, files, made_of, say=print):

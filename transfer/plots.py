@@ -77,7 +77,9 @@ MOST_LETTERS = 28  # of a class's name beside a matrix or a bar
 CELL, BAR, LETTER = 0.24, 0.19, 0.057  # inches: of a matrix, for a bar, of a name
 SMALL, TINY = 8, 7  # points of titles, of names
 TITLE_LETTERS = 90  # of a line of a title in small letters
+BEST_EPOCH = "best epoch (by validation loss)"  # which is not the one tested where the last is
 CENTRED = {"ha": "center", "va": "center", "color": "white"}
+CHANCE = {"linestyle": "--", "label": "chance", "color": COLOURS[1]}
 PAPER, INK = (255, 255, 255), (40, 40, 40)
 
 
@@ -476,7 +478,7 @@ def _draw_one(figure, run):
         for key, paint, text in ((name, "0.5", "training"), (f"val_{name}", colour, "validation")):
             values = scale * run.history[key]
             axes.plot(epochs, values, style, color=paint, label=text)
-        _dot_best(axes, run, values, colour, "best epoch")
+        _dot_best(axes, run, values, colour, BEST_EPOCH)
         axes.set_ylabel(label)
         axes.legend(handlelength=HANDLE_LENGTH)
 
@@ -503,7 +505,7 @@ def _draw_several(figure, runs, font, behind):
         )
         _dot_best(axes, run, values, paints[network]["color"])
         entries.setdefault(f"{network}, {label_column(column, short)}", line)
-    (entries["best epoch"],) = axes.plot([], [], "o", color="0.4")
+    (entries[BEST_EPOCH],) = axes.plot([], [], "o", color="0.4")
     axes.set_ylabel("validation accuracy (%)")
     _legend(figure, entries, font)
 
@@ -563,22 +565,24 @@ def confusion_matrix(counts, names, most=MOST_CLASSES, above=""):
     with np.errstate(invalid="ignore"):
         shares = counts[np.ix_(chosen, chosen)] / pictures[:, None]
     occurring = int(np.count_nonzero(counts.sum(axis=0) + counts.sum(axis=1)))
-    title = "Test pictures of each class by the class predicted, in % of the class"
+    title = ["Test pictures of each class by the class predicted, in % of the class"]
     if len(chosen) < occurring:
-        title += f"\nthe {len(chosen)} of {occurring} classes with the most mistakes"
-    title = _above(above) + title
+        title.append(f"the {len(chosen)} of {occurring} classes with the most mistakes")
     labels = [shortened(one_line(names[number])) for number in chosen]
     rows = [f"{label} ({count})" for label, count in zip(labels, pictures, strict=True)]
-    font = font_for([*rows, title], lambda line: None)  # told where the names were chosen
+    font = font_for([*rows, above], lambda line: None)  # told where the names were chosen
     side, room = max(2.5, CELL * len(chosen)), 0.5 + LETTER * max(map(_columns, rows))
-    size = (room + side + 1, room + side + 0.6)
+    # in the middle of the matrix: as wide as the margins leave it, of which the right is one inch
+    letters = int((side + 2 * min(room, 1)) / (LETTER * SMALL / TINY))
+    lines = [line for text in (one_line(above), *title) for line in textwrap.wrap(text, letters)]
+    size = (room + side + 1, room + side + 0.2 + 0.15 * len(lines))
     figure = Figure(figsize=size)
     axes = figure.add_axes((room / size[0], room / size[1], side / size[0], side / size[1]))
     colours = matplotlib.colormaps["Blues"].with_extremes(bad="0.85")
     # the square root: a tenth of a class's pictures is seen beside the nine tenths that are right
     drawn = axes.imshow(100 * shares, cmap=colours, norm=PowerNorm(0.5, 0, 100), aspect="equal")
     _name_ticks(axes, labels, rows, font)
-    axes.set_title(title, size=SMALL)
+    _write_title(axes, "\n".join(lines), font)
     axes.set_xlabel("predicted", size=SMALL)
     axes.set_ylabel("true (pictures)", size=SMALL)
     bar = figure.add_axes(((room + side + 0.15) / size[0], room / size[1], 0.12 / size[0], 0.25))
@@ -593,8 +597,8 @@ def _above(text):
     return f"{textwrap.fill(one_line(text), TITLE_LETTERS)}\n" if text else ""
 
 
-def bars(names, values, label, title, ends=None):
-    """Draw a number for each name as a bar, with its interval.
+def bars(names, values, label, title, ends=None, chance=None):
+    """Draw a number for each name as a bar, with its interval and what chance would give.
 
     Args:
         names: texts, drawn from left to right.
@@ -602,6 +606,7 @@ def bars(names, values, label, title, ends=None):
         label: of the axis.
         title: of the figure.
         ends: (lows, highs) of 95 % intervals, NaN where there is none; or None.
+        chance: a number for each name, drawn across its bar, NaN where there is none; or None.
 
     Returns:
         matplotlib Figure.
@@ -619,6 +624,11 @@ def bars(names, values, label, title, ends=None):
         lows, highs = (np.asarray(end, float)[places] for end in ends)
         errors = np.nan_to_num([values[places] - lows, highs - values[places]]).clip(0)
         axes.errorbar(places, values[places], errors, fmt="none", color=COLOURS[5], capsize=4)
+    if chance is not None:
+        levels = np.asarray(chance, float)
+        known = np.flatnonzero(np.isfinite(levels))
+        axes.hlines(levels[known], known - 0.35, known + 0.35, **CHANCE)
+        figure.legend(fontsize=TINY, loc="outside lower right")
     for place in places:
         axes.text(place, values[place] / 2, f"{values[place]:.3g}", size=SMALL, **CENTRED)
     axes.set_xticks(range(len(names)), map(font.shown, names), size=SMALL, family=font.families)
@@ -626,8 +636,7 @@ def bars(names, values, label, title, ends=None):
         text.set_parse_math(False)
     axes.set_xlim(-0.6, len(names) - 0.4)
     axes.set_ylabel(label, size=SMALL)
-    words = font.shown(textwrap.fill(one_line(title), TITLE_LETTERS))
-    axes.set_title(words, size=SMALL, family=font.families, parse_math=False)
+    _write_title(axes, textwrap.fill(one_line(title), TITLE_LETTERS), font)
     return figure
 
 
@@ -660,9 +669,12 @@ def distance_matrix(values, names, title):
         paint = "white" if values[row, column] > 0.6 * most else "black"
         text = f"{values[row, column]:.2f}"
         axes.text(column, row, text, size=TINY, color=paint, ha="center", va="center")
-    words = font.shown(textwrap.fill(one_line(title), int(side / LETTER)))
-    axes.set_title(words, size=SMALL, family=font.families, parse_math=False)
+    _write_title(axes, textwrap.fill(one_line(title), int(side / LETTER)), font)
     return figure
+
+
+def _write_title(axes, text, font):
+    axes.set_title(font.shown(text), size=SMALL, family=font.families, parse_math=False)
 
 
 def _name_ticks(axes, below, beside, font):

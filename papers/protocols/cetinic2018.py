@@ -90,6 +90,7 @@ ROUNDS = 12  # of steps that figure 9 is measured by
 # ---- columns, and words of rows
 PERCENT = "accuracy (%)"
 VARIANCE, SCALE = "variance (1e-4)", 1e4
+WITH_RANDOM = "variance with the random start (1e-4)"
 VALUE, PRINTED = "value (%)", "another work, as printed"
 SHARE = "share (%)"
 ANSWERED = "the share of all test pictures that are taken for the class"
@@ -258,52 +259,63 @@ def draw_scenarios(place, cells, runs):
     if frame["accuracy"].isna().all():
         return {}
     ends = [frame[f"accuracy_{end}"] for end in ("low", "high")]
-    figure = plots.bars(frame["scenario"], frame["accuracy"], "accuracy", _title(cells[0]), ends)
+    bars = frame["scenario"], frame["accuracy"], "accuracy", _title(cells[0])
+    figure = plots.bars(*bars, ends, frame["accuracy_chance"])
     return {f"{_slug(cells[0])}.png": plots.png(figure)}
 
 
 def plan_variance(place):
-    """A cell for each task: all runs of table 2 that there are, of two starts or more.
-
-    Of pretrained starts alone where there are two, as in the paper; else with the random one.
-    """
+    """A cell for each task: all runs of table 2 that there are, of two starts or more."""
+    columns = (VARIANCE, *([WITH_RANDOM] if RANDOM in starts(place) else []))
     cells = []
     for pair in TASKS:
         of_start = {start: trainings(place, *pair, start=start) for start in starts(place)}
         there = {s: stages for s, stages in of_start.items() if not isinstance(stages, str)}
-        pretrained = [start for start in there if start != RANDOM]
-        chosen = pretrained if len(pretrained) > 1 else list(there)
-        if len(chosen) < 2:
+        if len(there) < 2:
             missing = [text for text in of_start.values() if isinstance(text, str)]
             lacks = f"two starts are needed: {missing[0]}"
-            cells.append(Cell(_keys(pair), (VARIANCE,), (), lacks, on=told(place, *pair)))
+            cells.append(Cell(_keys(pair), columns, (), lacks, on=told(place, *pair)))
         else:
-            stages = tuple(stage for start in chosen for stage in there[start])
-            on = f"{told(place, *pair)}; over {', '.join(chosen)}"
-            cells.append(Cell(_keys(pair), (VARIANCE,), stages, on=on))
+            stages = tuple(stage for stages in there.values() for stage in stages)
+            on = f"{told(place, *pair)}; over {', '.join(there)}"
+            cells.append(Cell(_keys(pair), columns, stages, on=on))
     return cells
 
 
 def measure_variance(cells, runs):
     """The variance of accuracies over starts, divided by their number, in ten-thousandths.
 
-    With the bootstrap's interval over test pictures, and beside it what chance gives: the expected
+    Over pretrained starts, as in the paper, and in a column of its own with the random one. With
+    the bootstrap's interval over test pictures, and beside it what chance gives: the expected
     variance if every picture's answers were dealt anew among the starts.
     """
-    return _frame(cells, [_variance(cell, runs).cells(VARIANCE) for cell in cells])
+    return _frame(cells, [_variances(cell, runs) for cell in cells])
 
 
-def _variance(cell, runs):
+def _variances(cell, runs):
+    from models import zoo
+    from transfer.run_pairs import answers_of
+
+    of_start = {}
+    for stage in cell.stages if runs_of(cell, runs) else ():
+        of_start.setdefault(stage.start, []).append(answers_of(runs[stage]).astype(float))
+    pretrained = {start: ones for start, ones in of_start.items() if zoo.parse(start).weights}
+    row = _variance(pretrained).cells(VARIANCE)
+    if WITH_RANDOM in cell.columns:
+        row |= _variance(of_start).cells(WITH_RANDOM)
+    if of_start and len(pretrained) < 2:
+        row["lacks"] = f"two pretrained starts are needed for the {VARIANCE}"
+    return row
+
+
+def _variance(of_start):
+    """The Number of dict start -> of each seed whether test pictures are right, by their ids."""
     import numpy as np
 
-    from transfer.run_pairs import answers_of
     from transfer.uncertainty import bootstrap
 
-    if not runs_of(cell, runs):
+    if len(of_start) < 2:
         return Number()
-    of_start = {}
-    for stage in cell.stages:
-        of_start.setdefault(stage.start, []).append(answers_of(runs[stage]).astype(float))
     first = next(iter(of_start.values()))[0]
     right = np.array(
         [np.mean([one.reindex(first.index) for one in ones], axis=0) for ones in of_start.values()]

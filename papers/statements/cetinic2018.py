@@ -22,6 +22,10 @@ STYLE = {"dataset": "WikiArt", "task": "style"}
 TABLE4 = "value (%)"
 VARIANCE = At("table2_variance", "variance (1e-4)")
 SHARE, RIGHT = "share (%)", Same("true")
+APART = Same("second", equal=False)
+# without the random start of small collections and what was trained from it, which come last: they
+# are none of the paper's
+PRETRAINED = Other(("random", "random, artist", "random, style", "random, genre"))
 CURVE = ("dataset", "task", "initialization", "retrained")
 
 
@@ -295,6 +299,10 @@ FINDINGS = (
         "networks_see_differently",
         "Between most networks a picture's features are farther apart than near neighbours are.",
         "section 5.5, figure 16",
-        over(At("figure16", "cosine distance", {"first": Same("second", equal=False)}), 0.4, most),
+        over(
+            At("figure16", "cosine distance", {"first": APART, "second": PRETRAINED}),
+            0.4,
+            most,
+        ),
     ),
 )

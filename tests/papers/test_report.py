@@ -1,7 +1,9 @@
 """Comparisons, orders, statements and folders of made-up numbers."""
 
 import json
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -56,6 +58,10 @@ def test_statements_rest_on_what_is_there_and_name_what_is_not(place):
     page = report.findings_page(decided, place)
     assert "holds: 1" in page and "SMALL collections" in page
     assert "toys (without VGG19)" in page and "and 5 more" in page
+    many = decided.assign(without="; ".join("ABCDE"))
+    assert "toys (without 5 rows that lack numbers, see findings.csv)" in report.findings_page(
+        many, place
+    )
 
 
 def test_a_cell_without_a_run_says_why(place):
@@ -118,9 +124,28 @@ def test_counts_have_no_digits_and_no_chance():
     row = {"dataset": "a", "on": "b", "number": "pictures", "paper": 10.0, "ours": 4.0}
     row |= {"lowest": None, "highest": None, "seeds": 0, "low95": None, "high95": None}
     row |= {"difference": -6.0, "chance": None, "pictures": None}
-    text = report._table(pd.DataFrame([row]))
+    frame = pd.DataFrame([row])
+    text = report._table(frame)
     assert "| a | b | 10 | 4 | -6 |" in text and "chance" not in text
+    item = Item("table1", "table", "counts", "", (), None, None)
+    assert "chance" not in report._explained(item, frame)
     assert cell.stages == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "value", "low", "high", "told"),
+    [
+        ("accuracy", 0.571, 0.514, 0.627, "0.571 [0.51, 0.63]"),
+        ("hours", 0.01939, 0.01866, 0.02012, "0.0194 [0.0187, 0.0201]"),
+        ("CKA", 0.99962, 0.99958, 0.99971, "0.99962 [0.99958, 0.99971]"),
+        ("CKA", 1.0, 1.0, 1.0, "1.000 [1.000, 1.000]"),
+        ("top-1 (%)", 56.15, 50.5, 61.6, "56.15 [50.5, 61.6]"),
+    ],
+)
+def test_a_narrow_interval_has_the_digits_that_tell_its_ends_apart(number, value, low, high, told):
+    cell = SimpleNamespace(ours=value, low95=low, high95=high, paper=math.nan, seeds=1)
+    cell.difference = math.nan
+    assert report._three(cell, number)[1] == told
 
 
 def similarities(cells, runs):

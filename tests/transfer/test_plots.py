@@ -10,6 +10,7 @@ import pytest
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -68,7 +69,7 @@ def test_one_run_shows_training_and_validation_and_its_best_epoch(made):
         for label, key in (("training", name), ("validation", f"val_{name}")):
             expected = [scale * value for value in history[key]]
             assert list(lines[label].get_ydata()) == expected
-        assert list(lines["best epoch"].get_ydata()) == [scale * history[f"val_{name}"][1]]
+        assert list(lines[plots.BEST_EPOCH].get_ydata()) == [scale * history[f"val_{name}"][1]]
     assert plots.png(plots.learning_curves(several, "$é\n{")).startswith(b"\x89PNG")
 
 
@@ -320,10 +321,29 @@ def test_bars_have_their_intervals_and_what_is_missing_is_left_out():
     assert plots.png(plots.bars(["a"], [1.0], "hours", "$")) and axes.get_ylabel() == "accuracy"
 
 
+def test_bars_have_what_chance_gives_across_them():
+    figure = plots.bars(["a", "b"], [0.5, 0.4], "accuracy", "title", chance=[0.1, math.nan])
+    (lines,) = (found.get_segments() for found in figure.axes[0].collections)
+    assert [line.tolist() for line in lines] == [[[-0.35, 0.1], [0.35, 0.1]]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["chance"]
+
+
 def test_a_matrix_of_distances_has_its_numbers():
     axes = plots.distance_matrix([[0, 0.5], [0.5, math.nan]], ["one", "two"], "title").axes[0]
     assert sorted(text.get_text() for text in axes.texts) == ["0.00", "0.50", "0.50"]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["a", "a class with a name of many letters"])
+@pytest.mark.parametrize("classes", [2, 10, 30])
+def test_no_title_of_a_matrix_is_cut(classes, name):
+    above = "WikiArt: genre, on wikiart224 $ 1500 pictures $ (for WikiArt); GoogLeNet, all layers"
+    counts = np.ones((classes, classes), int)
+    figure = plots.confusion_matrix(counts, [name] * classes, above=above)
+    title = figure.axes[0].title
+    assert " ".join(title.get_text().split("\n")).startswith(above)
+    around = title.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    assert 0 < around.x0 < around.x1 < figure.bbox.x1 and around.y1 < figure.bbox.y1
 
 
 def test_a_line_above_the_title_tells_whose_pictures(made):

@@ -65,7 +65,8 @@ def test_a_plan_has_the_rows_that_were_published(place, name):
         assert set(map(tuple, published[keys].to_numpy())) <= rows
         further = {row for row in rows if RANDOM in row}
         assert rows - further == set(map(tuple, published[keys].to_numpy()))
-        assert {column for cell in cells for column in cell.columns} <= set(published)
+        columns = {column for cell in cells for column in cell.columns}
+        assert columns - {protocol.WITH_RANDOM} <= set(published)
 
 
 def test_every_published_table_has_an_item_and_every_statement_its_numbers():
@@ -222,6 +223,13 @@ def test_variance_over_starts_by_hand(place, tmp_path):
     assert frame[f"{protocol.VARIANCE}_chance"][0] == pytest.approx(1e4 * 3 * 0.25 / 16)
     assert frame[f"{protocol.VARIANCE}_low"][0] == 0 < frame[f"{protocol.VARIANCE}_high"][0]
     assert np.isnan(frame[protocol.VARIANCE][1])
+    # a random start has a number of its own, and is none of the paper's
+    columns = (protocol.VARIANCE, protocol.WITH_RANDOM)
+    drawn = replace(stages[1], start="GoogLeNet")
+    cell = replace(cell, columns=columns, stages=(stages[0], drawn))
+    (row,) = protocol.measure_variance([cell], runs | {drawn: runs[stages[1]]}).to_dict("records")
+    assert row[protocol.WITH_RANDOM] == pytest.approx(1e4 * 0.125**2)
+    assert np.isnan(row[protocol.VARIANCE]) and "two pretrained starts" in row["lacks"]
 
 
 def test_the_variance_by_chance_is_that_of_answers_dealt_anew():

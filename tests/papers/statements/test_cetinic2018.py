@@ -96,6 +96,10 @@ def test_figure_16_is_of_pairs_of_different_networks():
     )
     finding = find_finding("cetinic2018", "networks_see_differently")
     assert decide(finding, frame).answer == HOLDS
+    # networks from a random start, which are none of the paper's, do not count
+    further = {"first": ["a", "b"], "second": ["random", "random, style"]}
+    more = pd.DataFrame(further | {"cosine distance": [0.1, 0.1]})
+    assert decide(finding, pd.concat([frame, more])).answer == HOLDS
 
 
 def test_figure_15():
