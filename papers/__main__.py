@@ -337,6 +337,9 @@ def make(asked, place, say=print):
     from papers import report
     from transfer.run import read_run
 
+    below = place.results_path / "papers" / place.paper.name
+    for name in [*(item.name for item in asked.items), *_statements_folder(asked)]:
+        report.check_folder(below / name, place)
     cells = {item.name: opened(item.plan(place)) for item in asked.items}
     say(f"on {place.told}")
     for line in _missing([cell for some in cells.values() for cell in some]):
@@ -345,7 +348,6 @@ def make(asked, place, say=print):
     folders, refused = carry_out(stages, place.results_path)
     runs = {stage: read_run(folder) for stage, folder in folders.items()}
     numbers, on = {}, {}
-    below = place.results_path / "papers" / place.paper.name
     for item in asked.items:
         own = cells[item.name]
         found, folder = report.write_item(item, own, runs, place, refused, below / item.name)
@@ -354,9 +356,14 @@ def make(asked, place, say=print):
             numbers.setdefault(item.published, []).append(found)
             told = dict.fromkeys(cell.on for cell in own if not cell.lacks)
             on.setdefault(item.published, {}).update(told)
-    if asked.statements:
-        name = asked.statements[0].name if len(asked.statements) == 1 else FINDINGS
+    for name in _statements_folder(asked):
         _decide(asked.statements, numbers, place, on, below / name)
+
+
+def _statements_folder(asked):
+    """The folder's name of the statements that are asked for: of one its own; [] of none."""
+    one = [finding.name for finding in asked.statements]
+    return [FINDINGS] if len(one) > 1 else one
 
 
 def summarise(place, words):

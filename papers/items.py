@@ -29,7 +29,8 @@ class Cell:
     stages: of the runs that it is the mean of, one for each seed; or those that it compares.
     lacks: why there are none, else "". data: the pictures, where it is about them alone. on: whose
     pictures, in words. also: lines, what takes long beside the runs. looks: of each seed
-    what measure looks at beside them, papers.looks.Look or Mean.
+    what measure looks at beside them, papers.looks.Look or Mean. printed: whether its number is
+    another work's, which statements compare and no column calls ours.
     """
 
     keys: dict
@@ -40,6 +41,7 @@ class Cell:
     on: str = ""
     also: tuple[str, ...] = ()
     looks: tuple = ()
+    printed: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ class Item:
     CSV, with C_low and C_high beside a column C, and the rest of Number; a column `lacks` tells why
     a row has no number. draw: (place, cells, runs) -> dict of file names
     -> bytes, or None for a table alone. runs: how many different ones it is made of, of each seed.
-    chance: what the numbers' chance is, in words. notes: Place -> lines for the page, what was
+    chance: what the numbers' chance is, in words; interval: what their intervals are for, or over.
+    notes: Place -> lines for the page, what was
     chosen and what is otherwise than in the paper.
     """
 
@@ -123,6 +126,7 @@ class Item:
     runs: int = 0
     chance: str = "what the commonest class would give"
     notes: Callable | None = None
+    interval: str = "for other test pictures like these"
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,8 @@ def see_all(gallery, networks, **how):
 def retrieval_rows(gallery, features, k):
     """Looking for a label by every network: precision at k and mean average precision.
 
-    Among all pictures, and among those of other artists than the query's, where artists are known.
+    Among all pictures, and among those of other artists than the query's, where artists are known;
+    intervals are over artists then.
 
     Args:
         gallery: Gallery of the features' pictures.
@@ -109,12 +110,11 @@ def retrieval_rows(gallery, features, k):
     for network, rows in features.items():
         for label, values in gallery.labels.items():
             queries = np.flatnonzero(values != "")
-            found[network, label, EVERY] = retrieval_by_label(rows, values, k, queries)
-            if label != ARTIST and ARTIST in gallery.labels:
-                artists = _groups(gallery)
-                found[network, label, OTHERS] = retrieval_by_label(
-                    rows, values, k, queries, artists
-                )
+            artists = _groups(gallery) if ARTIST in gallery.labels else None
+            looked_for = rows, values, k, queries
+            found[network, label, EVERY] = retrieval_by_label(*looked_for, units=artists)
+            if label != ARTIST and artists is not None:
+                found[network, label, OTHERS] = retrieval_by_label(*looked_for, artists)
     return found
 
 

@@ -4,13 +4,22 @@ import shlex
 
 import pandas as pd
 
+from models.errors import InputError
 from papers.decisions import UNTOLD
 from papers.findings import decide, decide_published
 from papers.items import ENDS, lacking
 from papers.published import items as published_items
 from papers.published import read_item
 from papers.stages import folder_of, in_order, words
-from transfer.result_folder import csv_bytes, result_folder, sha256, write_bytes
+from transfer.result_folder import (
+    OtherRunError,
+    csv_bytes,
+    is_finished,
+    result_folder,
+    sha256,
+    sha256_of_text,
+    write_bytes,
+)
 from transfer.results import NO_RUN, escape, markdown_table
 
 # digits behind the point of a column's numbers; percentages and others have two
@@ -21,6 +30,7 @@ DIGITS |= dict.fromkeys(("cosine distance", "precision", "mean average precision
 DIGITS |= dict.fromkeys(("precision at 10", "distance of neighbour 1000", "hours"), 3)
 DIGITS |= dict.fromkeys(("learning rate of the last layer", "learning rate of other layers"), 4)
 MOST_DIGITS = 6
+CURVES = {"validation accuracy", "validation accuracy (%)"}  # numbers of every epoch
 ALONG = ("epoch", "query")  # columns along which a cell has many rows
 # columns whose rows are compared with each other: which is best
 RANKED = ("network", "method", "initialization", "scenario")
@@ -56,6 +66,7 @@ def compare(item, cells, runs, place, refused):
             lacks = "; ".join(filter(None, (_lacks(cell, runs, refused), ours.get("lacks"))))
             for column in cell.columns or ("",):  # a figure of pictures has no number
                 number, printed = _value(ours, column), _value(theirs, column)
+                number = float("nan") if cell.printed else number
                 spread, beside = _worth(ours, column)
                 row = {**keys, "on": cell.on, "number": column, "paper": printed}
                 row |= {"ours": number, **spread, "difference": number - printed, **beside}
@@ -173,10 +184,13 @@ def _small(place):
 
 def _explained(item, comparison):
     chance = f"; {item.chance} (chance)" * bool(comparison["chance"].notna().any())
-    curves = " Curves are compared at their last epoch." * (item.published == "learning_curves")
+    interval = f" [95 % interval, {item.interval}]" * bool(comparison["low95"].notna().any())
+    curves = " Curves are compared at their last epoch." * set(comparison["number"]).issubset(
+        CURVES
+    )
     return (
-        "Of each number: the paper's; ours, the mean over seeds [95 % interval, for other test "
-        f"pictures like these] (range over seeds); ours less the paper's{chance}.{curves}\n"
+        f"Of each number: the paper's; ours, the mean over seeds{interval} (range over seeds); "
+        f"ours less the paper's{chance}.{curves}\n"
     )
 
 
@@ -192,7 +206,7 @@ def _table(comparison):
     header = [*keys, "ours on"]
     for number in numbers:
         header += [f"{number}: paper", "ours", "difference"]
-    header += ["chance", "pictures tested"] if chance else []
+    header += ["chance", "pictures"] if chance else []
     rows = []
     for key, group in comparison.groupby(keys, sort=False, dropna=False):
         row = [*map(_key_text, key), group["on"].iloc[0]]
@@ -250,7 +264,10 @@ def _digits_of_ends(cell, digits):
 
 
 def _told(value, digits):
-    return NO_RUN if pd.isna(value) else f"{value:.{digits}f}"
+    if pd.isna(value):
+        return NO_RUN
+    text = f"{value:.{digits}f}"
+    return text if float(text) or not value else f"{value:.1e}"  # a p value is not 0
 
 
 def _orders(orders):
@@ -268,7 +285,8 @@ def _orders(orders):
 def _missing(rows):
     keys = _keys(rows)
     return lacking(
-        ({key: row[key] for key in keys}, row["lacks"]) for row in rows.to_dict("records")
+        ({key: row[key] for key in keys if row[key] != ""}, row["lacks"])
+        for row in rows.to_dict("records")
     )
 
 
@@ -354,6 +372,26 @@ def _left_out(row):
     return f" (without {row.without})" if names else ""
 
 
+def check_folder(folder, place):
+    """Refuse a page that was written with other settings, before runs are made for it.
+
+    Args:
+        folder: of an item, or of statements.
+        place: papers.places.Place.
+
+    Raises:
+        InputError: it holds another page; or it is no folder of a page.
+    """
+    try:
+        is_finished(folder, place.settings)
+    except OtherRunError as error:
+        differing = ", ".join(sorted(error.differing))
+        raise InputError(
+            f"{folder} was written with other settings ({differing}); remove or rename that folder "
+            "first: it is a page, the runs stay"
+        ) from None
+
+
 def write(folder, place, files, made_of, say=print):
     """Write the files of an item into its folder, whole; one that is there is made new if need be.
 
@@ -398,9 +436,13 @@ def write_item(item, cells, runs, place, refused, folder):
             **figures,
         }
 
+    # pictures may have changed where no run has, and what a page says with a later version
+    told = (
+        sha256_of_text(item_page(item, place, comparison)),
+        sha256_of_text(csv_bytes(comparison).decode()),
+    )
     made_of = [[_id(runs[stage]) if stage in runs else None for stage in c.stages] for c in cells]
-    told = [cell.lacks for cell in cells] + sorted(refused.values())
-    return numbers, write(folder, place, files, [made_of, told])
+    return numbers, write(folder, place, files, [made_of, *told])
 
 
 def _id(run):

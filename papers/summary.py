@@ -43,7 +43,7 @@ def summarise(comparison):
     Returns:
         DataFrame: number; cells, and how many of them have the paper's number, ours, both; of the
         cells that have both the least and the greatest on either side; median_difference, ours less
-        the paper's; chance, the greatest; on, whose pictures; pictures tested, the most.
+        the paper's; chance, the greatest; on, whose pictures; pictures, the most of a cell.
     """
     rows = []
     for number, cells in comparison.groupby("number", sort=False, dropna=False):
@@ -62,7 +62,7 @@ def summarise(comparison):
                 **dict(zip(("ours_least", "ours_most"), ends[1], strict=True)),
                 "median_difference": (ours - paper)[both].median(),
                 "chance": pd.to_numeric(made["chance"]).max(),
-                "on": "; ".join(dict.fromkeys(made["on"].dropna().astype(str))),
+                "on": "; ".join(dict.fromkeys("; ".join(made["on"].dropna()).split("; "))),
                 "pictures": pd.to_numeric(made["pictures"]).max(),
             }
         )
@@ -91,7 +91,7 @@ def summary_page(title, told, comparisons, command, findings=None):
         for row in summarise(comparison).itertuples():
             rows.append([link, *_row(row), escape(row.on), _told(row.pictures, 0)])
             link = ""
-    parts.append(markdown_table([*header, "ours on", "pictures tested"], rows))
+    parts.append(markdown_table([*header, "ours on", "pictures"], rows))
     names = [item.name for item in comparisons]
     if findings:
         names.append(FINDINGS)

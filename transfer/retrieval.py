@@ -13,7 +13,7 @@ others, whatever these show (Radovanović et al. 2010); see `hubs`.
 from collections import namedtuple
 
 import numpy as np
-from scipy.stats import skew
+from scipy.stats import binom, skew
 
 from models.errors import InputError
 from transfer.uncertainty import REPEATS, SEED, bootstrap
@@ -151,7 +151,9 @@ def _best(similar, k):
     return np.take_along_axis(numbers, order, axis=1)
 
 
-def retrieval_by_label(features, labels, k, queries=None, groups=None, repeats=REPEATS, seed=SEED):
+def retrieval_by_label(
+    features, labels, k, queries=None, groups=None, units=None, repeats=REPEATS, seed=SEED
+):
     """Precision at k and mean average precision of looking for a label by cosine distance.
 
     Every query ranks all other pictures (with groups: of other groups); of equally near ones the
@@ -164,11 +166,13 @@ def retrieval_by_label(features, labels, k, queries=None, groups=None, repeats=R
         queries: numbers of the pictures that are looked with; None for all.
         groups: (pictures,) what each belongs to, such as its artist; None where nothing is left
             out but the query itself.
+        units: (pictures,) what is drawn as a whole in the bootstrap; None for the groups, or where
+            there are none for single queries, which pictures of one artist are not worth.
         repeats, seed: of the bootstrap.
 
     Returns:
         Retrieval: precision at k and mean average precision over queries, each with its 95 %
-        interval over queries (whole groups are drawn, where there are groups) and what a random
+        interval over queries (the pictures that are searched stay as they are) and what a random
         order would give in expectation, all in [0, 1]; how many queries count, and their share of
         those asked.
 
@@ -178,7 +182,8 @@ def retrieval_by_label(features, labels, k, queries=None, groups=None, repeats=R
     _check_k(k)
     rows, labels = normalize(features), np.asarray(labels)
     groups = None if groups is None else np.asarray(groups)
-    for name, given in (("labels", labels), ("groups", groups)):
+    units = groups if units is None else np.asarray(units)
+    for name, given in (("labels", labels), ("groups", groups), ("units", units)):
         if given is not None and given.shape != (len(rows),):
             raise InputError(f"{name} of shape {given.shape}; accepted: ({len(rows)},)")
     numbers = np.arange(len(rows)) if queries is None else np.asarray(queries)
@@ -195,11 +200,11 @@ def retrieval_by_label(features, labels, k, queries=None, groups=None, repeats=R
         raise InputError(
             f"none of {len(numbers)} queries has another picture of its label; one must have"
         )
-    found, units = found[told], None if asked is None else asked[told]
+    found, drawn = found[told], None if units is None else units[numbers][told]
     parts = []
     for value, chance in ((0, 2), (1, 3)):
         column = found[:, value]
-        low, high = bootstrap(_mean(column), len(column), units, repeats, seed)
+        low, high = bootstrap(_mean(column), len(column), drawn, repeats, seed)
         parts += [float(column.mean()), low, high, float(found[:, chance].mean())]
     return Retrieval(*parts, int(told.sum()), float(told.mean()))
 
@@ -271,6 +276,23 @@ def hubs(neighbours, pictures):
     uneven = float(skew(counts)) if counts.min() < counts.max() else 0.0
     most = int(counts.argmax())
     return Hubs(int(counts[most]), most, float((counts == 0).mean()), uneven)
+
+
+def chance_hubs(pictures, k):
+    """What `hubs` would give if every picture's k neighbours were drawn at random.
+
+    Args:
+        pictures: how many, above k.
+        k: neighbours of each.
+
+    Returns:
+        Hubs in expectation: how often a picture occurs is then binomial, of pictures - 1 others
+        with chance k / (pictures - 1), and the most of them is taken as that of independent ones;
+        no picture (None) is the commonest.
+    """
+    occurs = binom(pictures - 1, k / (pictures - 1))
+    most = float(np.sum(1 - occurs.cdf(np.arange(pictures - 1)) ** pictures))
+    return Hubs(most, None, float(occurs.pmf(0)), float(occurs.stats("s")))
 
 
 def network_distance(first, second):

@@ -81,6 +81,26 @@ def select(model, text, network):
     return layers[layers.index(convolutions[int(rest) - 1]) + 1 :]
 
 
+def in_words(text, network):
+    """What a text names in a network, in words.
+
+    Args:
+        text: as in this file's table.
+        network: name of the architecture.
+
+    Raises:
+        InputError: a scenario that is not told for the network.
+    """
+    word, _, rest = _for_network(text, network).partition(":")
+    return {
+        "all": "every layer",
+        "head": "the layer of the classes alone",
+        "skip_first": f"all but the first convolution{f's ({rest})' * (rest != '1')}",
+        "last": f"the last {rest} layers",
+        "from": f"{rest} and all behind it",
+    }[word]
+
+
 def _for_network(text, network):
     if text == "only_last":
         return "head"

@@ -686,6 +686,7 @@ def boxes_item(name, title, pairs, columns, runs, published=""):
         runs,
         CHANCE_OF_SETS,
         lambda place: notes(place, *lines),
+        "over the channels of the layer",
     )
 
 

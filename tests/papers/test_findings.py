@@ -57,7 +57,8 @@ def test_intervals_of_everything_leave_nothing_told(paper, name):
 
 def test_one_item_may_be_given_as_it_is():
     finding = find_finding("cetinic2018", "neighbours_are_near")
-    near = pd.DataFrame({"query": ["a", "b", "c"], "distance of neighbour 1000": [0.3, 0.2, 0.9]})
+    column = "distance at the rank of 1000 of 96014"
+    near = pd.DataFrame({"query": ["a", "b", "c"], column: [0.3, 0.2, 0.9]})
     assert decide(finding, near).answer == "holds"
     assert decide(finding, near.assign(query="x")).numbers[0] == "2 of 3 numbers are below 0.4"
 

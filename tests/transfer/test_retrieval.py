@@ -179,6 +179,32 @@ def test_hubs_by_hand():
     assert hubs([[0], [1]], 2).skewness == 0
 
 
+def test_hubs_by_chance_are_those_of_neighbours_drawn_at_random():
+    random, pictures, k = np.random.default_rng(0), 60, 5
+    found = []
+    for _ in range(400):
+        drawn = [
+            random.choice(np.delete(np.arange(pictures), n), k, False) for n in range(pictures)
+        ]
+        found.append(hubs(drawn, pictures))
+    expected = retrieval.chance_hubs(pictures, k)
+    for name, within in (("most", 0.15), ("share_never", 0.001), ("skewness", 0.05)):
+        measured = np.mean([getattr(one, name) for one in found])
+        assert measured == pytest.approx(getattr(expected, name), abs=within)
+
+
+def test_queries_of_one_artist_are_drawn_together():
+    random = np.random.default_rng(0)
+    artists = np.repeat(np.arange(12), 10)
+    features = random.normal(size=(12, 8))[artists] + 0.1 * random.normal(size=(120, 8))
+    labels = random.integers(3, size=12)[artists]
+    alone = retrieval.retrieval_by_label(features, labels, 20)
+    together = retrieval.retrieval_by_label(features, labels, 20, units=artists)
+    assert alone.precision == together.precision
+    widths = [one.precision_high - one.precision_low for one in (alone, together)]
+    assert widths[1] > 2 * widths[0]
+
+
 def test_more_dimensions_make_hubs():
     skewness = []
     for size in (3, 300):

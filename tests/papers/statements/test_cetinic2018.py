@@ -17,6 +17,7 @@ NOT_PRINTED = {
     "outdoors_is_taken_for_landscape",
     "faces_are_taken_for_portraits",
     "hassam_and_monet_are_confused",
+    "venetians_are_confused",
     "tuning_decides_what_is_found",
     "neighbours_are_near",
     "networks_see_differently",
@@ -114,3 +115,30 @@ def test_figure_15():
     assert decide(finding, frame).answer == HOLDS
     frame.loc[3, "precision"] = 0.2
     assert decide(finding, frame).answer == FAILS
+
+
+def test_further_starts_do_not_decide_what_the_paper_says_of_its_own():
+    rows = [("hybrid", 0.9), ("memnet", 0.5), ("sentiment", 0.8), ("caffe", 0.7), ("flickr", 0.4)]
+    frame = pd.DataFrame([*rows, ("random", 0.2)], columns=["initialization", "accuracy"])
+    frame = frame.assign(dataset="WikiArt", task="style")
+    assert decide(find_finding("cetinic2018", "flickr_is_lowest"), frame).answer == HOLDS
+    beside_random = frame[frame["initialization"].isin(["hybrid", "random"])]
+    told = decide(find_finding("cetinic2018", "hybrid_best_in_most"), beside_random)
+    assert told.answer == UNTOLD
+
+
+def test_variances_are_compared_within_a_data_set():
+    tasks = [("TICC", "artist", 12.9), ("WikiArt", "artist", 99), ("WikiArt", "nationality", 63)]
+    frame = pd.DataFrame(tasks, columns=["dataset", "task", "variance (1e-4)"])
+    finding = find_finding("cetinic2018", "start_matters_most_for_artists")
+    assert decide(finding, frame).answer == HOLDS
+
+
+def test_painters_are_confused_with_one_another():
+    rows = [("Childe Hassam", "Claude Monet", 20), ("Claude Monet", "Childe Hassam", 9)]
+    rows += [("Childe Hassam", "Vincent Van Gogh", 10), ("Claude Monet", "Vincent Van Gogh", 10)]
+    frame = pd.DataFrame(rows, columns=["true", "predicted", "share (%)"])
+    frame = frame.assign(dataset="WikiArt", task="artist")
+    finding = find_finding("cetinic2018", "hassam_and_monet_are_confused")
+    assert decide(finding, frame).answer == FAILS
+    assert decide(finding, frame.replace({"share (%)": {9: 11}})).answer == HOLDS
