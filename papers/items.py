@@ -263,8 +263,9 @@ def unit(column):
 def measure_curves(cells, runs):
     """Cells of learning curves -> a DataFrame, a row for each epoch, counted from 0.
 
-    Validation accuracy is from 0 to 1, the mean over seeds up to the epoch that all of them have,
-    with Wilson's interval of that mean.
+    Validation accuracy is from 0 to 1, the mean over seeds, with Wilson's interval of that mean. Up
+    to the last epoch of the longest run a shorter one stays at its own last value, so that the last
+    row is the mean of what the runs end with, whose range stands in every row.
     """
     import pandas as pd
 
@@ -277,10 +278,10 @@ def measure_curves(cells, runs):
         if not found:
             frames.append(pd.DataFrame([cell.keys | {"epoch": 0, column: None}]))
             continue
-        length = min(len(run.history) for run in found)
-        curves = [run.history["val_accuracy"].to_numpy()[:length] for run in found]
-        # each run's own last epoch, as its mean is told of
-        last = tuple(float(run.history["val_accuracy"].iloc[-1]) for run in found)
+        length = max(len(run.history) for run in found)
+        own = [run.history["val_accuracy"].to_numpy() for run in found]
+        curves = [np.pad(curve, (0, length - len(curve)), "edge") for curve in own]
+        last = tuple(float(curve[-1]) for curve in own)
         values, count = np.mean(curves, axis=0), found[0].metrics["n_val"]
         low, high = wilson(values * count, count)
         chance = found[0].metrics.get("chance_top1")
