@@ -44,7 +44,8 @@ def made(accuracy, history=(0.5,), seed=42):
 @pytest.fixture
 def seeds(tmp_path):
     """Return two Stages on pictures whose commonest class is rarer in validation than in test."""
-    parts = ["warm,train"] * 3 + ["cold,train"] + ["warm,val"] + ["cold,val"] * 3 + ["warm,test"]
+    parts = ["warm,train"] * 3 + ["cold,train"] + ["warm,val"] + ["cold,val"] * 3
+    parts += ["warm,test"] * 3 + ["cold,test"]
     paint(tmp_path / "made", "kind,split", parts)
     files = tmp_path / "made" / "metadata.csv", tmp_path / "made" / "images"
     data = Data("made", "kind", tmp_path / "datasets", *files, split="column=split")
@@ -105,6 +106,24 @@ def test_curves_are_means_and_a_shorter_one_stays_at_its_last_value(seeds):
     assert end[f"{CURVE}_low"] == pytest.approx(low)
     lost = measure_curves(cells[1:], runs)
     assert lost[CURVE].isna().all() and list(lost["network"]) == ["X"]
+
+
+def test_chance_of_a_curve_is_that_of_the_validation_pictures(seeds):
+    runs = {stage: made(0) for stage in seeds}
+    for run in runs.values():
+        run.metrics |= {"chance_top1": 0.75, "n_test": 4, "n_val": 4}
+    frame = measure_curves([Cell(KEYS, (CURVE,), seeds)], runs)
+    assert (frame[f"{CURVE}_chance"] == 0.25).all() and (frame[f"{CURVE}_pictures"] == 4).all()
+
+
+def test_a_curve_of_several_labels_has_no_chance(seeds, tmp_path):
+    parts = [f"{part},{n % 2},1" for part in ("train", "val", "test") for n in range(2)]
+    paint(tmp_path / "labels", "split,lake,tree", parts)
+    files = tmp_path / "labels" / "metadata.csv", tmp_path / "labels" / "images"
+    data = replace(seeds[0].data, challenge="lake,tree", metadata_path=files[0])
+    stage = replace(seeds[0], data=replace(data, jpg_images_path=files[1]))
+    frame = measure_curves([Cell(KEYS, (CURVE,), (stage,))], {stage: made(0)})
+    assert frame[CURVE].tolist() == [0.5] and frame[f"{CURVE}_chance"].isna().all()
 
 
 def test_pictures_that_cannot_be_used_are_told_in_their_cell(place):
