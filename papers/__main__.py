@@ -153,7 +153,7 @@ def main(argv=None):
         return
     require("paper", arguments.paper, PROTOCOLS)
     place = read_place(arguments)
-    words = item_flags(sys.argv[1:] if argv is None else argv, arguments)
+    words = item_flags(sys.argv[1:] if argv is None else argv)
     has_pictures = arguments.collections or arguments.small
     if arguments.plan and not has_pictures:
         raise InputError("plan needs pictures: give collections or small")
@@ -177,12 +177,19 @@ def main(argv=None):
     summarise(place, words)
 
 
-def item_flags(words, arguments):
+class _Word(str):
+    """A word of a command line: another one of the same letters is another object."""
+
+
+def item_flags(words):
     """The flags of the command that makes an item: the words but for paper, item and plan."""
+    words = [_Word(word) for word in words]
+    named = flags().parse_args(words)
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--plan")
-    _, others = parser.parse_known_args(list(map(str, words)))
-    return [word for word in others if word not in (arguments.paper, arguments.item)]
+    _, others = parser.parse_known_args(words)
+    # a flag may have the paper's or the item's name as its value
+    return [str(word) for word in others if word is not named.paper and word is not named.item]
 
 
 def read_place(arguments):

@@ -243,26 +243,42 @@ def _against(at, compare, words, rule):
     return Question((at.item,), decide)
 
 
-def close(at, within, match=()):
-    """The numbers of a group differ by no more than `within`, in every group of `match`."""
+def close(at, within=0.0, match=(), relative=0.0):
+    """The numbers of a group are close: largest - smallest <= within + relative * smallest.
+
+    Args:
+        at: At.
+        within: in the unit of the numbers.
+        match: columns; each of their values is a group, and all groups must hold.
+        relative: a share of the smallest number, for numbers above 0 whose scale is not known.
+    """
+    told = [f"{within:g}"] * bool(within or not relative)
+    told += [f"{100 * relative:g} % of the smallest"] * bool(relative)
 
     def decide(numbers):
         answers, lines = [], []
         for key, rows in _groups(numbers_at(numbers, at), match):
             if len(rows) < 2:
                 continue
-            most_apart = rows.high.max() - rows.low.min()
-            least_apart = rows.low.max() - rows.high.min()
-            told = FAILS if least_apart > within else UNTOLD
-            missing = rows.low.isna().any() or rows.high.isna().any()
-            answers.append(HOLDS if most_apart <= within and not missing else told)
+            answers.append(_near(rows, within, relative))
             lines.append(
                 f"{_key(key)}{at.shown} from {rows.value.min():g} to {rows.value.max():g}, "
-                f"allowed {within:g} apart: {answers[-1]}"
+                f"allowed {' and '.join(told)} apart: {answers[-1]}"
             )
         return Verdict(every(answers), tuple(lines))
 
     return Question((at.item,), decide)
+
+
+def _near(rows, within, relative):
+    """Whether numbers are close wherever in their intervals they lie."""
+    lowest, highest = rows.low.min(), rows.high.max()
+    missing = rows.low.isna().any() or rows.high.isna().any()
+    if highest - lowest <= within + relative * lowest and not missing:
+        return HOLDS
+    # nearest to each other where the largest is at its lower end, the smallest at its upper one
+    smallest, largest = rows.high.min(), rows.low.max()
+    return FAILS if largest - smallest > within + relative * smallest else UNTOLD
 
 
 def related(x, y, on, by=(), falling=False):

@@ -4,6 +4,7 @@ An Item plans Cells in a Place; once their runs are finished, `measure` gives a 
 form of the item's published CSV (papers.published), so that papers.findings decides on it.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -267,30 +268,43 @@ def unit(column):
 def measure_curves(cells, runs):
     """Cells of learning curves -> a DataFrame, a row for each epoch, counted from 0.
 
-    Validation accuracy is from 0 to 1, the mean over seeds up to the epoch that all of them have,
-    with Wilson's interval of that mean.
+    Validation accuracy is from 0 to 1, the mean over seeds, with Wilson's interval of that mean. Up
+    to the last epoch of the longest run a shorter one stays at its own last value, so that the last
+    row is the mean of what the runs end with, whose range stands in every row. Chance is that of
+    the validation pictures.
     """
     import pandas as pd
 
     from transfer.evaluate import wilson
 
-    frames = []
+    frames, chance_of = [], functools.cache(_validation_chance)  # curves share their pictures
     for cell in cells:
         (column,) = cell.columns
         found = runs_of(cell, runs)
         if not found:
             frames.append(pd.DataFrame([cell.keys | {"epoch": 0, column: None}]))
             continue
-        length = min(len(run.history) for run in found)
-        curves = [run.history["val_accuracy"].to_numpy()[:length] for run in found]
-        # each run's own last epoch, as its mean is told of
-        last = tuple(float(run.history["val_accuracy"].iloc[-1]) for run in found)
+        length = max(len(run.history) for run in found)
+        own = [run.history["val_accuracy"].to_numpy() for run in found]
+        curves = [np.pad(curve, (0, length - len(curve)), "edge") for curve in own]
+        last = tuple(float(curve[-1]) for curve in own)
         values, count = np.mean(curves, axis=0), found[0].metrics["n_val"]
         low, high = wilson(values * count, count)
-        chance = found[0].metrics.get("chance_top1")
+        chance = chance_of(cell.stages[0].data)
         ends = Number(values, low, high, last, chance, count).cells(column)
         frames.append(pd.DataFrame({**cell.keys, "epoch": range(length), **ends}))
     return as_numbers(pd.concat(frames, ignore_index=True), cells)
+
+
+def _validation_chance(data):
+    """What the commonest class of the training pictures gives on the validation pictures.
+
+    From 0 to 1; None where pictures have several labels.
+    """
+    from transfer import evaluate
+
+    store = data.open()
+    return None if store.several else evaluate.chance(store.labels["train"], store.labels["val"])
 
 
 def measure_nothing(cells, runs):

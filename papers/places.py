@@ -151,21 +151,24 @@ class Place:
         whose = "the paper's collections"
         if self.small:
             whose = "SMALL collections in the place of the paper's"
-        size = f"{self.input_size} pixels" if self.input_size else "each network's own picture size"
         epochs = f"at most {self.epochs} epochs" if self.epochs else "epochs as in the paper"
         if self.trained_epochs and not self.epochs:
             epochs = f"at most {self.trained_epochs} epochs where the network is trained"
         changes = [f"{name} {value}" for name, value in self._trained_changes.items()]
         trained = f"; where layers are trained {', '.join(changes)}" if changes else ""
         seeds = ", ".join(map(str, self.seeds))
-        return f"{whose}; {size}; {epochs}{trained}; seeds {seeds}{self._told_stand_in}"
+        return f"{whose}; {self._told_size}; {epochs}{trained}; seeds {seeds}{self._told_stand_in}"
 
     @property
     def network(self):
         """The first of the paper's networks of which there are weights; of none the first."""
-        asked = [name for name in self.paper.networks if not self.only or name in self.only]
-        there = [name for name in asked if name in self.weights or self.starts.get(name)]
-        return (there or asked)[0]
+        there = [name for name in self._asked if name in self.weights or self.starts.get(name)]
+        return (there or self._asked)[0]
+
+    @property
+    def _asked(self):
+        """Names of the paper's networks that count: list."""
+        return [name for name in self.paper.networks if not self.only or name in self.only]
 
     @property
     def stands_in(self):
@@ -175,9 +178,20 @@ class Place:
     @property
     def _told_stand_in(self):
         first = self.paper.networks[0]
-        return f"; {self.network} in the place of {first}, of which no weights are there" * (
-            self.stands_in
-        )
+        excluded = self.only and first not in self.only
+        why = "which was not asked for" if excluded else "of which no weights are there"
+        return f"; {self.network} in the place of {first}, {why}" * self.stands_in
+
+    @property
+    def _told_size(self):
+        """The side of the pictures in words; of networks that take their own size alone, theirs."""
+        used = [name for name in self._asked if name not in self.paper.stand_ins]
+        used = [self.network] if self.stands_in else used
+        own = [name for name in used if name in self.paper.own_size]
+        if not self.input_size or own == used:
+            return "each network's own picture size"
+        size = f"{self.input_size} pixels"
+        return size + f" (each its own picture size: {', '.join(own)})" * bool(own)
 
     def stands_for(self, dataset, challenge):
         """Whose pictures a data set's challenge has here, in words."""

@@ -94,7 +94,8 @@ FINDINGS = (
         "fine_tuned_networks_stay_close",
         "Fine-tuned networks are about as close to one another as to their start.",
         "section 3.4, table 2",
-        close(At("table2", "mean l2", {"first": ("ImageNet", FINE_TUNED)}), 0.1),
+        # distances have the scale of the training; the paper's are 1.23 to 1.26
+        close(At("table2", "mean l2", {"first": ("ImageNet", FINE_TUNED)}), relative=0.1),
     ),
     Finding(
         "overlap_falls_with_depth",

@@ -157,6 +157,27 @@ def test_close():
     assert answer(question, task=list("aa"), x=[1.0, 3.0], **bounds) == UNTOLD
 
 
+def test_close_by_a_share_of_the_smallest():
+    question = close(At("t", "x"), match=("task",), relative=0.1)
+    assert answer(question, task=list("aab"), x=[0.010, 0.011, 9.0]) == HOLDS
+    assert answer(question, task=list("aab"), x=[0.010, 0.012, 9.0]) == FAILS
+    assert answer(question, task=list("aa"), x=[100.0, 109.0]) == HOLDS
+    assert answer(question, task=list("aa"), x=[1.0, np.nan]) == UNTOLD
+    two = {"task": list("aa"), "x": [1.0, 1.05]}
+    for ends, expected in (
+        ({"x_low": [0.99, 1.04], "x_high": [1.01, 1.06]}, HOLDS),  # 1.06 <= 1.1 * 0.99
+        ({"x_low": [0.9, 1.0], "x_high": [1.1, 1.1]}, UNTOLD),
+        ({"x_low": [0.9, 1.04], "x_high": [0.94, 1.06]}, FAILS),  # 1.04 > 1.1 * 0.94
+    ):
+        assert answer(question, **two, **ends) == expected
+    verdict = question.decide({"t": pd.DataFrame({"task": list("aa"), "x": [1.0, 2.0]})})
+    assert verdict.numbers == (
+        "a: x from 1 to 2, allowed 10 % of the smallest apart: does not hold",
+    )
+    both = close(At("t", "x"), 0.5, relative=0.1)
+    assert [answer(both, x=[1.0, top]) for top in (1.59, 1.61)] == [HOLDS, FAILS]
+
+
 def test_bounds_of_most():
     assert answer(below(At("t", "x"), 0.4, most), x=[0.1, 0.2, 0.5]) == HOLDS
     assert answer(below(At("t", "x"), 0.4), x=[0.1, 0.2, 0.5]) == FAILS

@@ -22,10 +22,15 @@ from papers.items import (
     student,
 )
 from papers.protocols import PROTOCOLS
+from papers.stages import Stage
+from tests.papers.conftest import paint
+from transfer.dataset import Data
 from transfer.evaluate import wilson
+from transfer.recipes import RECIPES
 
 PAPER = PROTOCOLS["sabatelli2018"]
 KEYS = {"dataset": "Rijksmuseum", "challenge": "type", "network": "VGG19"}
+CURVE = "validation accuracy"
 
 
 def made(accuracy, history=(0.5,), seed=42):
@@ -34,6 +39,18 @@ def made(accuracy, history=(0.5,), seed=42):
     metrics["top1_interval"] = [(accuracy - 1) / 100, (accuracy + 1) / 100]
     history = pd.DataFrame({"val_accuracy": list(history)})
     return SimpleNamespace(accuracy=accuracy, metrics=metrics, split_sha256="a", history=history)
+
+
+@pytest.fixture
+def seeds(tmp_path):
+    """Return two Stages on pictures whose commonest class is rarer in validation than in test."""
+    parts = ["warm,train"] * 3 + ["cold,train"] + ["warm,val"] + ["cold,val"] * 3
+    parts += ["warm,test"] * 3 + ["cold,test"]
+    paint(tmp_path / "made", "kind,split", parts)
+    files = tmp_path / "made" / "metadata.csv", tmp_path / "made" / "images"
+    data = Data("made", "kind", tmp_path / "datasets", *files, split="column=split")
+    recipe = RECIPES["fine_tuning"]
+    return tuple(Stage(data, "ResNet50", replace(recipe, seed=seed)) for seed in (42, 43))
 
 
 def test_names():
@@ -75,17 +92,38 @@ def test_accuracies_are_means_over_seeds_with_an_interval():
     assert runs_of(cells[3], runs) == []
 
 
-def test_curves_are_means_up_to_the_epoch_that_all_seeds_have():
-    column = "validation accuracy"
-    cells = [Cell(KEYS, (column,), ("a", "b")), Cell(KEYS | {"network": "X"}, (column,))]
-    runs = {"a": made(0, (0.2, 0.4, 0.9)), "b": made(0, (0.4, 0.5))}
+def test_curves_are_means_and_a_shorter_one_stays_at_its_last_value(seeds):
+    """The last row is the mean of the runs' own ends, so it lies within their range."""
+    cells = [Cell(KEYS, (CURVE,), seeds), Cell(KEYS | {"network": "X"}, (CURVE,))]
+    curves = (0.2, 0.4, 0.9), (0.4, 0.5)
+    runs = {stage: made(0, curve) for stage, curve in zip(seeds, curves, strict=True)}
     frame = measure_curves([cells[0]], runs)
-    assert frame["epoch"].tolist() == [0, 1]
-    assert frame[column].tolist() == pytest.approx([0.3, 0.45])
-    low, _ = wilson(0.45 * 20, 20)
-    assert frame[f"{column}_low"][1] == pytest.approx(low)
+    assert frame["epoch"].tolist() == [0, 1, 2]
+    assert frame[CURVE].tolist() == pytest.approx([0.3, 0.45, 0.7])
+    end = frame.iloc[-1]
+    assert [end[f"{CURVE}_{name}"] for name in ("lowest", "highest", "seeds")] == [0.5, 0.9, 2]
+    low, _ = wilson(0.7 * 20, 20)
+    assert end[f"{CURVE}_low"] == pytest.approx(low)
     lost = measure_curves(cells[1:], runs)
-    assert lost[column].isna().all() and list(lost["network"]) == ["X"]
+    assert lost[CURVE].isna().all() and list(lost["network"]) == ["X"]
+
+
+def test_chance_of_a_curve_is_that_of_the_validation_pictures(seeds):
+    runs = {stage: made(0) for stage in seeds}
+    for run in runs.values():
+        run.metrics |= {"chance_top1": 0.75, "n_test": 4, "n_val": 4}
+    frame = measure_curves([Cell(KEYS, (CURVE,), seeds)], runs)
+    assert (frame[f"{CURVE}_chance"] == 0.25).all() and (frame[f"{CURVE}_pictures"] == 4).all()
+
+
+def test_a_curve_of_several_labels_has_no_chance(seeds, tmp_path):
+    parts = [f"{part},{n % 2},1" for part in ("train", "val", "test") for n in range(2)]
+    paint(tmp_path / "labels", "split,lake,tree", parts)
+    files = tmp_path / "labels" / "metadata.csv", tmp_path / "labels" / "images"
+    data = replace(seeds[0].data, challenge="lake,tree", metadata_path=files[0])
+    stage = replace(seeds[0], data=replace(data, jpg_images_path=files[1]))
+    frame = measure_curves([Cell(KEYS, (CURVE,), (stage,))], {stage: made(0)})
+    assert frame[CURVE].tolist() == [0.5] and frame[f"{CURVE}_chance"].isna().all()
 
 
 def test_pictures_that_cannot_be_used_are_told_in_their_cell(place):

@@ -95,6 +95,27 @@ def test_a_plan_has_the_runs_that_can_be_made_and_tells_the_others(place, small,
     assert told in printed
 
 
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (
+            ["sabatelli2018", "table1", "--results_path", "sabatelli2018", "--small", "s"],
+            ["--results_path", "sabatelli2018", "--small", "s"],
+        ),
+        (
+            ["--small", "table1", "--plan", "table1", "sabatelli2018", "table1", "--full"],
+            ["--small", "table1", "--full"],
+        ),
+        (
+            ["sabatelli2018", "--weights", "a", "sabatelli2018", "--plan=p", "--only", "VGG19"],
+            ["--weights", "a", "sabatelli2018", "--only", "VGG19"],
+        ),
+    ],
+)
+def test_a_flag_may_have_the_name_of_the_paper_or_the_item_as_its_value(words, kept):
+    assert papers.item_flags(words) == kept
+
+
 def test_an_item_that_takes_long_is_a_line_behind_its_runs(place, small, capsys):
     item = choose(place.paper, "table3").items[0]
 
@@ -103,10 +124,7 @@ def test_an_item_that_takes_long_is_a_line_behind_its_runs(place, small, capsys)
 
     asked = Asked((replace(item, plan=long), choose(place.paper, "table2").items[0]))
     path = small.parent / "plan.csv"
-    words = papers.item_flags(
-        ["sabatelli2018", "table3", *flags(small, "--plan", path)],
-        papers.flags().parse_args(["sabatelli2018", "table3"]),
-    )
+    words = papers.item_flags(["sabatelli2018", "table3", *flags(small, "--plan", path)])
     told = "\n".join(papers.plan(asked, place, path, words))
     assert "8 runs and 1 items in 3 waves" in told
     last = read_plan(path)[-1]

@@ -204,6 +204,33 @@ def test_stages_of_several_starts(place):
     assert lacks == "no weights file of ResNet50, start photo"
 
 
+@pytest.fixture
+def caffe(place):
+    """Return a Place of Cetinic 2018 with weights of both of its networks, 32 pixels asked for."""
+    weights = {name: f"{name}:file" for name in CAFFE}
+    return replace(place, paper=PROTOCOLS["cetinic2018"], weights=weights, known={})
+
+
+def test_a_network_of_its_own_picture_size_is_told_so(caffe, place):
+    own = "each network's own picture size"
+    assert f"; {own}; " in caffe.told and "32 pixels" not in caffe.told
+    second = replace(caffe, weights={"GoogLeNet": "GoogLeNet:file"})
+    assert "; 32 pixels; " in second.told and own not in second.told
+    # of several networks those that have one are named
+    several = replace(place, paper=replace(place.paper, own_size=("VGG19",)))
+    assert "; 32 pixels (each its own picture size: VGG19); " in several.told
+    assert "; 32 pixels; " in replace(several, only=("ResNet50",)).told
+    assert f"; {own}; " in replace(several, only=("VGG19",)).told
+
+
+def test_why_a_network_stands_in_anothers_place(caffe):
+    assert "CaffeNet" not in caffe.told  # it is there itself
+    only = replace(caffe, only=("GoogLeNet",))
+    assert only.told.endswith("; GoogLeNet in the place of CaffeNet, which was not asked for")
+    none = replace(caffe, weights={"GoogLeNet": "GoogLeNet:file"})
+    assert none.told.endswith("of CaffeNet, of which no weights are there")
+
+
 def test_a_small_collection_may_be_a_zip_file(place, tmp_path):
     folder = place.small / "shandong"
     with zipfile.ZipFile(place.small / "zipped.zip", "w") as file:

@@ -6,6 +6,7 @@ import pytest
 
 from papers.decisions import FAILS, HOLDS, UNTOLD
 from papers.findings import FINDINGS, decide, decide_published, find_finding
+from papers.published import read_item
 
 # figures 5 and 6 print no numbers
 NOT_PRINTED = {
@@ -32,6 +33,15 @@ def test_the_contradiction_names_its_numbers():
     verdict = decide_published("gonthier2020", "scratch_is_worst_of_fine_tuned")
     wrong = [line for line in verdict.numbers if line.endswith("does not hold")]
     assert len(wrong) == 1 and "59.2" in wrong[0] and "59.4" in wrong[0]
+
+
+def test_networks_do_not_stay_close_by_moving_little():
+    stay = find_finding("gonthier2020", "fine_tuned_networks_stay_close")
+    rows = read_item("gonthier2020", "table2")
+    rows["mean l2"] = [0.112, 0.095, 0.1415, 0.169, 0.102]  # the first three are of fine-tuned ones
+    assert decide(stay, rows).answer == FAILS
+    rows["mean l2"] = [0.112, 0.110, 0.115, 0.169, 0.102]
+    assert decide(stay, rows).answer == HOLDS
 
 
 def made_up_figure5(falling):
