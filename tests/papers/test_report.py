@@ -119,6 +119,40 @@ def test_a_folder_is_found_made_new_for_new_runs_and_refused_for_other_settings(
         report.write(folder, replace(place, epochs=5), files, [])
 
 
+def test_a_page_is_refused_for_other_settings_before_runs_are_made(place, tmp_path):
+    report.write(tmp_path / "table2", place, lambda: {"a.md": b"1"}, [])
+    report.check_folder(tmp_path / "table2", place)
+    report.check_folder(tmp_path / "table3", place)
+    told = r"table2 was written with other settings \(seeds\); remove or rename .* the runs stay"
+    with pytest.raises(InputError, match=told):
+        report.check_folder(tmp_path / "table2", replace(place, seeds=(42, 43)))
+
+
+def test_a_page_follows_pictures_that_changed_where_no_run_has(place, tmp_path):
+    def counted(number):
+        def measure(cells, runs):
+            return as_numbers(pd.DataFrame([{**cells[0].keys, "pictures": number}]), cells)
+
+        return Item("table1", "table", "counts", "table1", (), None, measure)
+
+    cells = [Cell({"dataset": "Rijksmuseum", "challenge": "type"}, ("pictures",), on="toys")]
+    for number in (30, 28):
+        written = cells, {}, place, {}, tmp_path / "table1"
+        _, folder = report.write_item(counted(number), *written)
+        assert f" {number} |" in (folder / "table1.md").read_text()
+
+
+def test_what_is_printed_of_another_work_is_not_ours(place):
+    def measure(cells, runs):
+        return as_numbers(pd.DataFrame([{**cells[0].keys, "pictures": 5.0}]), cells)
+
+    cells = [Cell({"a": "b"}, ("pictures",), printed=True)]
+    comparison, numbers = report.compare(
+        Item("table1", "table", "", "", (), None, measure), cells, {}, place, {}
+    )
+    assert comparison["ours"].isna().all() and numbers["pictures"].tolist() == [5.0]
+
+
 def test_counts_have_no_digits_and_no_chance():
     cell = Cell({"dataset": "a"}, ("pictures",))
     row = {"dataset": "a", "on": "b", "number": "pictures", "paper": 10.0, "ours": 4.0}
@@ -140,6 +174,7 @@ def test_counts_have_no_digits_and_no_chance():
         ("CKA", 0.99962, 0.99958, 0.99971, "0.99962 [0.99958, 0.99971]"),
         ("CKA", 1.0, 1.0, 1.0, "1.000 [1.000, 1.000]"),
         ("top-1 (%)", 56.15, 50.5, 61.6, "56.15 [50.5, 61.6]"),
+        ("p", 1.3e-8, math.nan, math.nan, "1.3e-08"),
     ],
 )
 def test_a_narrow_interval_has_the_digits_that_tell_its_ends_apart(number, value, low, high, told):
