@@ -28,6 +28,7 @@ DIGITS |= dict.fromkeys(("accuracy", "validation accuracy", "entropy", "entropy 
 DIGITS |= dict.fromkeys(("CKA", "mean CKA", "image change", "image change by chance"), 3)
 DIGITS |= dict.fromkeys(("cosine distance", "precision", "mean average precision"), 3)
 DIGITS |= dict.fromkeys(("precision at 10", "distance of neighbour 1000", "hours"), 3)
+DIGITS |= {"distance at the rank of 1000 of 96014": 3}
 DIGITS |= dict.fromkeys(("learning rate of the last layer", "learning rate of other layers"), 4)
 MOST_DIGITS = 6
 CURVES = {"validation accuracy", "validation accuracy (%)"}  # numbers of every epoch
@@ -246,7 +247,7 @@ def _three(cell, number):
     digits = DIGITS.get(number, 2)
     ends, digits = _digits_of_ends(cell, digits)
     ours = _told(cell.ours, digits)
-    if pd.notna(cell.low95):
+    if cell.low95 < cell.high95:  # neither NaN nor of no width, as what others are compared with
         ours += f" [{cell.low95:.{ends}f}, {cell.high95:.{ends}f}]"
     if cell.seeds > 1:
         ours += f" ({cell.lowest:.{digits}f}–{cell.highest:.{digits}f}, {cell.seeds} seeds)"
@@ -256,7 +257,7 @@ def _three(cell, number):
 
 def _digits_of_ends(cell, digits):
     """Digits behind the point of an interval's ends, and of its number: more where it is narrow."""
-    if pd.notna(cell.low95):
+    if cell.low95 < cell.high95:
         for ends in range(max(digits - 1, 1), MOST_DIGITS + 1):
             if cell.high95 - cell.low95 >= 5 * 10**-ends:  # of the last digit: rounding is a tenth
                 return ends, max(ends, digits)

@@ -92,10 +92,11 @@ def in_words(text, network):
         InputError: a scenario that is not told for the network.
     """
     word, _, rest = _for_network(text, network).partition(":")
+    convolutions = "convolution" if rest == "1" else f"{rest} convolutions"
     return {
         "all": "every layer",
         "head": "the layer of the classes alone",
-        "skip_first": f"all but the first convolution{f's ({rest})' * (rest != '1')}",
+        "skip_first": f"all but the first {convolutions}",
         "last": f"the last {rest} layers",
         "from": f"{rest} and all behind it",
     }[word]

@@ -219,7 +219,7 @@ def tell_scenarios(place):
     from transfer.trained_layers import in_words
 
     if place.stands_in:
-        told = "; ".join(f"{name}: {in_words(name, place.network)}" for name in SCENARIOS)
+        told = "; ".join(f"{name} = {in_words(name, place.network)}" for name in SCENARIOS)
         yield f"Layers are CaffeNet's in the paper. Of {place.network} are trained: {told}."
 
 

@@ -156,7 +156,7 @@ def test_what_is_printed_of_another_work_is_not_ours(place):
 def test_counts_have_no_digits_and_no_chance():
     cell = Cell({"dataset": "a"}, ("pictures",))
     row = {"dataset": "a", "on": "b", "number": "pictures", "paper": 10.0, "ours": 4.0}
-    row |= {"lowest": None, "highest": None, "seeds": 0, "low95": None, "high95": None}
+    row |= {"lowest": None, "highest": None, "seeds": 0, "low95": math.nan, "high95": math.nan}
     row |= {"difference": -6.0, "chance": None, "pictures": None}
     frame = pd.DataFrame([row])
     text = report._table(frame)
@@ -172,7 +172,7 @@ def test_counts_have_no_digits_and_no_chance():
         ("accuracy", 0.571, 0.514, 0.627, "0.571 [0.51, 0.63]"),
         ("hours", 0.01939, 0.01866, 0.02012, "0.0194 [0.0187, 0.0201]"),
         ("CKA", 0.99962, 0.99958, 0.99971, "0.99962 [0.99958, 0.99971]"),
-        ("CKA", 1.0, 1.0, 1.0, "1.000 [1.000, 1.000]"),
+        ("CKA", 1.0, 1.0, 1.0, "1.000"),
         ("top-1 (%)", 56.15, 50.5, 61.6, "56.15 [50.5, 61.6]"),
         ("p", 1.3e-8, math.nan, math.nan, "1.3e-08"),
     ],

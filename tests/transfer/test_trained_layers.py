@@ -95,3 +95,18 @@ def test_nothing_may_be_redrawn():
 def test_layers_that_do_not_exist_are_named(text, says):
     with pytest.raises(InputError, match=says):
         trained_layers.select(small(), text, "Small")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("all", "every layer"),
+        ("only_last", "the layer of the classes alone"),
+        ("skip_first", "all but the first convolution"),
+        ("skip_first2", "all but the first 3 convolutions"),
+        ("only_last3", "mixed5a and all behind it"),
+        ("last:4", "the last 4 layers"),
+    ],
+)
+def test_what_is_trained_has_words(text, words):
+    assert trained_layers.in_words(text, "GoogLeNet") == words

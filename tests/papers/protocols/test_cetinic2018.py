@@ -392,8 +392,8 @@ def test_pages_say_what_small_trainings_are(place):
     (random,) = item("table2").notes(place)
     assert "pixels from 0 to 1" in random
     (layers,) = item("table3").notes(place)
-    assert "skip_first2: all but the first convolutions (3)" in layers
-    assert "only_last3: mixed5a and all behind it" in layers
+    assert "skip_first2 = all but the first 3 convolutions" in layers
+    assert "only_last3 = mixed5a and all behind it" in layers
     constant, falling = item("short_training").notes(place)
     assert constant.startswith("constant: ") and "times 0.1 after 1 epochs" in falling
     assert "1500" not in item("retrieval").plan(place)[0].on
