@@ -101,7 +101,11 @@ FINDINGS = (
         "The better start on validation pictures is the better one on test pictures.",
         "section 5.1, figures 5 and 6",
         related(
-            At("figure5", "validation accuracy", {"retrained": "all", "epoch": Last(CURVE)}),
+            At(
+                "figure5",
+                "validation accuracy",
+                {"retrained": "all", "initialization": STARTS, "epoch": Last(CURVE)},
+            ),
             At("table2", "accuracy"),
             ("initialization",),
             TASK,
