@@ -148,7 +148,7 @@ def _fields_of(run):
 def _differing_settings(runs):
     """For each run of a cell the settings in which its runs differ, as a mark; or nothing.
 
-    A setting that is the recipe's own goes unnamed.
+    A setting that is the recipe's own goes unnamed, and so does one that a run does not tell.
     """
     settings = _deciding(runs)
     names = sorted({name for of_run in settings for name in of_run})
@@ -157,8 +157,8 @@ def _differing_settings(runs):
     for run, of_run in zip(runs, settings, strict=True):
         recipe = RECIPES.get(run.mode)
         own = asdict(recipe.adapted(run.weights != "none")) if recipe else {}
-        told = [name for name in differing if name not in own or own[name] != of_run.get(name)]
-        marks.append(", ".join(f"{name}={_shortened(name, of_run.get(name))}" for name in told))
+        told = [n for n in differing if n in of_run and (n not in own or own[n] != of_run[n])]
+        marks.append(", ".join(f"{name}={_shortened(name, of_run[name])}" for name in told))
     return pd.Series([mark and f" [{mark}]" for mark in marks], runs.index, dtype=object)
 
 
@@ -168,7 +168,7 @@ def _deciding(runs):
     Repeated splits are then repeats. Where a run does not tell how its split was drawn, or one
     draw gave two splits (of other pictures), the digests stay.
     """
-    settings = [run.metrics.get("settings") or {} for run in runs]
+    settings = [run.settings for run in runs]
     draws = [run.metrics.get("split") for run in runs]
     if not all(isinstance(draw, dict) for draw in draws) or _seeds_of_splits(runs) is None:
         return settings

@@ -243,6 +243,19 @@ class FinishedRun:
         """`dataset: challenge`, marked where the pictures are the built-in toy collection."""
         return f"{self.dataset}: {self.challenge}" + (" (toy collection)" if self.toy else "")
 
+    @cached_property
+    def settings(self):
+        """Its settings in metrics.json, with those that Run.settings leaves out: a dict.
+
+        {} of a run that tells none; an ensemble's are what it tells.
+        """
+        told = self.metrics.get("settings") or {}
+        if not told or self.mode not in RECIPES:
+            return told
+        left_out = {name: NEVER_CHOSEN[name] for name in SETTINGS if name not in FIRST_SETTINGS}
+        own = {"layers": RECIPES[self.mode].layers, "split_seed": Data.split_seed}
+        return left_out | own | told
+
 
 def finished_run(folder, metrics, history=None):
     """A FinishedRun of what metrics.json holds, which has what REQUIRED says."""

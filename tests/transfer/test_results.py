@@ -131,6 +131,31 @@ def test_splits_that_differ_in_more_than_the_seed_are_no_repeats(made):
         assert "different splits" in text
 
 
+def test_a_setting_that_is_the_recipes_own_goes_unnamed(made):
+    """Settings as Run.settings writes them: what is as it always was, is left out."""
+    always = {"weights_sha256": None, "input_size": 64, "decoding": "bilinear 3", "epochs": 1}
+    changed = [{"augmentation": "flip_shift"}, {"layers": "last:3"}, {"dropout": 0.5}]
+    several = [made(settings=always | one) for one in ({}, *changed)]
+    assert [row[0] for row in rows_of(section(several))[1:]] == [
+        "VGG19",
+        r"VGG19 \[augmentation=flip_shift\]",
+        r"VGG19 \[dropout=0.5\]",
+        r"VGG19 \[layers=last:3\]",
+    ]
+    # a recipe whose own is not the default: there a default is a choice
+    mode = {"tl_mode": "gonthier2020.high_layers"}
+    own = always | {"redrawn": "last:50", "augmentation": "flip_shift", "epsilon": 1e-7}
+    several = [made(**mode, settings=own), made(**mode, settings=always)]
+    names = [row[0] for row in rows_of(section(several))[1:]]
+    assert names == ["VGG19", r"VGG19 \[augmentation=none, redrawn=none\]"]
+
+
+def test_choices_of_a_split_that_was_drawn_without_them_go_unnamed(made):
+    several = [made(**drawn(1)), made(**drawn(1, sha="cd" * 32, group_column="title"))]
+    names = [row[0] for row in rows_of(section(several))[1:]]
+    assert names == ["VGG19", r"VGG19 \[group_column=title\]"]
+
+
 def test_several_labels_say_what_is_shown(made):
     lacking = {"test": ["lake"], "val": ["lake", "sun"]}
     told = {"mean_average_precision": 0.5, "classes_without_positive": lacking}
