@@ -85,6 +85,28 @@ def test_seeds_have_the_interval_of_their_mean_and_groups_their_own(made):
     assert results.interval([*seeds, made(**told, split_sha256="cd" * 32)]) is None
 
 
+def test_why_there_is_no_interval_stands_under_the_table(made):
+    told = {"top1_interval": [0.5, 0.9], "n_test": 75, "intervals_over": "15 groups of 75 pictures"}
+    grouped = told | {"intervals": {"top1_accuracy": [0.25, 0.75]}}
+    few = told | {"intervals": {"top1_accuracy": None}, "intervals_over": "6 groups of 30 pictures"}
+    text = section([*(made(seed=s, **grouped) for s in (1, 2)), made(ANN="A", **few)])
+    assert (
+        "- Note: without an interval: VGG19 fine tuning (the bootstrap over 15 groups of 75 "
+        "pictures is of one run, not of the mean of several seeds; " in text
+    )
+    assert (
+        "- Note: without an interval: A fine tuning (6 groups of 30 pictures, fewer than 10, where "
+        in text
+    )
+    alone, seeds = [made(**grouped)], [made(seed=s, **told) for s in (1, 2)]
+    repeated = [made(**drawn(s) | grouped) for s in (1, 2)]
+    for several in (alone, seeds, repeated, [made()]):
+        assert "without an interval" not in section(several)
+    labels = {"mean_average_precision": 0.5, "intervals": {"mean_average_precision": None}}
+    text = section([made(**labels, intervals_left_out="2 of 2 labels have fewer")])
+    assert "without an interval: VGG19 fine tuning (2 of 2 labels have fewer)" in text
+
+
 def test_seeds_stand_beside_methods(made):
     seeds = [made(seed=s, top1_accuracy=a) for s, a in ((1, 0.80), (2, 0.82), (3, 0.87))]
     note = "seeds of one method differ by up to 7.00 points (VGG19 fine tuning)"

@@ -1,5 +1,6 @@
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 
 from models import backend, zoo
 from models.errors import InputError
-from transfer import evaluate, features, progress, train, trained_layers
+from transfer import evaluate, features, progress, results, train, trained_layers, uncertainty
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES
 
@@ -57,6 +58,25 @@ class StopAfter(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epoch:
             raise KeyboardInterrupt
+
+
+def test_the_interval_on_the_terminal_is_the_tables(made):
+    """The bootstrap's over groups where pictures are in groups, or why there is none."""
+    labels = np.tile(np.arange(3), 25)
+    scores = np.eye(3)[np.where(np.arange(75) % 11 == 0, 0, labels)]
+    for groups, sure in ((None, r"(\S+)% to (\S+)% with 95% confidence;"), (15, None), (6, None)):
+        units = None if groups is None else np.arange(75) % groups
+        values = evaluate.metrics(scores, labels) | uncertainty.intervals(scores, labels, units)
+        values |= {"chance_top1": 1 / 3, "n_classes": 3, "n_test": 75}
+        line = train.test_lines(values)[1]
+        found = results.interval([made(**values)])
+        if groups == 6:
+            assert found is None
+            assert line.startswith("without an interval: 6 groups of 75 pictures, fewer than 10, ")
+            continue
+        sure = sure or r"(\S+)% to (\S+)% with 95% confidence \(bootstrap over 15 groups of 75 pic"
+        assert re.match(f"top-1 is {sure}", line).groups() == tuple(f"{x:.1f}" for x in found)
+        assert line.endswith("the training pictures alone would give 33.3%")
 
 
 def test_best_epoch_is_restored_and_reported(tmp_path):
