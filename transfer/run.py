@@ -167,8 +167,8 @@ class Run:
     @cached_property
     def settings(self):
         """Everything else that decides its numbers, but the data and what repeats may change."""
-        chosen = asdict(self.recipe)
-        own = asdict(RECIPES.get(self.recipe.name, self.recipe))
+        recipe = self.recipe
+        chosen, own = asdict(recipe), asdict(RECIPES.get(recipe.name, recipe))
         # what earlier versions could not choose is told where it is chosen: their runs are found
         told = {"classifier", "seed"}
         told |= {n for n in SETTINGS if n not in FIRST_SETTINGS and chosen[n] == NEVER_CHOSEN[n]}
@@ -179,6 +179,8 @@ class Run:
             "input_size": self.size,
             "decoding": pictures.DECODING,
             **{name: chosen[name] for name in SETTINGS if name not in told},
+            # runs of versions in which this dropout did nothing are other runs
+            **({"features_dropout": True} if recipe.dropout and recipe.on_features else {}),
             **self._split_seed,
         }
 

@@ -341,7 +341,8 @@ def _fit_dense(model, pooled, store, recipe, folder, callbacks, together):
         return features.batches(pooled["train"], labels["train"], size, **order)
 
     inputs = keras.Input(model.get_layer("features").output.shape[1:])
-    head = keras.Model(inputs, model.get_layer("head")(inputs))  # shares the weights
+    kept = model.get_layer("features_dropout")(inputs) if recipe.dropout else inputs
+    head = keras.Model(inputs, model.get_layer("head")(kept))  # shares the weights
     validation = features.batches(pooled["val"], labels["val"], size, part=part)
     weights = _class_weights(recipe, labels["train"])
     epoch, several = steps(store, recipe), store.several
