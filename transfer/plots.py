@@ -25,7 +25,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 
 from models.errors import InputError
-from transfer import evaluate
+from transfer import evaluate, pictures
 from transfer.recipes import RECIPES
 from transfer.results import (
     PAPER_NETWORKS,
@@ -349,12 +349,15 @@ def paste(sheet, picture, place, side):
 
 
 def _small(picture, side):
-    """A picture that fits a square, in its own proportion."""
-    with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as image:
-        image.draft("RGB", (side, side))  # a large JPEG is decoded smaller
-        scale = side / max(image.size)
-        size = [max(1, round(scale * length)) for length in image.size]
-        return image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    """A picture that fits a square, in its own proportion, as networks see it: upright, on white.
+
+    The file is read as all pictures are: Pillow alone would cut 16 bits off at white and turn what
+    is transparent black.
+    """
+    small = pictures.thumbnail(picture, side)
+    scale = side / max(small.size)
+    size = [max(1, round(scale * length)) for length in small.size]
+    return small.convert("RGB").resize(size, Image.Resampling.LANCZOS)
 
 
 def draw_lines(sheet, place, lines, font, size, spacing=TEXT):

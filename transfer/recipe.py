@@ -26,6 +26,22 @@ ABOVE_0 = ("learning_rate", "trunk_rate", "bias_rate", "epsilon", "batch_size", 
 ABOVE_0 += ("schedule_epochs", "schedule_factor")
 FROM_0 = ("weight_decay", "decay", "auxiliary", "patience")
 BELOW_1 = ("momentum", "rho", "dropout")  # and not below 0
+# settings of a head that is trained by epochs, which an SVM and a random forest are not
+BY_EPOCHS = ("optimizer", "learning_rate", "trunk_rate", "bias_rate", "momentum", "nesterov", "rho")
+BY_EPOCHS += ("epsilon", "weight_decay", "decayed", "decay", "schedule", "schedule_epochs")
+BY_EPOCHS += ("schedule_factor", "epochs", "patience", "selection", "dropout", "head_activation")
+HEAD_ALONE = ("head", "only_last", "last:1", "from:head")  # words for layers
+# settings that do nothing where another one has such a value, and what that has to be instead
+IDLE = (
+    (BY_EPOCHS, "classifier", ("svm", "random_forest"), "softmax"),
+    (("trunk_rate",), "layers", HEAD_ALONE, "more than the head"),
+    (("momentum", "nesterov"), "optimizer", ("rmsprop", "adam"), "sgd"),
+    (("nesterov",), "momentum", (0,), "above 0"),
+    (("rho",), "optimizer", ("sgd", "adam"), "rmsprop"),
+    (("epsilon",), "optimizer", ("sgd",), "rmsprop or adam"),
+    (("schedule_epochs", "schedule_factor"), "schedule", ("constant",), "once or every"),
+    (("decayed",), "weight_decay", (0,), "above 0"),
+)
 # what makes a recipe what its name says; the other fields may be changed for a single run
 FIXED = ("name", "title", "initial_weights")
 
@@ -165,22 +181,49 @@ class Recipe:
                     f"several labels: {told}"
                 )
 
-    def adapted(self, pretrained, **changes):
+    def adapted(self, pretrained, beside=(), **changes):
         """This recipe with some fields changed, for a network with trained weights or without.
 
+        Args:
+            pretrained: whether the network has trained weights.
+            beside: other Recipes that are changed in the same way. A change that does nothing
+                here and something in one of them is left out here.
+            changes: name of a field -> value.
+
         Raises:
-            InputError: a field that there is not, or a value or pair that cannot be.
+            InputError: a field that there is not, a value or pair that cannot be, or a change
+                that would do nothing and yet make another run.
         """
         names = [field.name for field in fields(self)]
         for name in changes:
             if name not in names:
                 near = difflib.get_close_matches(name, names, 3) or names
                 raise InputError(f"a recipe has no {name!r}; accepted: {', '.join(near)}")
+        idle = self._idle(changes)
+        acting = {name for other in beside for name in changes.keys() - other._idle(changes)}
+        for name, why in idle.items():
+            if changes[name] != getattr(self, name) and name not in acting:
+                raise InputError(why)
+        changes = {name: value for name, value in changes.items() if name not in idle}
         layers = changes.get("layers", self.layers)
         if layers != "head" and not pretrained:
             # without trained moving averages there is nothing to freeze, and signals would explode
             changes.setdefault("batch_norm", "train")
         return replace(self, **changes)
+
+    def _idle(self, changes):
+        """Those of some changes that do nothing in this recipe: dict name -> why, in words."""
+        changed, found = replace(self, **changes), {}
+        for names, other, values, accepted in IDLE:
+            if getattr(changed, other) in values:
+                why = (
+                    f"would change nothing: {self.name} has {other} {getattr(changed, other)!r}; "
+                    f"accepted where {other} is {accepted}"
+                )
+                for name in changes:
+                    if name in names:
+                        found.setdefault(name, f"{name} is {changes[name]!r} and {why}")
+        return found
 
 
 # fields that may be changed for a single run

@@ -19,6 +19,7 @@ from transfer.evaluate import wilson
 from transfer.recipes import RECIPES
 from transfer.run import ENSEMBLE, MEAN, SEVERAL, headline
 from transfer.splits import SPLITS
+from transfer.uncertainty import LEAST
 
 # The paper's own classifier is the softmax layer and goes unnamed; the others are its footnote 7.
 CLASSIFIERS = {"softmax": "", "svm": "SVM", "random_forest": "random forest", MEAN: ""}
@@ -148,7 +149,7 @@ def _fields_of(run):
 def _differing_settings(runs):
     """For each run of a cell the settings in which its runs differ, as a mark; or nothing.
 
-    A setting that is the recipe's own goes unnamed.
+    A setting that is the recipe's own goes unnamed, and so does one that a run does not tell.
     """
     settings = _deciding(runs)
     names = sorted({name for of_run in settings for name in of_run})
@@ -157,8 +158,8 @@ def _differing_settings(runs):
     for run, of_run in zip(runs, settings, strict=True):
         recipe = RECIPES.get(run.mode)
         own = asdict(recipe.adapted(run.weights != "none")) if recipe else {}
-        told = [name for name in differing if name not in own or own[name] != of_run.get(name)]
-        marks.append(", ".join(f"{name}={_shortened(name, of_run.get(name))}" for name in told))
+        told = [n for n in differing if n in of_run and (n not in own or own[n] != of_run[n])]
+        marks.append(", ".join(f"{name}={_shortened(name, of_run[name])}" for name in told))
     return pd.Series([mark and f" [{mark}]" for mark in marks], runs.index, dtype=object)
 
 
@@ -168,7 +169,7 @@ def _deciding(runs):
     Repeated splits are then repeats. Where a run does not tell how its split was drawn, or one
     draw gave two splits (of other pictures), the digests stay.
     """
-    settings = [run.metrics.get("settings") or {} for run in runs]
+    settings = [run.settings for run in runs]
     draws = [run.metrics.get("split") for run in runs]
     if not all(isinstance(draw, dict) for draw in draws) or _seeds_of_splits(runs) is None:
         return settings
@@ -292,13 +293,29 @@ def interval(runs):
     found = (measured.get("intervals") or {}).get(headline(measured))
     if len(runs) == 1 and found:
         return tuple(100 * bound for bound in found)
-    grouped = any(headline(run.metrics) in (run.metrics.get("intervals") or {}) for run in runs)
-    if grouped or any("top1_interval" not in run.metrics for run in runs):
+    if any(map(_is_resampled, runs)) or any("top1_interval" not in run.metrics for run in runs):
         return None
     if len(runs) == 1:
         return tuple(100 * bound for bound in measured["top1_interval"])
     count = measured.get("n_test")
     return count and tuple(100 * bound for bound in wilson(accuracy(runs)[0] * count / 100, count))
+
+
+def why_no_interval(metrics):
+    """Why a run has no interval of its accuracy though one was to be measured; None if it has.
+
+    Args:
+        metrics: as in metrics.json.
+    """
+    found, name = metrics.get("intervals") or {}, headline(metrics)
+    if found.get(name, True) is not None:
+        return None
+    if name == SEVERAL:
+        return metrics["intervals_left_out"]
+    return (
+        f"{metrics['intervals_over']}, fewer than {LEAST}, where the bootstrap over groups gives "
+        "too narrow an interval"
+    )
 
 
 def splits(runs):
@@ -515,6 +532,7 @@ def _notes(comparison, short):
     yield from _chance(comparison.runs)
     yield from _several_labels(comparison.runs)
     yield from _different_splits(comparison, cells)
+    yield from _without_interval(cells)
     yield from _seeds(cells)
     for name, runs in cells.items():
         if len({_text([run.metrics.get("seed"), run.split_sha256]) for run in runs}) < len(runs):
@@ -557,6 +575,33 @@ def _different_splits(comparison, cells):
             yield f"split {sha[:SHORT_SHA]}: {'; '.join(names)}"
     if _is_torn(comparison):
         yield "no best is marked, because not every cell was tested on the same pictures"
+
+
+def _without_interval(cells):
+    """Why cells of one split have no interval, where their runs were to have one of the bootstrap.
+
+    That draws pictures that belong together as one, of which Wilson's, of several seeds' mean,
+    knows nothing.
+    """
+    reasons = {}
+    for name, runs in cells.items():
+        over = [run.metrics.get("intervals_over") for run in runs if _is_resampled(run)]
+        if interval(runs) or not over or len(splits(runs)) > 1:
+            continue
+        reason = why_no_interval(runs[0].metrics)
+        if len(runs) > 1 and not reason:
+            reason = (
+                f"the bootstrap over {over[0]} is of one run, not of the mean of several seeds; "
+                "each run's own is in its metrics.json"
+            )
+        reasons.setdefault(reason, []).append(name)
+    for reason, names in reasons.items():
+        yield f"without an interval: {', '.join(names)} ({reason})"
+
+
+def _is_resampled(run):
+    """Whether its accuracy is one of what metrics.json has bootstrap intervals of."""
+    return headline(run.metrics) in (run.metrics.get("intervals") or {})
 
 
 def _seeds(cells):

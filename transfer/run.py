@@ -167,8 +167,8 @@ class Run:
     @cached_property
     def settings(self):
         """Everything else that decides its numbers, but the data and what repeats may change."""
-        chosen = asdict(self.recipe)
-        own = asdict(RECIPES.get(self.recipe.name, self.recipe))
+        recipe = self.recipe
+        chosen, own = asdict(recipe), asdict(RECIPES.get(recipe.name, recipe))
         # what earlier versions could not choose is told where it is chosen: their runs are found
         told = {"classifier", "seed"}
         told |= {n for n in SETTINGS if n not in FIRST_SETTINGS and chosen[n] == NEVER_CHOSEN[n]}
@@ -179,6 +179,8 @@ class Run:
             "input_size": self.size,
             "decoding": pictures.DECODING,
             **{name: chosen[name] for name in SETTINGS if name not in told},
+            # runs of versions in which this dropout did nothing are other runs
+            **({"features_dropout": True} if recipe.dropout and recipe.on_features else {}),
             **self._split_seed,
         }
 
@@ -242,6 +244,19 @@ class FinishedRun:
     def title(self):
         """`dataset: challenge`, marked where the pictures are the built-in toy collection."""
         return f"{self.dataset}: {self.challenge}" + (" (toy collection)" if self.toy else "")
+
+    @cached_property
+    def settings(self):
+        """Its settings in metrics.json, with those that Run.settings leaves out: a dict.
+
+        {} of a run that tells none; an ensemble's are what it tells.
+        """
+        told = self.metrics.get("settings") or {}
+        if not told or self.mode not in RECIPES:
+            return told
+        left_out = {name: NEVER_CHOSEN[name] for name in SETTINGS if name not in FIRST_SETTINGS}
+        own = {"layers": RECIPES[self.mode].layers, "split_seed": Data.split_seed}
+        return left_out | own | told
 
 
 def finished_run(folder, metrics, history=None):

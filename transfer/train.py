@@ -27,6 +27,7 @@ from transfer import (
     mistakes,
     optimizers,
     plots,
+    results,
     seen_pictures,
     splits,
     trained_layers,
@@ -340,7 +341,8 @@ def _fit_dense(model, pooled, store, recipe, folder, callbacks, together):
         return features.batches(pooled["train"], labels["train"], size, **order)
 
     inputs = keras.Input(model.get_layer("features").output.shape[1:])
-    head = keras.Model(inputs, model.get_layer("head")(inputs))  # shares the weights
+    kept = model.get_layer("features_dropout")(inputs) if recipe.dropout else inputs
+    head = keras.Model(inputs, model.get_layer("head")(kept))  # shares the weights
     validation = features.batches(pooled["val"], labels["val"], size, part=part)
     weights = _class_weights(recipe, labels["train"])
     epoch, several = steps(store, recipe), store.several
@@ -606,10 +608,17 @@ def chance_line(values):
     Args:
         values: from metrics.
     """
-    low, high = values["top1_interval"]
+    # that of pictures which belong together is among them; else Wilson's holds
+    interval = values["intervals"].get("top1_accuracy", values["top1_interval"])
+    if interval:
+        sure = f"top-1 is {interval[0]:.1%} to {interval[1]:.1%} with 95% confidence"
+        if "top1_accuracy" in values["intervals"]:
+            sure += f" (bootstrap over {values['intervals_over']})"
+    else:
+        sure = f"without an interval: {results.why_no_interval(values)}"
     return (
-        f"top-1 is {low:.1%} to {high:.1%} with 95% confidence; the commonest class of the "
-        f"training pictures alone would give {values['chance_top1']:.1%}"
+        f"{sure}; the commonest class of the training pictures alone would give "
+        f"{values['chance_top1']:.1%}"
     )
 
 

@@ -569,9 +569,11 @@ def test_colours_are_learnt(tmp_path):
 @pytest.mark.parametrize("classifier", ["svm", "random_forest"])
 def test_other_classifiers_on_the_same_features(collection, tmp_path, classifier, capsys):
     assert run(collection, tmp_path, "off_the_shelf") == 0
-    assert run(collection, tmp_path, "off_the_shelf", classifier=classifier) == 0
+    assert run(collection, tmp_path, "off_the_shelf", classifier=classifier, epochs=3) == 2
+    assert "error: epochs is 3 and would change nothing" in capsys.readouterr().err
+    assert run(collection, tmp_path, "off_the_shelf", classifier=classifier, epochs=None) == 0
     assert "features found in" in capsys.readouterr().out
-    folder = result(tmp_path, f"off_the_shelf_{classifier}")
+    folder = result(tmp_path, f"off_the_shelf_{classifier}", changed="batch_size=8")
     measured = metrics(folder)
     assert measured["classifier"] == classifier and measured["epochs_run"] == 0
     if classifier == "svm":
@@ -722,10 +724,10 @@ def test_pixels_of_the_first_collection_stay(collection, tmp_path, capsys):
 
 def test_split_is_shared_by_modes_and_renewed_for_a_changed_csv(collection, tmp_path):
     split = {"split": "cetinic2018", "datasets_path": tmp_path / "datasets"}
-    for classifier in ("softmax", "svm"):
-        assert run(collection, tmp_path, classifier=classifier, **split) == 0
-    modes = ("off_the_shelf", "off_the_shelf_svm")
-    one, two = (metrics(result(tmp_path, mode)) for mode in modes)
+    assert run(collection, tmp_path, **split) == 0
+    assert run(collection, tmp_path, classifier="svm", epochs=None, **split) == 0
+    one = metrics(result(tmp_path))
+    two = metrics(result(tmp_path, "off_the_shelf_svm", changed="batch_size=8"))
     assert one["split_sha256"] == two["split_sha256"]
     path = collection / "metadata.csv"
     path.write_text(path.read_text().replace("28,0000028_X", "28,absent_X"))

@@ -235,6 +235,36 @@ def test_pictures_keep_their_proportion_and_lines_make_rows_higher():
     assert sheet.getpixel((252, 20)) == (0, 0, 255)
 
 
+def as_museums_have_them(folder):
+    """File name -> how its tile is to look, 160 pixels: its size, and colours at places."""
+    turned = Image.new("RGB", (60, 40), "blue")
+    turned.paste("red", (0, 0, 20, 10))  # top left in the file, top right as it is to be seen
+    exif = Image.Exif()
+    exif[0x0112] = 6  # EXIF 2.3: the first row is the right side
+    turned.save(folder / "turned.png", exif=exif)
+    turned.resize((600, 400)).save(folder / "turned.jpg", exif=exif, quality=95, subsampling=0)
+    Image.fromarray(np.full((40, 40), 25700, np.uint16)).save(folder / "deep.png")
+    Image.new("RGBA", (300, 300), (0, 0, 0, 0)).save(folder / "clear.png")
+    red, blue = (255, 0, 0), (0, 0, 255)
+    for name in ("turned.png", "turned.jpg"):
+        yield name, (107, 160), {(95, 20): red, (50, 20): blue, (95, 120): blue}
+    yield "deep.png", (160, 160), {(80, 80): (100, 100, 100)}  # 25700 / 257
+    yield "clear.png", (160, 160), {(80, 80): (255, 255, 255)}
+
+
+def test_files_are_shown_as_networks_see_them(tmp_path):
+    for name, size, colours in as_museums_have_them(tmp_path):
+        for source in (tmp_path / name, (tmp_path / name).read_bytes()):
+            sheet = opened(plots.contact_sheet([(source, "")]))
+            left, top = (6 + (160 - length) // 2 for length in size)
+            for (x, y), colour in colours.items():
+                shown = sheet.getpixel((left + x, top + y))
+                np.testing.assert_allclose(shown, colour, atol=8, err_msg=f"{name} {x}, {y}")
+            if name.startswith("turned"):
+                beside = [sheet.getpixel((left + x, 86)) for x in (-3, size[0] + 2)]
+                assert beside == [(255, 255, 255)] * 2
+
+
 def test_headings_begin_rows_and_what_cannot_be_opened_is_crossed_out():
     tiles = [(picture("red"), "1"), (b"broken", "2"), (None, ""), (picture("blue"), "4")]
     sheet = opened(plots.contact_sheet(tiles, columns=4, headings={0: "first", 3: "second"}))

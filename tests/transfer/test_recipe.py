@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -67,6 +67,68 @@ def test_what_a_mode_means_are_fields():
 def test_impossible_pairs_are_refused(mode, changes, named):
     with pytest.raises(InputError, match=named):
         RECIPES[mode].adapted(True, **changes)
+
+
+@pytest.mark.parametrize(
+    ("mode", "changes", "named"),
+    [
+        ("off_the_shelf", {"trunk_rate": 0.1}, "trunk_rate is 0.1 .* layers 'head'; .*more than"),
+        ("cetinic2018.only_last", {"trunk_rate": 0.1}, "trunk_rate is 0.1 .* layers 'only_last'"),
+        ("off_the_shelf", {"momentum": 0.2}, "momentum is 0.2 .* optimizer 'rmsprop'; .*is sgd$"),
+        ("fine_tuning", {"optimizer": "adam", "nesterov": False}, "nesterov is False .* 'adam'"),
+        ("fine_tuning", {"momentum": 0.0, "nesterov": False}, "nesterov is False .* momentum 0.0"),
+        ("fine_tuning", {"rho": 0.5}, "rho is 0.5 .* optimizer 'sgd'; .*is rmsprop$"),
+        ("fine_tuning", {"epsilon": 0.5}, "epsilon is 0.5 .* optimizer 'sgd'; .*rmsprop or adam$"),
+        ("fine_tuning", {"schedule_epochs": 1}, "schedule_epochs is 1 .* schedule 'constant'; .*"),
+        (
+            "cetinic2018.twenty_epochs",
+            {"schedule": "constant", "schedule_factor": 0.5},
+            "schedule_factor is 0.5 .* schedule 'constant'; accepted .* once or every$",
+        ),
+        ("fine_tuning", {"decayed": "all"}, "decayed is 'all' .* weight_decay 0.0; .* above 0$"),
+        (
+            "off_the_shelf",
+            {"classifier": "svm", "epochs": 3, "dropout": 0.5},
+            "epochs is 3 and would change nothing: off_the_shelf has classifier 'svm'; accepted "
+            "where classifier is softmax$",
+        ),
+        ("off_the_shelf", {"classifier": "random_forest", "learning_rate": 0.5}, "learning_rate"),
+    ],
+)
+def test_a_change_that_does_nothing_is_refused(mode, changes, named):
+    with pytest.raises(InputError, match=f"^{named}"):
+        RECIPES[mode].adapted(True, **changes)
+
+
+def test_a_change_that_does_something_or_is_the_recipes_own_is_taken():
+    for mode, changes in (
+        ("fine_tuning", {"trunk_rate": 0.1, "momentum": 0.2, "weight_decay": 0.1}),
+        ("fine_tuning", {"weight_decay": 0.1, "decayed": "all", "dropout": 0.5}),
+        ("fine_tuning", {"schedule": "every", "schedule_epochs": 1, "schedule_factor": 0.5}),
+        ("fine_tuning", {"optimizer": "adam", "epsilon": 0.1}),
+        ("off_the_shelf", {"dropout": 0.5, "rho": 0.5, "epochs": 3}),
+        ("off_the_shelf", {"optimizer": "sgd", "momentum": 0.2, "nesterov": False}),
+        ("off_the_shelf", {"classifier": "svm", "class_weights": "balanced", "seed": 3}),
+        ("cetinic2018.twenty_epochs", {"schedule_epochs": 1}),
+    ):
+        made = RECIPES[mode].adapted(True, **changes)
+        assert {name: getattr(made, name) for name in changes} == changes
+    for its in RECIPES.values():
+        own = {name: getattr(its, name) for name in recipe.SETTINGS}
+        assert its.adapted(True, **own) == its
+
+
+def test_a_change_for_several_recipes_is_left_out_where_it_does_nothing():
+    both = [RECIPES[mode] for mode in ("off_the_shelf", "fine_tuning")]
+    changes = {"trunk_rate": 0.1, "momentum": 0.2, "rho": 0.5, "epochs": 3}
+    shelf, tuned = (its.adapted(True, both, **changes) for its in both)
+    assert shelf == replace(both[0], rho=0.5, epochs=3)
+    assert tuned == replace(both[1], trunk_rate=0.1, momentum=0.2, epochs=3)
+    for its in both:
+        with pytest.raises(InputError, match="^decayed is 'all' and would change nothing"):
+            its.adapted(True, both, decayed="all")
+    scratch = RECIPES["fine_tuning"].adapted(False, both, epochs=3)
+    assert scratch.batch_norm == "train"  # its own need is no change of the others
 
 
 def test_without_trained_weights_batch_norm_is_trained_where_layers_are():

@@ -85,6 +85,28 @@ def test_seeds_have_the_interval_of_their_mean_and_groups_their_own(made):
     assert results.interval([*seeds, made(**told, split_sha256="cd" * 32)]) is None
 
 
+def test_why_there_is_no_interval_stands_under_the_table(made):
+    told = {"top1_interval": [0.5, 0.9], "n_test": 75, "intervals_over": "15 groups of 75 pictures"}
+    grouped = told | {"intervals": {"top1_accuracy": [0.25, 0.75]}}
+    few = told | {"intervals": {"top1_accuracy": None}, "intervals_over": "6 groups of 30 pictures"}
+    text = section([*(made(seed=s, **grouped) for s in (1, 2)), made(ANN="A", **few)])
+    assert (
+        "- Note: without an interval: VGG19 fine tuning (the bootstrap over 15 groups of 75 "
+        "pictures is of one run, not of the mean of several seeds; " in text
+    )
+    assert (
+        "- Note: without an interval: A fine tuning (6 groups of 30 pictures, fewer than 10, where "
+        in text
+    )
+    alone, seeds = [made(**grouped)], [made(seed=s, **told) for s in (1, 2)]
+    repeated = [made(**drawn(s) | grouped) for s in (1, 2)]
+    for several in (alone, seeds, repeated, [made()]):
+        assert "without an interval" not in section(several)
+    labels = {"mean_average_precision": 0.5, "intervals": {"mean_average_precision": None}}
+    text = section([made(**labels, intervals_left_out="2 of 2 labels have fewer")])
+    assert "without an interval: VGG19 fine tuning (2 of 2 labels have fewer)" in text
+
+
 def test_seeds_stand_beside_methods(made):
     seeds = [made(seed=s, top1_accuracy=a) for s, a in ((1, 0.80), (2, 0.82), (3, 0.87))]
     note = "seeds of one method differ by up to 7.00 points (VGG19 fine tuning)"
@@ -129,6 +151,31 @@ def test_splits_that_differ_in_more_than_the_seed_are_no_repeats(made):
         text = section([made(**drawn(1)), other])
         assert "split_sha256=" in rows_of(text)[1][0]
         assert "different splits" in text
+
+
+def test_a_setting_that_is_the_recipes_own_goes_unnamed(made):
+    """Settings as Run.settings writes them: what is as it always was, is left out."""
+    always = {"weights_sha256": None, "input_size": 64, "decoding": "bilinear 3", "epochs": 1}
+    changed = [{"augmentation": "flip_shift"}, {"layers": "last:3"}, {"dropout": 0.5}]
+    several = [made(settings=always | one) for one in ({}, *changed)]
+    assert [row[0] for row in rows_of(section(several))[1:]] == [
+        "VGG19",
+        r"VGG19 \[augmentation=flip_shift\]",
+        r"VGG19 \[dropout=0.5\]",
+        r"VGG19 \[layers=last:3\]",
+    ]
+    # a recipe whose own is not the default: there a default is a choice
+    mode = {"tl_mode": "gonthier2020.high_layers"}
+    own = always | {"redrawn": "last:50", "augmentation": "flip_shift", "epsilon": 1e-7}
+    several = [made(**mode, settings=own), made(**mode, settings=always)]
+    names = [row[0] for row in rows_of(section(several))[1:]]
+    assert names == ["VGG19", r"VGG19 \[augmentation=none, redrawn=none\]"]
+
+
+def test_choices_of_a_split_that_was_drawn_without_them_go_unnamed(made):
+    several = [made(**drawn(1)), made(**drawn(1, sha="cd" * 32, group_column="title"))]
+    names = [row[0] for row in rows_of(section(several))[1:]]
+    assert names == ["VGG19", r"VGG19 \[group_column=title\]"]
 
 
 def test_several_labels_say_what_is_shown(made):

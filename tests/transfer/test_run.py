@@ -81,6 +81,19 @@ def test_a_folder_is_named_after_what_differs_from_the_recipe(tmp_path):
     assert scratch.folder.name == "fine_tuning"  # what its weights ask for is no choice
 
 
+def test_dropout_off_the_shelf_is_no_run_of_a_version_in_which_it_did_nothing(tmp_path):
+    data, spec = Data("a", "b", tmp_path), zoo.parse("VGG19:imagenet")
+
+    def settings(mode, **changes):
+        return run.Run(data, spec, RECIPES[mode].adapted(True, **changes)).settings
+
+    assert settings("off_the_shelf", dropout=0.5)["features_dropout"] is True
+    others = [("off_the_shelf", {}), ("fine_tuning", {"dropout": 0.5})]
+    others.append(("off_the_shelf", {"dropout": 0.5, "augmentation": "crop"}))
+    for mode, changes in others:  # these are found as they were made
+        assert "features_dropout" not in settings(mode, **changes)
+
+
 def test_a_folder_beside_another_is_named_after_what_tells_them_apart(tmp_path):
     source = tmp_path / "a long: name?.caffemodel"
     source.write_bytes(b"no weights file, but a file")
@@ -102,7 +115,7 @@ def test_a_folder_has_a_name_that_every_system_takes(tmp_path):
     changes |= dict(momentum=0.12345678901234567, nesterov=False, rho=0.12345678901234567)
     changes |= dict(epsilon=1.2345678901234567e-05, batch_size=12345678, epochs=12345678)
     changes |= dict(patience=12345678, pixels="unit", class_weights="balanced")
-    recipes = [RECIPES["fine_tuning"].adapted(True, **changes | {"seed": seed}) for seed in (1, 2)]
+    recipes = [replace(RECIPES["fine_tuning"], **changes | {"seed": seed}) for seed in (1, 2)]
     runs = [run.Run(Data("a", "b", tmp_path), zoo.parse("VGG19:imagenet"), r) for r in recipes]
     names = {made.folder.name for made in runs}
     assert len(names) == 2

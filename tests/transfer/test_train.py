@@ -1,11 +1,13 @@
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,7 +15,8 @@ import pytest
 
 from models import backend, zoo
 from models.errors import InputError
-from transfer import evaluate, features, progress, train, trained_layers
+from models.machines import ALONE
+from transfer import evaluate, features, progress, results, train, trained_layers, uncertainty
 from transfer.recipe import Recipe
 from transfer.recipes import RECIPES
 
@@ -57,6 +60,51 @@ class StopAfter(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         if epoch == self.epoch:
             raise KeyboardInterrupt
+
+
+def fit_head(folder, dropout):
+    """Train the head alone, at a rate that moves nothing: (model, Trained)."""
+    backend.clear_session()
+    inputs = keras.Input((6,))
+    kept = keras.layers.Identity(name="features")(inputs)
+    if dropout:
+        kept = keras.layers.Dropout(dropout, seed=1, name="features_dropout")(kept)
+    initializer = keras.initializers.GlorotUniform(1)
+    head = keras.layers.Dense(2, "softmax", kernel_initializer=initializer, name="head")
+    model = keras.Model(inputs, head(kept))
+    parts = {"train": slice(30), "val": slice(30, 40), "test": slice(40, 50)}
+    store = SimpleNamespace(labels={name: Y[part] for name, part in parts.items()}, several=False)
+    pooled = {name: X[part] for name, part in parts.items()}
+    recipe = replace(RECIPE, layers="head", dropout=dropout, learning_rate=1e-12, epochs=1)
+    return model, train._fit_dense(model, pooled, store, recipe, folder, (), ALONE)
+
+
+def test_features_are_left_out_while_the_head_is_trained_and_not_in_a_test(tmp_path):
+    _, whole = fit_head(tmp_path / "whole", 0.0)
+    model, dropped = fit_head(tmp_path / "dropped", 0.5)
+    assert abs(dropped.history[0]["loss"] - whole.history[0]["loss"]) > 0.01
+    assert dropped.history[0]["val_loss"] == pytest.approx(whole.history[0]["val_loss"])
+    np.testing.assert_allclose(dropped.scores, whole.scores, rtol=1e-5)
+    np.testing.assert_allclose(model.predict(X[40:], verbose=0), whole.scores, rtol=1e-5)
+
+
+def test_the_interval_on_the_terminal_is_the_tables(made):
+    """The bootstrap's over groups where pictures are in groups, or why there is none."""
+    labels = np.tile(np.arange(3), 25)
+    scores = np.eye(3)[np.where(np.arange(75) % 11 == 0, 0, labels)]
+    for groups, sure in ((None, r"(\S+)% to (\S+)% with 95% confidence;"), (15, None), (6, None)):
+        units = None if groups is None else np.arange(75) % groups
+        values = evaluate.metrics(scores, labels) | uncertainty.intervals(scores, labels, units)
+        values |= {"chance_top1": 1 / 3, "n_classes": 3, "n_test": 75}
+        line = train.test_lines(values)[1]
+        found = results.interval([made(**values)])
+        if groups == 6:
+            assert found is None
+            assert line.startswith("without an interval: 6 groups of 75 pictures, fewer than 10, ")
+            continue
+        sure = sure or r"(\S+)% to (\S+)% with 95% confidence \(bootstrap over 15 groups of 75 pic"
+        assert re.match(f"top-1 is {sure}", line).groups() == tuple(f"{x:.1f}" for x in found)
+        assert line.endswith("the training pictures alone would give 33.3%")
 
 
 def test_best_epoch_is_restored_and_reported(tmp_path):
