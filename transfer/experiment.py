@@ -272,7 +272,8 @@ def _run(data, network, weights, chosen, seed, arguments):
         # no use for the weights that ANN names, nor for those given for several modes
         weights = NONE if len(set(arguments.tl_mode)) > 1 else arguments.weights or NONE
     network = replace(network, weights=None if weights == NONE else weights)
-    chosen = chosen.adapted(bool(network.weights), **changes)
+    modes = [RECIPES[mode] for mode in arguments.tl_mode]
+    chosen = chosen.adapted(bool(network.weights), modes, **changes)
     return Run(data, network, chosen, arguments.input_size)
 
 

@@ -246,6 +246,16 @@ def test_several_networks_and_modes_are_as_in_processes_of_their_own(collection,
     assert {path.name for path in folder.iterdir()} == {result(tmp_path, m).name for m in modes}
 
 
+def test_a_setting_is_left_out_of_the_modes_in_which_it_does_nothing():
+    needed = ["--dataset_name", "a", "--challenge", "b", "--ANN", "VGG19", "--tl_mode"]
+    needed += ["off_the_shelf", "fine_tuning", "random", "--results_path", "r"]
+    needed += ["--datasets_path", "d", "--trunk_rate", "0.1", "--rho", "0.5"]
+    arguments = experiment.flags().parse_args(needed)
+    runs = experiment.runs_from(arguments, read_data(arguments))
+    names = ["off_the_shelf,rho=0.5", "fine_tuning,trunk_rate=0.1", "random,trunk_rate=0.1"]
+    assert [run.folder.name for run in runs] == names
+
+
 @pytest.mark.parametrize(
     ("mode", "ann", "given", "started"),
     [
