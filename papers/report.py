@@ -432,7 +432,7 @@ def write_item(item, cells, runs, place, refused, folder):
         page = item_page(item, place, comparison, list(figures))
         return {
             f"{item.name}.md": page.encode(),
-            f"{item.name}.csv": csv_bytes(comparison),
+            f"{item.name}.csv": csv_bytes(_told_once(comparison)),
             "order.csv": csv_bytes(orderings(comparison)),
             **figures,
         }
@@ -444,6 +444,13 @@ def write_item(item, cells, runs, place, refused, folder):
     )
     made_of = [[_id(runs[stage]) if stage in runs else None for stage in c.stages] for c in cells]
     return numbers, write(folder, place, files, [made_of, *told])
+
+
+def _told_once(comparison):
+    """The rows; runs and commands are empty where they are those of the row above."""
+    columns = ["runs", "commands"]
+    above = comparison[columns].shift()
+    return comparison.assign(**comparison[columns].mask(comparison[columns] == above, ""))
 
 
 def _id(run):

@@ -142,6 +142,13 @@ def test_a_page_follows_pictures_that_changed_where_no_run_has(place, tmp_path):
         assert f" {number} |" in (folder / "table1.md").read_text()
 
 
+def test_runs_and_commands_of_hundreds_of_rows_are_written_once():
+    frame = pd.DataFrame({"runs": ["a", "a", "b", ""], "commands": ["x", "x", "x", ""], "n": 1})
+    told = report._told_once(frame)
+    assert told["runs"].tolist() == ["a", "", "b", ""]
+    assert told["commands"].tolist() == ["x", "", "", ""] and told["n"].tolist() == [1] * 4
+
+
 def test_what_is_printed_of_another_work_is_not_ours(place):
     def measure(cells, runs):
         return as_numbers(pd.DataFrame([{**cells[0].keys, "pictures": 5.0}]), cells)
