@@ -136,12 +136,19 @@ def _check_depth(folder, names, parts):
 
 
 def _empty_folders(folder, parts, names):
-    """A finding for every folder where a class's folder is that holds no picture."""
+    """A finding for every folder where a class's folder is that holds no picture.
+
+    One that holds results of this package is no class's.
+    """
     filled = {name.rpartition("/")[0] for name in names}
     expected = []
     for part in parts or [""]:
         expected += [f"{part}/{name}".lstrip("/") for name in _folders_in(Path(folder, part))]
-    empty = [name for name in expected if name not in filled]
+    empty = [
+        name
+        for name in expected
+        if name not in filled and not pictures.holds_results(Path(folder, name))
+    ]
     details = [name.encode("utf-8", "backslashreplace").decode() for name in empty]
     return metadata.findings_of("empty class folder", detail=details)
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from models.errors import InputError
 from transfer import folders, metadata, splits
+from transfer.result_folder import result_folder
 from transfer.splits import COLUMN_VALUES
 
 
@@ -89,6 +90,16 @@ def test_empty_folders_and_pictures_outside_are_named(folder):
         ("empty class folder", "", "empty"),
         ("empty class folder", "", "only_notes"),
     ]
+
+
+def test_results_beside_the_class_folders_are_no_class(folder):
+    where = folder("a/1.jpg", "b/1.jpg")
+    for place in ("results/museum/genre/VGG19/fine_tuning", "datasets/museum/genre/0123"):
+        with result_folder(where / place) as result:
+            (result.path / "mistakes.png").write_bytes(b"x")
+    folders.check(where)
+    found = folders.read(where)
+    assert [row[0] for row in rows(found)] == ["a/1.jpg", "b/1.jpg"] and found.findings.empty
 
 
 def test_in_a_given_split_too(folder):
