@@ -16,6 +16,7 @@ from PIL import Image
 
 from models.errors import InputError
 from transfer.dataset import Data, digest
+from transfer.result_folder import result_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,6 +105,17 @@ NEITHER = {"metadata_path": None, "jpg_images_path": None}
         ({**NEITHER, "layout": "folders"}, "layout folders needs jpg_images_path"),
         ({**NEITHER, "pictures_glob": "*"}, "pictures_glob needs jpg_images_path"),
         ({**NEITHER, "sample": 5}, "sample needs jpg_images_path, a folder of pictures"),
+        ({**NEITHER, "split": "cetinic2018"}, "split needs jpg_images_path.* it is 'cetinic2018'"),
+        ({**NEITHER, "split_seed": 7}, "split_seed needs jpg_images_path.* it is 7, and six HDF5"),
+        ({**NEITHER, "min_pictures": 20}, "min_pictures needs jpg_images_path.* it is 20"),
+        ({**NEITHER, "drop_labels": ()}, "drop_labels needs jpg_images_path"),
+        ({**NEITHER, "near_duplicates": "together"}, "near_duplicates needs .* it is 'together'"),
+        ({**NEITHER, "id_column": "Id"}, "id_column needs jpg_images_path"),
+        ({**NEITHER, "test_percent": 10}, "test_percent needs jpg_images_path"),
+        (
+            {"split": "column=fold", "split_seed": 7},
+            "split_seed is 7, and split column=fold is given, not drawn.* leave split_seed out",
+        ),
         ({"sample": 0}, "sample is 0; it must be above 0, a number of pictures"),
         (
             {**NEITHER, "group_column": "title"},
@@ -161,6 +173,15 @@ def test_one_csv_serves_several_data_sets(data, capsys):
     assert data.open() != store
     manifest = json.loads((store.folder / "manifest.json").read_text())
     assert manifest["where"] == [["fold", "train"], ["fold", "val"]]
+
+
+def test_results_among_the_pictures_make_no_other_data_set(data):
+    data = replace(data, datasets_path=data.jpg_images_path / "datasets")
+    key = data.key
+    data.open()
+    with result_folder(data.jpg_images_path / "results" / "a run") as result:
+        Image.new("RGB", (9, 9)).save(result.path / "confusion_matrix.png")
+    assert data.key == key
 
 
 def test_near_duplicates_are_reported_and_kept_together_on_request(data, capsys):
@@ -274,6 +295,16 @@ def test_folders_give_the_split_unless_another_is_asked_for(data):
     assert all(name.startswith("test/") for name in store.ids("test"))
     drawn = replace(by_folder, split="cetinic2018")
     assert len(drawn.open().labels["train"]) == 42 and drawn.protocol == "cetinic2018"
+
+
+def test_only_what_is_drawn_has_a_seed(data):
+    assert replace(data, split_seed=7).settings["seed"] == 7
+    completed = replace(data, split="column=fold", test_percent=10, split_seed=7)
+    assert completed.settings["seed"] == 7
+    by_folder = sorted_into_folders(data, "train", "val", "test")
+    with pytest.raises(InputError, match="split_seed is 7, and split of the folders is given, not"):
+        replace(by_folder, split_seed=7)
+    assert replace(by_folder, split="cetinic2018", split_seed=7).protocol == "cetinic2018"
 
 
 def parts_of(data, tmp_path):
