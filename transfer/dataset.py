@@ -113,6 +113,7 @@ class Data:
                 self.where,
                 self.group_column,
             )
+            self._spell_challenge()
         if self.jpg_images_path is not None and not Path(self.jpg_images_path).is_dir():
             raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
         if self.by_folders and label_sets.asked(self.challenge):
@@ -125,6 +126,15 @@ class Data:
         elif self.pictures_glob is not None:
             find_pictures(self.jpg_images_path, self.pictures_glob)
         self._check_numbers()
+
+    def _spell_challenge(self):
+        """Write the names of several labels in one way: `lake, tree` is the data set `lake,tree`.
+
+        Their order stays, so that what was made under it is found.
+        """
+        names = label_sets.named(self.challenge) if self.several else None
+        if names:
+            object.__setattr__(self, "challenge", ",".join(names))  # frozen but for this
 
     def _check_numbers(self):
         """InputError where what is wanted of near-duplicates and missing parts cannot be."""

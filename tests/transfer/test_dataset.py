@@ -505,7 +505,7 @@ def test_several_labels_are_stored_and_told(several, capsys):
     again = replace(several, min_pictures=3).open()
     assert again.folder == store.folder and "data set found" in capsys.readouterr().out
     named = replace(several, challenge="rare, common").open()
-    assert named.classes == ["common", "rare"] and named.folder.parent.name == "rare, common"
+    assert named.classes == ["common", "rare"] and named.folder.parent.name == "rare,common"
     drawn = replace(several, split="cetinic2018", group_column="title").open()
     groups = [set(drawn.groups(part)["group"]) for part in ("train", "val", "test")]
     assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
@@ -514,6 +514,21 @@ def test_several_labels_are_stored_and_told(several, capsys):
         "val": 6,
         "test": 12,
     }
+
+
+def test_spaces_between_labels_make_no_other_data_set(several, tmp_path):
+    plain = replace(several, challenge="rare,common")
+    for challenge in (" rare, common", "rare ,common,", "rare,common,rare"):
+        spelt = replace(several, challenge=challenge)
+        assert spelt == plain and (spelt.folder, spelt.key) == (plain.folder, plain.key)
+    # the order decides nothing, and names what was made before
+    assert replace(several, challenge="common,rare").folder != plain.folder
+    header, *lines = several.metadata_path.read_text().splitlines()
+    oil = [header + ',"Oil, canvas"', *(f"{line},{i % 2}" for i, line in enumerate(lines))]
+    several.metadata_path.write_text("\n".join(oil) + "\n")
+    assert replace(several, challenge="Oil, canvas").challenge == "Oil, canvas"  # one column
+    released = Data("theirs", "rare, common", tmp_path)
+    assert released.folder.name == "rare, common"  # six files lie where they lie
 
 
 def test_several_labels_that_cannot_be(several, tmp_path):
