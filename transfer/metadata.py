@@ -87,7 +87,11 @@ KINDS = {
         "One picture under two names: of one row the first is used; of two rows both are, in one "
         "part of the split."
     ),
-    "unreadable picture": Kind("The file is damaged and not used.", "Replace the file."),
+    "unreadable picture": Kind(
+        "The file cannot be read as one picture, for the reason given, and is not used.",
+        "Replace it if it is damaged; if it is too large, animated or has several pages, save one "
+        "picture of fewer pixels; if its name is not UTF-8, rename it.",
+    ),
     "picture without row": Kind(
         "No row names the picture, so it is not used.", "Add a row, or compare the ids."
     ),

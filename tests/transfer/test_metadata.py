@@ -821,7 +821,9 @@ def test_what_is_left_out_is_named_with_its_remedy():
     assert "row not selected: 2. The row is not one that where asks for." in told
     assert "    a, a.jpg: zero bytes" in told
     assert told[-2:] == [
-        "unreadable picture: 1. The file is damaged and not used. Replace the file.",
+        "unreadable picture: 1. The file cannot be read as one picture, for the reason given, and"
+        " is not used. Replace it if it is damaged; if it is too large, animated or has several"
+        " pages, save one picture of fewer pixels; if its name is not UTF-8, rename it.",
         "    a, a.jpg: zero bytes",
     ]
     assert "something else: 1." in told and not any("    x" in line for line in told)
