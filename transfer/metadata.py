@@ -781,7 +781,10 @@ def _doubled(rows):
 
 
 def _group_columns(table, rows, others, unwanted):
-    """DataFrame, indexed by id, of the columns whose names are in GROUP_COLUMNS."""
+    """DataFrame, indexed by id, of the columns whose names are in GROUP_COLUMNS.
+
+    One that repeats the labels, under another name, tells nothing of what belongs together.
+    """
     import pandas
 
     header = list(table.columns)
@@ -791,6 +794,7 @@ def _group_columns(table, rows, others, unwanted):
         if name.casefold() in GROUP_COLUMNS and name not in others and header.count(name) == 1
     ]
     texts = {name: _named(table.loc[rows.index, name], unwanted) for name in names}
+    texts = {name: column for name, column in texts.items() if column != list(rows["label"])}
     return pandas.DataFrame(texts, index=pandas.Index(rows["id"], name="id"), dtype=object)
 
 

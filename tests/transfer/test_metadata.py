@@ -400,6 +400,9 @@ def test_a_group_column_is_read_and_others_are_candidates(table):
     assert list(metadata.read(path, "title").candidates.columns) == ["Artist"]
     with pytest.raises(InputError, match="no column 'titel'; it has title"):
         metadata.check(path, "type", group_column="titel")
+    # a column that repeats the labels is no group: every picture would share it
+    again = table("ImageId,maker,artist\n1,Maes, Maes \n2,Steen,Steen\n3,anoniem,\n")
+    assert list(metadata.read(again, "maker").candidates.columns) == []
 
 
 def test_labels_that_look_alike_are_named_with_their_counts(table):
