@@ -286,6 +286,22 @@ def test_folders_are_labels(data):
     assert replace(by_folder, layout="folders").open() == store
 
 
+def test_control_characters_in_a_files_name_stop_nothing(data):
+    by_folder = sorted_into_folders(data)
+    pictures = by_folder.jpg_images_path / "c"
+    (pictures / "000.png").rename(pictures / "00\x820.png")
+    (pictures / "002.png").rename(pictures / "004\x07.png")
+    store = by_folder.open()
+    stored = {id: (part, n) for part in store.labels for n, id in enumerate(store.ids(part))}
+    assert len(stored) == 60 and {"c/000.png", "c/004.png", "c/004.png (2)"} < set(stored)
+    for id, name in (("c/000.png", "00\x820.png"), ("c/004.png (2)", "004\x07.png")):
+        assert store.encoded(*stored[id]) == (pictures / name).read_bytes()
+    assert all(list(store.groups(part)["id"]) == store.ids(part) for part in store.labels)
+    report = (store.folder / "report.csv").read_text("utf-8-sig")
+    assert "control characters,c/000.png,c/00\\x820.png,," in report
+    assert "id in other letters" not in report and "without" not in report
+
+
 def test_folders_give_the_split_unless_another_is_asked_for(data):
     by_folder = sorted_into_folders(data, "train", "val", "test")
     assert by_folder.protocol == "column"
