@@ -56,6 +56,7 @@ def main(argv=None):
     start_keras(say=None)
     how, kind = named(given.augmentation), KINDS[_ending(given)]
     drawn = sheet(given.picture, how, given.input_size, given.seed, given.epochs, kind)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(given.out, drawn)
     print(f"wrote {given.out}")
 

@@ -168,11 +168,16 @@ def read_collection(collection, folder, challenge):
     for name in challenge.files:
         find_file(folder, name, collection.publisher)
     table = collection.read(folder, collection)
+    if table.empty:
+        raise InputError(f"the labels in {folder} name no picture; {collection.publisher}")
     column = challenge.column
+    if not collection.challenges:  # a column of the table goes before what CHALLENGES calls so
+        column = metadata.label_column(column, table.columns)
     if column and column not in table:
         known = [name for name in table if name not in (ID, "split")]
+        asked = challenge.column
         raise InputError(
-            f"{folder} tells no {column}{_near(column, known)}; it tells {', '.join(known)};"
+            f"{folder} tells no {asked}{_near(asked, known)}; it tells {', '.join(known)};"
             f" {collection.publisher}"
         )
     if challenge.classes:
@@ -239,7 +244,7 @@ def _asked(collection, challenge):
         )
     if not collection.challenges:
         several = challenge == "all" or "," in challenge
-        return Challenge("" if several else metadata.label_column(challenge))
+        return Challenge("" if several else challenge)
     known = [name for name, _ in collection.challenges]
     raise InputError(
         f"challenge is {challenge!r}{_near(challenge, known)}; {collection.name} has"
@@ -330,16 +335,22 @@ def _write(table, folder):
     return path
 
 
-def _lines(path, delimiter=","):
-    """Rows of a CSV, lists of text; in UTF-8, or else Windows-1252 (ISO 8859-1 with more)."""
+def _text(path):
+    """A published file's text; in UTF-8, or else Windows-1252 (ISO 8859-1 with more)."""
     content = path.read_bytes()
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = content.decode("cp1252", "replace")
-    return [
-        row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)
-    ]
+        return content.decode("cp1252", "replace")
+
+
+def _lines(path, delimiter=","):
+    """Rows of a CSV, lists of text; InputError where it is none."""
+    lines = csv.reader(io.StringIO(_text(path), newline=""), delimiter=delimiter)
+    try:
+        return [row for row in lines if any(row)]
+    except csv.Error as error:
+        raise InputError(f"{path}, line {lines.line_num}, is not CSV: {error}") from error
 
 
 def _alone(*names):
@@ -401,7 +412,10 @@ def read_museum(folder, collection):
 def read_wga(folder, collection):
     """catalog.csv, semicolons between, and the pictures under art/ as on the site."""
     path = find_file(folder, "catalog.csv", collection.publisher)
-    header, *rows = _lines(path, ";")
+    lines = _lines(path, ";")
+    if not lines:
+        raise InputError(f"{path} is empty; {collection.publisher}")
+    header, *rows = lines
     names = {
         **{"URL": ID, "AUTHOR": "artist", "TYPE": "genre", "SCHOOL": "nationality"},
         **{"TIMEFRAME": "timeframe", "FORM": "form", "TITLE": "title", "DATE": "year"},
@@ -467,7 +481,7 @@ def _read_lists(folder, task):
     if None in files:  # those that the challenge needs have been asked for before
         return {}
     class_file, *lists = files
-    lines = class_file.read_text(encoding="utf-8").splitlines()
+    lines = _text(class_file).splitlines()
     classes = dict(line.split(maxsplit=1) for line in lines if len(line.split()) > 1)
     found = {}
     for part, path in zip(("train", "val"), lists, strict=True):

@@ -24,6 +24,11 @@ DEFAULT_SPLIT = "sabatelli2018"
 LAYOUTS = ("csv", "folders")  # where labels stand
 NEAR_DUPLICATES = ("report", "together", "ignore")  # what is done about them
 REPORT = "report.csv"  # all that is left out, and why
+# fields of Data that say which pictures are in and how they are split
+OF_PICTURES = (
+    *("pictures_glob", "sample", "id_column", "split", "split_seed", "min_pictures"),
+    *("drop_labels", "near_duplicates", "val_percent", "test_percent"),
+)
 DRAWN = (80, 10, 10)  # percent of the parts of a split that is given, where they are not told
 
 
@@ -55,15 +60,15 @@ class Data:
     folders are their labels (transfer.folders); without both, the six HDF5 files as their authors
     released them are expected in <dataset_name>/<challenge>. id_column: of the CSV. split: a name
     in splits.PROTOCOLS, or `column=NAME` for a split that the CSV gives; None for the split that
-    folders give, else DEFAULT_SPLIT. split_seed: of a drawn split. min_pictures: classes with fewer
-    are left out. drop_labels: labels that name no class. layout: one of LAYOUTS; None for what is
-    given. where: pairs of a column and a value that a row of the CSV must have, of several values
-    of one column any. group_column: of the CSV, names what a drawn split keeps together.
-    pictures_glob: pattern of the pictures that count, see pictures.search. near_duplicates:
-    `report` them, keep them `together` in a drawn split, or `ignore` them. val_percent,
-    test_percent: how much of the train part becomes the val or test part that a given split lacks;
-    0 for none. sample: only so many of the pictures, those whose ids have the smallest SHA-256
-    digests, drawn before min_pictures and splits see them; None for all.
+    folders give, else DEFAULT_SPLIT. split_seed: of a drawn split, or of the parts that val_percent
+    and test_percent draw. min_pictures: classes with fewer are left out. drop_labels: labels that
+    name no class. layout: one of LAYOUTS; None for what is given. where: pairs of a column and a
+    value that a row of the CSV must have, of several values of one column any. group_column: of the
+    CSV, names what a drawn split keeps together. pictures_glob: pattern of the pictures that count,
+    see pictures.search. near_duplicates: `report` them, keep them `together` in a drawn split, or
+    `ignore` them. val_percent, test_percent: how much of the train part becomes the val or test
+    part that a given split lacks; 0 for none. sample: only so many of the pictures, those whose ids
+    have the smallest SHA-256 digests, drawn before min_pictures and splits see them; None for all.
 
     Raises:
         InputError: a value that cannot be, or a CSV, column or folder that is not there.
@@ -108,6 +113,7 @@ class Data:
                 self.where,
                 self.group_column,
             )
+            self._spell_challenge()
         if self.jpg_images_path is not None and not Path(self.jpg_images_path).is_dir():
             raise InputError(f"picture folder {self.jpg_images_path} is not a folder that exists")
         if self.by_folders and label_sets.asked(self.challenge):
@@ -120,6 +126,15 @@ class Data:
         elif self.pictures_glob is not None:
             find_pictures(self.jpg_images_path, self.pictures_glob)
         self._check_numbers()
+
+    def _spell_challenge(self):
+        """Write the names of several labels in one way: `lake, tree` is the data set `lake,tree`.
+
+        Their order stays, so that what was made under it is found.
+        """
+        names = label_sets.named(self.challenge) if self.several else None
+        if names:
+            object.__setattr__(self, "challenge", ",".join(names))  # frozen but for this
 
     def _check_numbers(self):
         """InputError where what is wanted of near-duplicates and missing parts cannot be."""
@@ -140,6 +155,11 @@ class Data:
             raise InputError(
                 "val_percent and test_percent complete a split that is given (column=NAME, or "
                 f"folders); split {self.split or DEFAULT_SPLIT} draws every part"
+            )
+        if not any(percents) and self.split_seed != Data.split_seed and self.protocol == "column":
+            raise InputError(
+                f"split_seed is {self.split_seed}, and split {self.split or 'of the folders'} is "
+                "given, not drawn: with another seed it would be the same; leave split_seed out"
             )
 
     def _check_layout(self):
@@ -166,10 +186,15 @@ class Data:
         self._check_choices()
 
     def _check_choices(self):
-        """InputError where pictures are to be chosen and there is no folder of them."""
-        for name in ("pictures_glob", "sample"):
-            if getattr(self, name) is not None and self.jpg_images_path is None:
-                raise InputError(f"{name} needs jpg_images_path, a folder of pictures")
+        """InputError where pictures are to be chosen or split and there is no folder of them."""
+        if self.jpg_images_path is not None:
+            return
+        for name in OF_PICTURES:
+            if (value := getattr(self, name)) != getattr(Data, name):
+                raise InputError(
+                    f"{name} needs jpg_images_path, a folder of pictures: it is {value!r}, and six "
+                    "HDF5 files are read as they are, their pictures chosen and split"
+                )
 
     @property
     def folder(self):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.errors import InputError
 from transfer import metadata, pictures
+from transfer.result_folder import UNPRINTABLE
 from transfer.splits import COLUMN_VALUES
 
 _EXAMPLES = 5  # how many folders or pictures a message names
@@ -56,9 +57,10 @@ def read(folder, drop_labels=metadata.ANONYMOUS, pictures_glob=None):
         pictures_glob: pattern of the pictures that count, see pictures.search.
 
     Returns:
-        metadata.Collection, ids being paths in `folder`; split is "" where the folders give none.
-        Findings "label dropped", "empty class folder", "picture outside class folders", "labels
-        that look alike".
+        metadata.Collection, its rows with path; ids are these paths, but for characters that
+        nothing shows; split is "" where the folders give none. Findings "label dropped", "empty
+        class folder", "picture outside class folders", "labels that look alike", "control
+        characters".
 
     Raises:
         InputError: no pictures; pictures deeper than in their class's folder; folders beside those
@@ -71,14 +73,15 @@ def read(folder, drop_labels=metadata.ANONYMOUS, pictures_glob=None):
     parts = find_parts(folder)
     depth = _check_depth(folder, names, parts)
     outside = [name for name in names if name.count("/") < depth]
-    inside = [name.split("/") for name in names if name.count("/") == depth]
+    inside = [name for name in names if name.count("/") == depth]
     columns = {
-        "id": ["/".join(path) for path in inside],
-        "label": [metadata.clean_label(path[-2]) for path in inside],
-        "split": [parts[path[0]] if parts else "" for path in inside],
+        "id": _ids(inside),
+        "label": [metadata.clean_label(path.split("/")[-2]) for path in inside],
+        "split": [parts[path.split("/")[0]] if parts else "" for path in inside],
         "group": "",
+        "path": inside,
     }
-    rows = pandas.DataFrame(columns, columns=metadata.ROWS, dtype=object)
+    rows = pandas.DataFrame(columns, columns=[*metadata.ROWS, "path"], dtype=object)
     unwanted = {"", *(metadata.clean_label(text).casefold() for text in drop_labels)}
     anonymous = rows["label"].str.casefold().isin(unwanted)
     dropped, rows = rows[anonymous], rows[~anonymous].reset_index(drop=True)
@@ -88,13 +91,38 @@ def read(folder, drop_labels=metadata.ANONYMOUS, pictures_glob=None):
             f" {len(outside)} lie outside, the folders of {len(dropped)} are in drop_labels)"
         )
     findings = metadata.gather(
-        metadata.findings_of("label dropped", dropped["id"], dropped["id"], dropped["label"]),
+        metadata.findings_of("label dropped", dropped["id"], dropped["path"], dropped["label"]),
         metadata.findings_of("picture outside class folders", outside, outside),
         _empty_folders(folder, parts, [*found.names, *found.passed_over]),
         metadata.look_alikes(rows),
+        _controls(rows),
     )
     index = pandas.Index(rows["id"], name="id")
     return metadata.Collection(rows, findings, False, pandas.DataFrame(index=index))
+
+
+def _ids(paths):
+    """The id of every path: the path itself, but for what no table can show.
+
+    Each is another: where one is taken, it is numbered.
+    """
+    ids, taken = [], set(paths)
+    for path in paths:
+        id = clean = metadata.clean_id(path) if UNPRINTABLE.search(path) else path
+        number = 1
+        while id != path and id in taken:
+            number += 1
+            id = f"{clean} ({number})"
+        taken.add(id)
+        ids.append(id)
+    return ids
+
+
+def _controls(rows):
+    """A finding for every picture whose path has characters that nothing shows, written out."""
+    other = rows[rows["id"] != rows["path"]]
+    shown = [UNPRINTABLE.sub(lambda c: f"\\x{ord(c[0]):02x}", path) for path in other["path"]]
+    return metadata.findings_of("control characters", other["id"], shown)
 
 
 def _folders_in(folder):
@@ -136,12 +164,19 @@ def _check_depth(folder, names, parts):
 
 
 def _empty_folders(folder, parts, names):
-    """A finding for every folder where a class's folder is that holds no picture."""
+    """A finding for every folder where a class's folder is that holds no picture.
+
+    One that holds results of this package is no class's.
+    """
     filled = {name.rpartition("/")[0] for name in names}
     expected = []
     for part in parts or [""]:
         expected += [f"{part}/{name}".lstrip("/") for name in _folders_in(Path(folder, part))]
-    empty = [name for name in expected if name not in filled]
+    empty = [
+        name
+        for name in expected
+        if name not in filled and not pictures.holds_results(Path(folder, name))
+    ]
     details = [name.encode("utf-8", "backslashreplace").decode() for name in empty]
     return metadata.findings_of("empty class folder", detail=details)
 

@@ -87,7 +87,11 @@ KINDS = {
         "One picture under two names: of one row the first is used; of two rows both are, in one "
         "part of the split."
     ),
-    "unreadable picture": Kind("The file is damaged and not used.", "Replace the file."),
+    "unreadable picture": Kind(
+        "The file cannot be read as one picture, for the reason given, and is not used.",
+        "Replace it if it is damaged; if it is too large, animated or has several pages, save one "
+        "picture of fewer pixels; if its name is not UTF-8, rename it.",
+    ),
     "picture without row": Kind(
         "No row names the picture, so it is not used.", "Add a row, or compare the ids."
     ),
@@ -98,7 +102,7 @@ KINDS = {
     "fewer pictures than the sample": Kind("All pictures are used, which are fewer than that."),
     "control characters": Kind(
         "Characters that nothing shows were taken out of an id or label.",
-        "Remove them from the CSV.",
+        "Remove them from the CSV, or from the file's name.",
     ),
     "labels that look alike": Kind(
         "They differ only in capitals, accents, forms of one letter or invisible characters, and "
@@ -186,10 +190,10 @@ _ESCAPED = re.compile(
 class Collection(NamedTuple):
     """What a CSV or a folder says of its pictures.
 
-    rows: DataFrame of ROWS, ids unique. findings: DataFrame of FINDINGS. toy: whether every row
-    says that it is of a toy collection. candidates: DataFrame of text indexed by id, the columns
-    among GROUP_COLUMNS. classes: where pictures have several labels their names, sorted, and a
-    row's label is a set (transfer.label_sets); None for one label a picture.
+    rows: DataFrame of ROWS, ids unique; of folders with path. findings: DataFrame of FINDINGS. toy:
+    whether every row says that it is of a toy collection. candidates: DataFrame of text indexed by
+    id, the columns among GROUP_COLUMNS. classes: where pictures have several labels their names,
+    sorted, and a row's label is a set (transfer.label_sets); None for one label a picture.
     """
 
     rows: Any
@@ -366,14 +370,14 @@ def look_alikes(rows):
 
 
 def join(rows, folder, report=None, left_out=(), pictures_glob=None):
-    """Find the picture of every row by its id, and check every picture found.
+    """Find the picture of every row by its id, or the path it has, and check every picture found.
 
     An id may carry a picture's extension; with a "/" it is a path relative to `folder`, without one
     a file name in any subfolder. Where no picture is named as the id is written, backslashes count
     as slashes, and capitals as small letters. Of several pictures of a row the largest is taken.
 
     Args:
-        rows: DataFrame of ROWS, as read() gives it.
+        rows: DataFrame of ROWS, as read() gives it; or with path too, as transfer.folders does.
         folder: of pictures.
         report: called as report(done, total) after each picture.
         left_out: ids of rows dropped on purpose; their pictures are no finding.
@@ -395,7 +399,8 @@ def join(rows, folder, report=None, left_out=(), pictures_glob=None):
     names, unnameable = _nameable(found.names)
     ways = _ways(names)
     rows = rows.sort_values("id", kind="stable", ignore_index=True)
-    candidates = _candidates(rows, ways)
+    has_paths = "path" in rows  # then its id, which may be written otherwise, need not be its name
+    candidates = rows[rows["path"].isin(names)] if has_paths else _candidates(rows, ways)
     unusable = _unusable(rows[~rows["id"].isin(candidates["id"])], found.unusable)
     passed_over = findings_of("picture not chosen", picture=_writable(found.passed_over))
     findings = gather(unnameable, unusable, passed_over)
@@ -419,7 +424,8 @@ def join(rows, folder, report=None, left_out=(), pictures_glob=None):
     expected = {*candidates["path"], *_candidates(left_out, ways)["path"]}
     unasked = [name for name in names if name not in expected]
     unasked = findings_of("picture without row", picture=unasked)
-    return joined, gather(findings, doubled, _copies(joined), _respelled(joined), unasked)
+    respelled = _respelled(joined[:0] if has_paths else joined)
+    return joined, gather(findings, doubled, _copies(joined), respelled, unasked)
 
 
 def draw_sample(joined, count):
@@ -679,7 +685,7 @@ def _cleaned(table, id_column, labels, split_column, group_column, unwanted):
     import pandas
 
     columns = {
-        "id": [_clean_id(text) for text in table[id_column]],
+        "id": [clean_id(text) for text in table[id_column]],
         "label": labels,
         "split": [text.strip() for text in table[split_column]] if split_column else "",
         "group": _named(table[group_column], unwanted) if group_column else "",
@@ -687,7 +693,8 @@ def _cleaned(table, id_column, labels, split_column, group_column, unwanted):
     return pandas.DataFrame(columns, index=table.index, dtype=object)
 
 
-def _clean_id(text):
+def clean_id(text):
+    """An id as tables hold it: trimmed, composed to NFC, without characters that nothing shows."""
     return unicodedata.normalize("NFC", UNPRINTABLE.sub("", text).strip())
 
 
@@ -777,7 +784,10 @@ def _doubled(rows):
 
 
 def _group_columns(table, rows, others, unwanted):
-    """DataFrame, indexed by id, of the columns whose names are in GROUP_COLUMNS."""
+    """DataFrame, indexed by id, of the columns whose names are in GROUP_COLUMNS.
+
+    One that repeats the labels, under another name, tells nothing of what belongs together.
+    """
     import pandas
 
     header = list(table.columns)
@@ -787,6 +797,7 @@ def _group_columns(table, rows, others, unwanted):
         if name.casefold() in GROUP_COLUMNS and name not in others and header.count(name) == 1
     ]
     texts = {name: _named(table.loc[rows.index, name], unwanted) for name in names}
+    texts = {name: column for name, column in texts.items() if column != list(rows["label"])}
     return pandas.DataFrame(texts, index=pandas.Index(rows["id"], name="id"), dtype=object)
 
 
@@ -830,7 +841,7 @@ def _nameable(names):
 
 def _parted(name):
     """(stem, lower-case picture extension with its dot); stems may hold dots of their own."""
-    name = _clean_id(name)  # macOS writes NFD file names
+    name = clean_id(name)  # macOS writes NFD file names
     stem, _, extension = name.rpartition(".")
     if stem and extension.lower() in (*pictures.EXTENSIONS, *pictures.FOREIGN):
         return stem, "." + extension.lower()
@@ -856,7 +867,7 @@ def _ways(names):
     for name in names:
         for key in (name, name.rpartition("/")[2]):
             stem, extension = _parted(key)
-            written[_clean_id(key), name] = None
+            written[clean_id(key), name] = None
             for key in (stem + extension, stem):
                 parted[key, name] = None
                 folded[_folded(key), name] = None
@@ -873,6 +884,7 @@ def _candidates(rows, ways):
     A picture that an id names more strictly comes before any other; one that another id names as it
     is written is nobody's who would have to change letters for it.
     """
+    rows = rows.drop(columns="path", errors="ignore")
     found, claimed = [rows[:0].assign(path=[])], set()
     keys = [_id_keys(name.removeprefix("./")) for name in rows["id"]]
     for strictness, table in enumerate(ways):

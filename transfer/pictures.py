@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from models.errors import InputError
+from transfer.result_folder import MANIFEST, is_result
 
 DECODING = "bilinear 3"  # raised when the same bytes give other pixels: kept features are stale
 EXTENSIONS = ("jpg", "jpeg", "png", "gif", "bmp", "tif", "tiff", "webp")
@@ -47,6 +48,7 @@ _MAX_SIDE = 1_000_000  # pixels: libpng's PNG_USER_WIDTH_MAX; TensorFlow decodes
 _JPEG_SCALE = 8  # the smallest scale libjpeg decodes at; all of the file is read all the same
 MOST_PROPORTION = 32  # a scroll that is longer is squeezed: 8192 pixels beside 256, 6 MB
 _WORD_STEP = 257  # 65535 / 255
+TABLES = {"comparison.md", "runs.csv"}  # what transfer.tables writes beside its figures
 _MAX_THREADS = 16  # each may hold a decoded picture of Pillow's limit, half a gigabyte
 
 # Scans of one to two times Pillow's limit are ordinary; above, Pillow raises. It warns of damaged
@@ -79,7 +81,8 @@ def search(folder, glob=None):
     """Look through a folder for picture files, and for what should be some and cannot be read.
 
     Subfolders and links to folders are included (each real folder once, under its real place where
-    it has one), hidden files left out.
+    it has one), hidden files left out; and so are results of this package below the folder, whose
+    figures are no pictures of the collection.
 
     Args:
         folder: to look through.
@@ -137,9 +140,10 @@ def _walk(folder):
                 raise
             yield current, f"cannot be read: {error.strerror or error}"
             continue
-        if (status.st_dev, status.st_ino) in seen:  # a link back, or a second link
+        place = status.st_dev, status.st_ino  # seen before: a link back, or a second link
+        if place in seen or (current != folder and _made_here(current, names)):
             continue
-        seen.add((status.st_dev, status.st_ino))
+        seen.add(place)
         for path in (current / name for name in names if not name.startswith(".")):
             try:
                 mode = path.stat().st_mode
@@ -152,6 +156,20 @@ def _walk(folder):
                 enqueue(path)
             elif stat.S_ISREG(mode):
                 yield path, None
+
+
+def _made_here(folder, names):
+    """Whether a folder with files of these names is a result of this package, or its tables."""
+    return (MANIFEST in names and is_result(folder)) or TABLES.issubset(names)
+
+
+def holds_results(folder):
+    """Whether results of this package lie in a folder, at any depth."""
+    for current, folders, files in os.walk(folder):
+        if _made_here(current, files):
+            return True
+        folders[:] = [name for name in folders if not name.startswith(".")]
+    return False
 
 
 def _told(unusable):

@@ -165,7 +165,9 @@ def predict(request, say=print):
         say(f"{len(numbers)} pictures named in {out}{unread}")
     if request.sheet:
         best = dict(zip(numbers.tolist(), zip(classes, values, strict=True), strict=True))
-        write_bytes(request.sheet, sheet(network, request, best))
+        drawn = sheet(network, request, best)
+        request.sheet.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(request.sheet, drawn)
         say(f"wrote {request.sheet}")
 
 

@@ -273,6 +273,18 @@ def _made_in(folder, identity):
     return made
 
 
+def is_result(folder):
+    """Whether a finished result lies right in a folder.
+
+    A manifest.json of somebody else, as museums have them (IIIF), is none.
+    """
+    try:
+        made = read_json(Path(folder) / MANIFEST)
+    except InputError:
+        return False
+    return isinstance(made, dict) and made.keys() >= {*ALWAYS} - {"identity"}
+
+
 def named(path):
     """The path with a name that a temporary one can be made of; `.`, `..` and links have none."""
     path = Path(path)

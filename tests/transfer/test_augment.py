@@ -21,7 +21,7 @@ def picture(tmp_path):
 @pytest.mark.parametrize("name", list(variants.AUGMENTATIONS))
 @pytest.mark.parametrize("ending", [".png", ".JPG"])
 def test_the_command_draws_a_sheet(picture, tmp_path, capsys, name, ending):
-    out = tmp_path / f"sheet{ending}"
+    out = tmp_path / "figures" / "new" / f"sheet{ending}"
     words = [str(picture), "--augmentation", name, "--input_size", str(SIZE), "--epochs", "3"]
     assert augment.main([*words, "--out", str(out)]) == 0
     assert capsys.readouterr().out == f"wrote {out}\n"

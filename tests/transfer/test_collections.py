@@ -1,5 +1,6 @@
 """Tiny made-up folders, laid out as their publishers do; tables and Data worked out by hand."""
 
+import csv
 import os
 from pathlib import Path
 
@@ -149,8 +150,11 @@ def test_rijksmuseum(rijksmuseum, tmp_path):
     assert list(frame["material"]) == ["olieverf", "papier", "papier"]
     assert data._read().rows["label"].tolist() == ["olieverf", "papier", "papier"]
     artist = collection_data("rijksmuseum", rijksmuseum, "artist", tmp_path / "sets")
-    rows = artist._read().rows
-    assert rows["label"].tolist() == ["Everdingen, Caesar Boëtius van", "Maes"]
+    read = artist._read()
+    assert read.rows["label"].tolist() == ["Everdingen, Caesar Boëtius van", "Maes"]
+    # dc_creator is the label itself: no test picture is to be warned of for it
+    assert list(read.candidates.columns) == []
+    assert list(data._read().candidates.columns) == ["dc_creator"]
 
 
 def test_antwerp_without_a_column_names_it_and_the_publisher(tmp_path):
@@ -192,6 +196,23 @@ def test_a_folder_of_ones_own(tmp_path):
     assert frame["timeframe"].to_dict() == {"images/a.jpg": "1851-1900", "images/b.jpg": ""}
     with pytest.raises(InputError, match=r"tells no yaer \(near: year\); it tells year, sea, sun"):
         collection_data("own", tmp_path / "o", "yaer", tmp_path)
+
+
+def test_a_column_of_ones_own_may_be_called_as_one_of_the_rijksmuseum(tmp_path):
+    paint(tmp_path / "o", "a.jpg", "b.jpg")
+    write(tmp_path / "o/metadata.csv", "ImageId,artist,dc_type\na,Maes,prent\nb,Steen,print\n")
+    for challenge, labels in (("artist", ["Maes", "Steen"]), ("type", ["prent", "print"])):
+        data = collection_data("own", tmp_path / "o", challenge, tmp_path)
+        assert data.challenge == challenge and data._read().rows["label"].tolist() == labels
+    with pytest.raises(InputError, match="tells no material; it tells artist, dc_type"):
+        collection_data("own", tmp_path / "o", "material", tmp_path)
+
+
+def test_labels_that_name_no_picture_are_one_line(tmp_path):
+    paint(tmp_path, "a.jpg")
+    write(tmp_path / "metadata.csv", "ImageId,artist\n")
+    with pytest.raises(InputError, match="the labels in .* name no picture; metadata.csv is one"):
+        collection_data("own", tmp_path, "artist", tmp_path)
 
 
 # --- RASTA
@@ -429,6 +450,22 @@ def test_a_number_that_is_no_class_is_refused(wikiart, tmp_path):
         collection_data("wikiart", wikiart, "artist", tmp_path)
 
 
+def test_classes_in_windows_letters_are_read_as_the_lists_are(wikiart):
+    classes = wikiart / "wikiart_csv/artist_class.txt"
+    write(classes, "0 Ilya_Repin\n1 Albrecht_Dürer\n", encoding="latin-1")
+    artists = {row["artist"] for row in table("wikiart", wikiart, "artist").values()}
+    assert artists == {"", "Ilya_Repin", "Albrecht_Dürer"}
+
+
+def test_a_list_that_is_no_csv_is_one_line(wikiart, tmp_path):
+    before = csv.field_size_limit(10)
+    try:
+        with pytest.raises(InputError, match="artist_train.csv, line 1, is not CSV: field larger"):
+            collection_data("wikiart", wikiart, "artist", tmp_path)
+    finally:
+        csv.field_size_limit(before)
+
+
 def test_lists_without_an_ending_are_read_too(tmp_path):
     """As cs-chan/ArtGAN keeps those of artists."""
     paint(tmp_path, "Realism/a_b.jpg")
@@ -499,6 +536,11 @@ def test_a_catalogue_that_is_damaged_is_refused(wga, tmp_path):
     write(wga / "catalog.csv", WGA.replace(";SCHOOL", ";NATION"))
     with pytest.raises(InputError, match="has no column SCHOOL; it has AUTHOR"):
         collection_data("wga", wga, "form", tmp_path)
+    empty = (("", "catalog.csv is empty; .*data_txt.zip"), (WGA, "name no picture"))
+    for content, message in empty:
+        write(wga / "catalog.csv", content)
+        with pytest.raises(InputError, match=message):
+            collection_data("wga", wga, "form", tmp_path)
     (wga / "catalog.csv").unlink()
     with pytest.raises(InputError, match=r"catalog.csv is not in .*data_txt.zip"):
         collection_data("wga", wga, "form", tmp_path)

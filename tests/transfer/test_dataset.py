@@ -16,6 +16,7 @@ from PIL import Image
 
 from models.errors import InputError
 from transfer.dataset import Data, digest
+from transfer.result_folder import result_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,6 +105,17 @@ NEITHER = {"metadata_path": None, "jpg_images_path": None}
         ({**NEITHER, "layout": "folders"}, "layout folders needs jpg_images_path"),
         ({**NEITHER, "pictures_glob": "*"}, "pictures_glob needs jpg_images_path"),
         ({**NEITHER, "sample": 5}, "sample needs jpg_images_path, a folder of pictures"),
+        ({**NEITHER, "split": "cetinic2018"}, "split needs jpg_images_path.* it is 'cetinic2018'"),
+        ({**NEITHER, "split_seed": 7}, "split_seed needs jpg_images_path.* it is 7, and six HDF5"),
+        ({**NEITHER, "min_pictures": 20}, "min_pictures needs jpg_images_path.* it is 20"),
+        ({**NEITHER, "drop_labels": ()}, "drop_labels needs jpg_images_path"),
+        ({**NEITHER, "near_duplicates": "together"}, "near_duplicates needs .* it is 'together'"),
+        ({**NEITHER, "id_column": "Id"}, "id_column needs jpg_images_path"),
+        ({**NEITHER, "test_percent": 10}, "test_percent needs jpg_images_path"),
+        (
+            {"split": "column=fold", "split_seed": 7},
+            "split_seed is 7, and split column=fold is given, not drawn.* leave split_seed out",
+        ),
         ({"sample": 0}, "sample is 0; it must be above 0, a number of pictures"),
         (
             {**NEITHER, "group_column": "title"},
@@ -161,6 +173,15 @@ def test_one_csv_serves_several_data_sets(data, capsys):
     assert data.open() != store
     manifest = json.loads((store.folder / "manifest.json").read_text())
     assert manifest["where"] == [["fold", "train"], ["fold", "val"]]
+
+
+def test_results_among_the_pictures_make_no_other_data_set(data):
+    data = replace(data, datasets_path=data.jpg_images_path / "datasets")
+    key = data.key
+    data.open()
+    with result_folder(data.jpg_images_path / "results" / "a run") as result:
+        Image.new("RGB", (9, 9)).save(result.path / "confusion_matrix.png")
+    assert data.key == key
 
 
 def test_near_duplicates_are_reported_and_kept_together_on_request(data, capsys):
@@ -265,6 +286,22 @@ def test_folders_are_labels(data):
     assert replace(by_folder, layout="folders").open() == store
 
 
+def test_control_characters_in_a_files_name_stop_nothing(data):
+    by_folder = sorted_into_folders(data)
+    pictures = by_folder.jpg_images_path / "c"
+    (pictures / "000.png").rename(pictures / "00\x820.png")
+    (pictures / "002.png").rename(pictures / "004\x07.png")
+    store = by_folder.open()
+    stored = {id: (part, n) for part in store.labels for n, id in enumerate(store.ids(part))}
+    assert len(stored) == 60 and {"c/000.png", "c/004.png", "c/004.png (2)"} < set(stored)
+    for id, name in (("c/000.png", "00\x820.png"), ("c/004.png (2)", "004\x07.png")):
+        assert store.encoded(*stored[id]) == (pictures / name).read_bytes()
+    assert all(list(store.groups(part)["id"]) == store.ids(part) for part in store.labels)
+    report = (store.folder / "report.csv").read_text("utf-8-sig")
+    assert "control characters,c/000.png,c/00\\x820.png,," in report
+    assert "id in other letters" not in report and "without" not in report
+
+
 def test_folders_give_the_split_unless_another_is_asked_for(data):
     by_folder = sorted_into_folders(data, "train", "val", "test")
     assert by_folder.protocol == "column"
@@ -274,6 +311,16 @@ def test_folders_give_the_split_unless_another_is_asked_for(data):
     assert all(name.startswith("test/") for name in store.ids("test"))
     drawn = replace(by_folder, split="cetinic2018")
     assert len(drawn.open().labels["train"]) == 42 and drawn.protocol == "cetinic2018"
+
+
+def test_only_what_is_drawn_has_a_seed(data):
+    assert replace(data, split_seed=7).settings["seed"] == 7
+    completed = replace(data, split="column=fold", test_percent=10, split_seed=7)
+    assert completed.settings["seed"] == 7
+    by_folder = sorted_into_folders(data, "train", "val", "test")
+    with pytest.raises(InputError, match="split_seed is 7, and split of the folders is given, not"):
+        replace(by_folder, split_seed=7)
+    assert replace(by_folder, split="cetinic2018", split_seed=7).protocol == "cetinic2018"
 
 
 def parts_of(data, tmp_path):
@@ -474,7 +521,7 @@ def test_several_labels_are_stored_and_told(several, capsys):
     again = replace(several, min_pictures=3).open()
     assert again.folder == store.folder and "data set found" in capsys.readouterr().out
     named = replace(several, challenge="rare, common").open()
-    assert named.classes == ["common", "rare"] and named.folder.parent.name == "rare, common"
+    assert named.classes == ["common", "rare"] and named.folder.parent.name == "rare,common"
     drawn = replace(several, split="cetinic2018", group_column="title").open()
     groups = [set(drawn.groups(part)["group"]) for part in ("train", "val", "test")]
     assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
@@ -483,6 +530,21 @@ def test_several_labels_are_stored_and_told(several, capsys):
         "val": 6,
         "test": 12,
     }
+
+
+def test_spaces_between_labels_make_no_other_data_set(several, tmp_path):
+    plain = replace(several, challenge="rare,common")
+    for challenge in (" rare, common", "rare ,common,", "rare,common,rare"):
+        spelt = replace(several, challenge=challenge)
+        assert spelt == plain and (spelt.folder, spelt.key) == (plain.folder, plain.key)
+    # the order decides nothing, and names what was made before
+    assert replace(several, challenge="common,rare").folder != plain.folder
+    header, *lines = several.metadata_path.read_text().splitlines()
+    oil = [header + ',"Oil, canvas"', *(f"{line},{i % 2}" for i, line in enumerate(lines))]
+    several.metadata_path.write_text("\n".join(oil) + "\n")
+    assert replace(several, challenge="Oil, canvas").challenge == "Oil, canvas"  # one column
+    released = Data("theirs", "rare, common", tmp_path)
+    assert released.folder.name == "rare, common"  # six files lie where they lie
 
 
 def test_several_labels_that_cannot_be(several, tmp_path):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from models.errors import InputError
 from transfer import folders, metadata, splits
+from transfer.result_folder import result_folder
 from transfer.splits import COLUMN_VALUES
 
 
@@ -45,7 +46,9 @@ def test_a_pictures_folder_is_its_class(folder):
         ["b/2.jpg", "b", ""],
     ]
     assert found.findings.empty and not found.toy and set(found.rows["group"]) == {""}
-    assert list(found.rows.columns) == metadata.ROWS and list(found.candidates.columns) == []
+    assert list(found.rows.columns) == [*metadata.ROWS, "path"]
+    assert list(found.rows["path"]) == list(found.rows["id"])
+    assert list(found.candidates.columns) == []
     assert list(found.candidates.index) == list(found.rows["id"])
 
 
@@ -89,6 +92,16 @@ def test_empty_folders_and_pictures_outside_are_named(folder):
         ("empty class folder", "", "empty"),
         ("empty class folder", "", "only_notes"),
     ]
+
+
+def test_results_beside_the_class_folders_are_no_class(folder):
+    where = folder("a/1.jpg", "b/1.jpg")
+    for place in ("results/museum/genre/VGG19/fine_tuning", "datasets/museum/genre/0123"):
+        with result_folder(where / place) as result:
+            (result.path / "mistakes.png").write_bytes(b"x")
+    folders.check(where)
+    found = folders.read(where)
+    assert [row[0] for row in rows(found)] == ["a/1.jpg", "b/1.jpg"] and found.findings.empty
 
 
 def test_in_a_given_split_too(folder):
@@ -163,6 +176,26 @@ def test_names_that_are_not_utf_8_are_left_to_the_join(folder):
     except OSError:
         pytest.skip("this file system holds UTF-8 names only")
     assert [row[0] for row in rows(folders.read(where))] == ["a/1.jpg"]
+
+
+def test_what_no_table_can_show_is_no_part_of_an_id(folder):
+    names = ["a/caf\x82.jpg", "a/caf\x07.jpg", "a/caf.jpg", "a/1 (2).jpg", "b\x9b/1.jpg", "b/1.jpg"]
+    where = folder(*names)
+    found = folders.read(where)
+    assert dict(zip(found.rows["path"], found.rows["id"], strict=True)) == {
+        "a/caf.jpg": "a/caf.jpg",  # one that is its own keeps it
+        "a/caf\x07.jpg": "a/caf.jpg (2)",
+        "a/caf\x82.jpg": "a/caf.jpg (3)",
+        "a/1 (2).jpg": "a/1 (2).jpg",
+        "b/1.jpg": "b/1.jpg",
+        "b\x9b/1.jpg": "b/1.jpg (2)",
+    }
+    assert set(found.rows["label"]) == {"a", "b"}
+    assert kinds(found) == [
+        ("control characters", "a/caf\\x07.jpg", ""),
+        ("control characters", "a/caf\\x82.jpg", ""),
+        ("control characters", "b\\x9b/1.jpg", ""),
+    ]
 
 
 NAMES = st.sampled_from(["a", "B", "鼎", "train", "x_test", "Val"])

@@ -400,6 +400,9 @@ def test_a_group_column_is_read_and_others_are_candidates(table):
     assert list(metadata.read(path, "title").candidates.columns) == ["Artist"]
     with pytest.raises(InputError, match="no column 'titel'; it has title"):
         metadata.check(path, "type", group_column="titel")
+    # a column that repeats the labels is no group: every picture would share it
+    again = table("ImageId,maker,artist\n1,Maes, Maes \n2,Steen,Steen\n3,anoniem,\n")
+    assert list(metadata.read(again, "maker").candidates.columns) == []
 
 
 def test_labels_that_look_alike_are_named_with_their_counts(table):
@@ -821,7 +824,9 @@ def test_what_is_left_out_is_named_with_its_remedy():
     assert "row not selected: 2. The row is not one that where asks for." in told
     assert "    a, a.jpg: zero bytes" in told
     assert told[-2:] == [
-        "unreadable picture: 1. The file is damaged and not used. Replace the file.",
+        "unreadable picture: 1. The file cannot be read as one picture, for the reason given, and"
+        " is not used. Replace it if it is damaged; if it is too large, animated or has several"
+        " pages, save one picture of fewer pixels; if its name is not UTF-8, rename it.",
         "    a, a.jpg: zero bytes",
     ]
     assert "something else: 1." in told and not any("    x" in line for line in told)

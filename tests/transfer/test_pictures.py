@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from models.errors import InputError
-from transfer import pictures
+from transfer import pictures, tables
+from transfer.result_folder import result_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,6 +78,23 @@ def test_links_to_folders_are_followed_once_and_real_places_win(write_file, tmp_
     (collection / "self.jpg").symlink_to(collection / "self.jpg")
     (collection / "gone.jpg").symlink_to(tmp_path / "missing.jpg")
     assert pictures.find_pictures(collection) == ["outside/two.jpg", "z_real/one.jpg"]
+
+
+def test_results_below_a_folder_are_no_pictures_of_it(write_file, tmp_path, write_run):
+    write_file(b"x", "one.jpg")
+    write_file(b'{"@context": "http://iiif.io/api/presentation/2/context.json"}', "b/manifest.json")
+    write_file(b"x", "b/two.jpg")
+    run = tmp_path / "results" / "rijks" / "artist" / "VGG19" / "fine_tuning"
+    with result_folder(run) as result:
+        (result.path / "mistakes.png").write_bytes(b"x")
+    write_run(tmp_path / "results" / "rijks" / "artist" / "VGG19" / "random")
+    assert tables.main([str(tmp_path / "results")]) == 0
+    assert list(tmp_path.glob("results/tables/*.png")) and (run / "mistakes.png").exists()
+    assert pictures.find_pictures(tmp_path) == ["b/two.jpg", "one.jpg"]
+    # asked for by itself, a result is a folder as any other: its pictures may well be looked at
+    assert pictures.find_pictures(run) == ["mistakes.png"]
+    assert pictures.holds_results(tmp_path / "results")
+    assert not pictures.holds_results(tmp_path / "b")
 
 
 def test_a_pattern_chooses_and_what_cannot_be_read_is_told(write_file, tmp_path):

@@ -111,7 +111,7 @@ def test_found_again_and_written_again_where_it_was_removed(model, folder, tmp_p
 def test_a_broken_picture_is_a_row_with_its_problem(model, folder, tmp_path, capsys):
     (folder / "03b.jpg").write_bytes(b"no picture")
     (folder / "zz.png").write_bytes((folder / "00 é.png").read_bytes()[:40])
-    out, figure = tmp_path / "out.csv", tmp_path / "sheet.png"
+    out, figure = tmp_path / "out.csv", tmp_path / "figures" / "new" / "sheet.png"
     assert run(model, folder, "--out", out, "--sheet", figure) == 0
     rows = rows_of(out)
     assert len(rows) == COUNT + 2
