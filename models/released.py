@@ -8,7 +8,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from models import zoo
+from models import downloads, zoo
 from models.errors import InputError
 from models.importers import keras_hdf5
 
@@ -17,6 +17,7 @@ REPOSITORY = (
     "Deep-Transfer-Learning-for-Art-Classification-Problems/master/models"
 )
 FOLDER = "RIJKS_WEIGHTS"  # environment variable
+CACHED = "models/rijksmuseum"  # where in Keras's cache the files are kept
 BLOCK = 1 << 20  # bytes read at once
 
 # (challenge, network as the authors name it) -> git blob id of its file
@@ -122,12 +123,7 @@ def find(challenge, net, folder=None):
     for given in (folder, os.environ.get(FOLDER)):
         if given and (path := _in_folder(Path(given), *key)):
             return _checked(path, RELEASED[key])
-    path = _download(*key)
-    try:
-        return _checked(path, RELEASED[key])
-    except InputError:
-        path.unlink(missing_ok=True)  # or the next call would find it in the cache
-        raise
+    return _download(*key)
 
 
 def blob_id(path):
@@ -150,12 +146,12 @@ def _in_folder(folder, challenge, net):
 
 
 def _download(challenge, net):
-    import keras
-
     name = f"{challenge}_{net}_weights.h5"
     url = f"{REPOSITORY}/{challenge}/{net}/{name}"
     try:
-        return Path(keras.utils.get_file(name, url, cache_subdir="models/rijksmuseum"))
+        return downloads.fetch(
+            name, url, CACHED, lambda path: _checked(path, RELEASED[challenge, net])
+        )
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise InputError(
             f"{name} could not be downloaded ({error}); get {url} and put it into a folder named "
