@@ -57,6 +57,26 @@ def load(name, challenge, folder=None):
     return model
 
 
+def as_start(spec):
+    """What a training that starts from a released network is of: its architecture and its file.
+
+    The head is not taken: the classes are others.
+
+    Args:
+        spec: models.zoo.Spec of a released network; its weights may be None, for random ones.
+
+    Returns:
+        models.zoo.Spec, e.g. `VGG19:FOLDER/creator_VGG19_weights.h5`; the file is there, or has
+        been downloaded.
+
+    Raises:
+        models.errors.InputError: as RijksVGG19Net.
+    """
+    architecture = zoo.RIJKS[spec.name]
+    path = find(spec.weights, FILES[architecture]) if spec.weights else None
+    return zoo.Spec(architecture, (), path and str(path))
+
+
 def RijksVGG19Net(challenge, folder=None):  # noqa: N802 - named as in the paper
     """VGG19 fine-tuned on a Rijksmuseum challenge (Sabatelli et al. 2018, section 3.1).
 

@@ -84,6 +84,14 @@ def test_it_is_downloaded_once_checked_and_a_wrong_one_dropped(anything, tmp_pat
         released.find("artist", "V3")
 
 
+def test_a_training_starts_from_the_file(anything, no_network, tmp_path, monkeypatch):
+    path = anything("creator_V3_weights.h5")
+    monkeypatch.setenv(released.FOLDER, str(tmp_path))
+    started = released.as_start(zoo.parse("RijksInceptionV3:artist"))
+    assert started == zoo.parse(f"InceptionV3:{path}")
+    assert released.as_start(zoo.Spec("RijksInceptionV3")) == zoo.parse("InceptionV3")
+
+
 def test_without_network_one_error_says_what_to_put_where(anything, no_network):
     with pytest.raises(InputError) as caught:
         released.RijksInceptionV3("artist")
