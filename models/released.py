@@ -10,7 +10,6 @@ from pathlib import Path
 
 from models import downloads, zoo
 from models.errors import InputError
-from models.importers import keras_hdf5
 
 REPOSITORY = (
     "https://raw.githubusercontent.com/paintception/"
@@ -47,6 +46,8 @@ def load(name, challenge, folder=None):
     Args:
         name: a key of zoo.RIJKS.
     """
+    from models.importers import keras_hdf5  # and h5py, where a file is read
+
     architecture = zoo.RIJKS[name]
     path = find(challenge, FILES[architecture], folder)
     # The released code prepared pixels with each network's own preprocess_input, as build() does,
