@@ -5,7 +5,6 @@ then for the whole, and what a killed one left is taken for it ever after.
 """
 
 import contextlib
-import hashlib
 import os
 import sys
 import tempfile
@@ -17,8 +16,6 @@ from models.errors import InputError
 
 LOCK = "art-transfer.lock"  # in the cache's folder; it stays, and does no harm there
 PART = ".part"  # ends the name of a file that is not whole yet
-MD5_DIGITS = 32  # Keras tells hashes apart by their length
-BLOCK = 1 << 20  # bytes read at once
 
 
 def fetch(name, url, folder, check):
@@ -48,20 +45,18 @@ def fetch(name, url, folder, check):
 
 
 @contextlib.contextmanager
-def whole_weights():
-    """While open, networks of keras.applications find and download their weights by fetch()."""
-    # what they call has no public name: keras.utils.get_file is the same function, not its place
-    from keras.src.utils import file_utils
+def one_process():
+    """While open, no other process downloads into Keras's cache: it waits here, or in fetch().
 
-    def get_file(fname, origin, cache_subdir="models", file_hash=None):
-        return str(fetch(fname, origin, cache_subdir, lambda path: _check(path, file_hash)))
+    Processes of one run on several machines do not wait: what one builds, others build with it.
+    """
+    from models import backend
 
-    before = file_utils.get_file
-    file_utils.get_file = get_file
-    try:
+    if backend.process_count() > 1:
         yield
-    finally:
-        file_utils.get_file = before
+        return
+    with _alone(_cache()):
+        yield
 
 
 def _cache():
@@ -117,20 +112,3 @@ def _download(path, url, check):
         ) from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def _check(path, expected):
-    """Refuse what is no whole HDF5 file, or has another hash than Keras knows of it, if any."""
-    import h5py
-
-    with h5py.File(path, "r"):  # an OSError where it was cut
-        pass
-    if expected is None:
-        return
-    kind = "md5" if len(expected) == MD5_DIGITS else "sha256"
-    digest = hashlib.new(kind, usedforsecurity=False)
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    if digest.hexdigest() != expected:
-        raise InputError(f"{path} is another file: its {kind} is not {expected}")

@@ -1,17 +1,15 @@
 """Weights in Keras's cache, from a folder in place of a server, or one that answers in pieces."""
 
-import hashlib
-import importlib
 import threading
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
-from models import downloads, zoo
+from models import backend, downloads, weights
 from models.errors import InputError
 
-SMALL = "MobileNet(alpha=0.25)"
 WHOLE = b"all of the weights"
 
 
@@ -125,31 +123,25 @@ def test_a_folder_that_cannot_be_written_is_replaced_as_keras_does(monkeypatch, 
     assert downloads._cache() == tmp_path / ".keras"
 
 
-@pytest.mark.parametrize("kind", ["md5", "sha256"])
-def test_a_file_is_told_by_the_hash_that_keras_knows(kind, tmp_path):
-    keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]).save(tmp_path / "net.h5")
-    digest = hashlib.new(kind, (tmp_path / "net.h5").read_bytes()).hexdigest()
-    downloads._check(tmp_path / "net.h5", digest)
-    with pytest.raises(InputError, match=f"is another file: its {kind} is not 0"):
-        downloads._check(tmp_path / "net.h5", "0" * len(digest))
+def test_networks_of_keras_wait_for_one_another_and_name_a_cut_file(cache):
+    def cut(**_):
+        raise OSError("truncated file")
+
+    model = SimpleNamespace(output=np.zeros((1, 1000)))
+    spec = SimpleNamespace(construct=lambda **given: given, architecture="VGG16")
+    lock = downloads._alone(downloads._cache())
+    with lock:
+        thread, made = in_a_thread(lambda: weights._imagenet(model, spec, 224))
+        thread.join(0.5)
+        assert thread.is_alive() and not made
+    thread.join(20)
+    assert made == [{"weights": "imagenet"}]
+    spec.construct = cut
+    with pytest.raises(InputError, match="one that was cut lies there and may be deleted"):
+        weights._imagenet(model, spec, 224)
 
 
-def test_a_cut_file_of_imagenets_is_downloaded_again(cache, tmp_path, monkeypatch):
-    name = "mobilenet_2_5_128_tf_no_top.h5"
-    shape = {"alpha": 0.25, "weights": None, "input_shape": (128, 128, 3), "include_top": False}
-    source = keras.applications.MobileNet(**shape)
-    source.save(tmp_path / name)
-    module = "keras.src.applications.mobilenet"
-    monkeypatch.setattr(f"{module}.BASE_WEIGHT_PATH", f"{tmp_path.as_uri()}/")
-    before = keras.utils.get_file
-    cache.mkdir(parents=True)
-    (cache / name).write_bytes((tmp_path / name).read_bytes()[:100_000])
-    model = zoo.build(f"{SMALL}:imagenet", 2, 128)
-    for ours, theirs in zip(model.get_weights(), source.get_weights(), strict=False):
-        np.testing.assert_array_equal(ours, theirs)
-    assert names(cache) == [name]
-    assert importlib.import_module(module).file_utils.get_file is before
-    (cache / name).write_bytes(b"cut")
-    (tmp_path / name).unlink()
-    with pytest.raises(InputError, match=f"{name} is damaged and could not be downloaded again"):
-        zoo.build(f"{SMALL}:imagenet", 2, 128)
+def test_processes_that_build_together_do_not_wait_for_one_another(cache, monkeypatch):
+    monkeypatch.setattr(backend, "process_count", lambda: 2)
+    with downloads._alone(downloads._cache()), downloads.one_process():
+        pass
