@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -26,13 +27,18 @@ def peak_memory(code, *arguments, own=False):
         subprocess.CalledProcessError: the process failed.
     """
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as process:
+    # not a pipe, which holds 64 kB: nobody reads it before the process ends
+    with (
+        tempfile.TemporaryFile() as told,
+        subprocess.Popen(command, cwd=ROOT, stderr=told) as process,
+    ):
         watched, peak = psutil.Process(process.pid), 0
         while process.poll() is None:
             memory = watched.memory_info()
             peak = max(peak, memory.rss - (memory.shared if own else 0))
             time.sleep(SAMPLE)
-        errors = process.stderr.read()
+        told.seek(0)
+        errors = told.read()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command, stderr=errors)
     return peak / 1e6

@@ -212,7 +212,7 @@ def use_devices(wanted):
     if count > len(there):
         are = "there is" if len(there) == 1 else "there are"
         raise InputError(f"devices is {wanted}; {are} {len(there)}: {_told(_names(there))}")
-    if count * by_backend(lambda: 1, _jax_processes)() > 1:
+    if count * process_count() > 1:
         by_backend(_mirror, _shard)(there[:count])
 
 
@@ -621,6 +621,11 @@ def _tensorflow_gpus():
     import tensorflow as tf
 
     return _names(tf.config.list_physical_devices("GPU"))
+
+
+def process_count():
+    """How many processes train together: 1 but where models.machines has joined several."""
+    return by_backend(lambda: 1, _jax_processes)()
 
 
 def _jax_processes():

@@ -6,6 +6,10 @@ import math
 import keras
 import numpy as np
 
+KERNELS = ("kernel", "depthwise_kernel", "pointwise_kernel")
+# how a layer's config names what these start from
+KERNEL_STARTS = ("kernel_initializer", "depthwise_initializer", "pointwise_initializer")
+
 
 def draw_he_uniform(model, seed):
     """Draw every kernel of a model from He-uniform (He et al. 2015, eq. 10), in place.
@@ -19,9 +23,12 @@ def draw_he_uniform(model, seed):
 def redraw(layers, seed):
     """Give layers the weights of a network that was never trained, in place.
 
+    Kernels are He-uniform as in draw_he_uniform. Everything else starts as the layer itself starts
+    it: biases 0, batch normalisation 1, 0 and averages of 0 and 1, ConvNeXt's scales 1e-6. A
+    Normalization stays as it is: it scales pixels and was measured, not trained.
+
     Args:
-        layers: Keras layers. Kernels are He-uniform as in draw_he_uniform, biases 0, batch
-            normalisation 1, 0 and averages of 0 and 1.
+        layers: Keras layers.
         seed: of the kernels.
     """
     # ConvNeXt keeps some of its convolutions in models of their own
@@ -30,25 +37,27 @@ def redraw(layers, seed):
         for layer in layers
         for inner in (_inner_layers(layer) if hasattr(layer, "layers") else [layer])
     ]
-    ones = ("gamma", "moving_variance")
     for layer in layers:
-        for variable in layer.variables:
-            if "seed" not in variable.path.rpartition("/")[2]:
-                variable.assign(np.full(variable.shape, variable.name in ones, variable.dtype))
+        if layer.weights and not isinstance(layer, keras.layers.Normalization):
+            layer.set_weights(_fresh(layer).get_weights())
     _draw(layers, seed)
+
+
+def _fresh(layer):
+    """A layer as this one was before training; its kernels are 0 where _draw draws them."""
+    config = layer.get_config()
+    if _kernels(layer):  # drawing them twice takes seconds for VGG19
+        config |= {key: "zeros" for key in config if key in KERNEL_STARTS}
+    fresh = type(layer).from_config(config)
+    fresh.build_from_config(layer.get_build_config())
+    return fresh
 
 
 def _draw(layers, seed):
     """Draw the kernels of layers from He-uniform."""
     generator = np.random.default_rng(seed)
     for layer in layers:
-        if isinstance(layer, keras.layers.EinsumDense):  # its equation says what enters a number
-            continue
-        for name in ("kernel", "depthwise_kernel", "pointwise_kernel"):
-            # SeparableConv2D has no `kernel`; DepthwiseConv2D keeps its own under `kernel`
-            kernel = getattr(layer, name, None)
-            if kernel is None:
-                continue
+        for name, kernel in _kernels(layer).items():
             *window, entering, leaving = kernel.shape
             depthwise = name == "depthwise_kernel" or isinstance(
                 layer, keras.layers.DepthwiseConv2D
@@ -58,6 +67,15 @@ def _draw(layers, seed):
             drawn *= 2 * limit  # in place: VGG19's largest kernel is 400 MB
             drawn -= limit
             kernel.assign(drawn)
+
+
+def _kernels(layer):
+    """The kernels of a layer that are drawn from He-uniform: dict name -> variable."""
+    if isinstance(layer, keras.layers.EinsumDense):  # its equation says what enters a number
+        return {}
+    # SeparableConv2D has no `kernel`; DepthwiseConv2D keeps its own under `kernel`
+    named = {name: getattr(layer, name, None) for name in KERNELS}
+    return {name: kernel for name, kernel in named.items() if kernel is not None}
 
 
 @contextlib.contextmanager

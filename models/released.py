@@ -8,15 +8,15 @@ import hashlib
 import os
 from pathlib import Path
 
-from models import zoo
+from models import downloads, zoo
 from models.errors import InputError
-from models.importers import keras_hdf5
 
 REPOSITORY = (
     "https://raw.githubusercontent.com/paintception/"
     "Deep-Transfer-Learning-for-Art-Classification-Problems/master/models"
 )
 FOLDER = "RIJKS_WEIGHTS"  # environment variable
+CACHED = "models/rijksmuseum"  # where in Keras's cache the files are kept
 BLOCK = 1 << 20  # bytes read at once
 
 # (challenge, network as the authors name it) -> git blob id of its file
@@ -46,6 +46,8 @@ def load(name, challenge, folder=None):
     Args:
         name: a key of zoo.RIJKS.
     """
+    from models.importers import keras_hdf5  # and h5py, where a file is read
+
     architecture = zoo.RIJKS[name]
     path = find(challenge, FILES[architecture], folder)
     # The released code prepared pixels with each network's own preprocess_input, as build() does,
@@ -54,6 +56,26 @@ def load(name, challenge, folder=None):
     model = keras_hdf5.as_built(path, model)
     keras_hdf5.load(path, model)
     return model
+
+
+def as_start(spec):
+    """What a training that starts from a released network is of: its architecture and its file.
+
+    The head is not taken: the classes are others.
+
+    Args:
+        spec: models.zoo.Spec of a released network; its weights may be None, for random ones.
+
+    Returns:
+        models.zoo.Spec, e.g. `VGG19:FOLDER/creator_VGG19_weights.h5`; the file is there, or has
+        been downloaded.
+
+    Raises:
+        models.errors.InputError: as RijksVGG19Net.
+    """
+    architecture = zoo.RIJKS[spec.name]
+    path = find(spec.weights, FILES[architecture]) if spec.weights else None
+    return zoo.Spec(architecture, (), path and str(path))
 
 
 def RijksVGG19Net(challenge, folder=None):  # noqa: N802 - named as in the paper
@@ -122,12 +144,7 @@ def find(challenge, net, folder=None):
     for given in (folder, os.environ.get(FOLDER)):
         if given and (path := _in_folder(Path(given), *key)):
             return _checked(path, RELEASED[key])
-    path = _download(*key)
-    try:
-        return _checked(path, RELEASED[key])
-    except InputError:
-        path.unlink(missing_ok=True)  # or the next call would find it in the cache
-        raise
+    return _download(*key)
 
 
 def blob_id(path):
@@ -150,12 +167,12 @@ def _in_folder(folder, challenge, net):
 
 
 def _download(challenge, net):
-    import keras
-
     name = f"{challenge}_{net}_weights.h5"
     url = f"{REPOSITORY}/{challenge}/{net}/{name}"
     try:
-        return Path(keras.utils.get_file(name, url, cache_subdir="models/rijksmuseum"))
+        return downloads.fetch(
+            name, url, CACHED, lambda path: _checked(path, RELEASED[challenge, net])
+        )
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise InputError(
             f"{name} could not be downloaded ({error}); get {url} and put it into a folder named "

@@ -16,6 +16,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+from models import downloads
 from models.errors import InputError
 
 # the importers are imported where a file is read: a mistyped name is told without h5py and numpy
@@ -439,13 +440,15 @@ def _imagenet(model, spec, size):
     top = len(model.output.shape) == 2  # a trunk of keras.applications ends in a feature map
     shape = {} if top else {"include_top": False, "input_shape": (size, size, 3)}
     try:
-        return spec.construct(weights=IMAGENET, **shape)
+        with downloads.one_process():
+            return spec.construct(weights=IMAGENET, **shape)
     except InputError:
         raise
     except Exception as error:  # Keras raises a bare Exception when a download fails
         raise InputError(
-            f"ImageNet weights of {spec.architecture} could not be loaded ({error}); "
-            "give weights the path of a file, or put it into ~/.keras/models"
+            f"ImageNet weights of {spec.architecture} could not be loaded ({error}); give weights "
+            "the path of a file, or put it into ~/.keras/models; one that was cut lies there and "
+            "may be deleted"
         ) from error
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from models import own, weights, zoo
+from models import own, released, weights, zoo
 from models.errors import InputError
 from models.zoo import Spec
 from transfer import pictures
@@ -59,7 +59,8 @@ class Run:
 
     network: with the weights that it starts from (`imagenet`, a file's path, or None for
     He-uniform ones); it may be a `.keras` file of one's own. input_size: side of the pictures in
-    pixels; None for the network's own.
+    pixels; None for the network's own. A released network (`RijksVGG19Net:artist`) becomes its
+    architecture, started from the released file.
 
         run = Run(data, zoo.parse("VGG19:imagenet"), RECIPES["fine_tuning"])
         folder = transfer.train.train_and_test(run, "results")
@@ -75,7 +76,7 @@ class Run:
 
     def __post_init__(self):
         if self.network.is_released:
-            raise InputError(f"{self.network.text} is no network to train; give it as weights")
+            object.__setattr__(self, "network", released.as_start(self.network))
         if self.input_size is not None and self.input_size < 1:
             raise InputError(f"input_size is {self.input_size}; it must be above 0")
         if self.network.weights and self.recipe.initial_weights == "he_uniform":
@@ -367,8 +368,10 @@ def named_stage(text, results_path):
     """What a training starts from, as Run takes it, of what a user calls it.
 
     Args:
-        text: `imagenet`, `none`, a weights file, or a finished run: its folder, or what stands
-            below the folder of all results, e.g. `wikiart/style/GoogLeNet/fine_tuning`.
+        text: `imagenet`, `none`, a weights file, a released network such as
+            `RijksVGG19Net:artist`, whose file is found or downloaded, or a finished run: its
+            folder, or what stands below the folder of all results, e.g.
+            `wikiart/style/GoogLeNet/fine_tuning`.
         results_path: the folder of all results.
 
     Raises:
@@ -385,12 +388,15 @@ def named_stage(text, results_path):
         raise InputError(f"{folder} is not finished: run its command again, it goes on from there")
     if text.endswith((".keras", *weights.ENDINGS)):
         return text
+    if text.partition(":")[0] in zoo.RIJKS:
+        return released.as_start(zoo.parse(text)).weights
     runs = [path.parent for path in Path(results_path).rglob(MODEL)]
     names = [path.relative_to(results_path).as_posix() for path in runs if path.name[0] != "."]
     near = difflib.get_close_matches(text, sorted(names), 3, 0.5)
     raise InputError(
         f"weights are {text!r}: no file, and no run below {results_path}; accepted: imagenet, "
-        f"none, a weights file or a finished run{', such as ' * bool(near)}{', '.join(near)}"
+        "none, a weights file, RijksVGG19Net:artist or a finished run"
+        f"{', such as ' * bool(near)}{', '.join(near)}"
     )
 
 

@@ -19,6 +19,13 @@ def test_peak_memory_of_a_failing_process_is_an_error():
     assert b"broken" in error.value.stderr
 
 
+def test_a_process_may_say_more_than_a_pipe_holds():
+    assert peak_memory("import sys; sys.stderr.write('x' * 200_000)") > 0
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        peak_memory("raise SystemExit('broken' * 20_000)")
+    assert len(error.value.stderr) > 120_000
+
+
 def test_own_memory_leaves_mapped_files_out(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"1" * 100_000_000)

@@ -68,17 +68,28 @@ def test_it_is_downloaded_once_checked_and_a_wrong_one_dropped(anything, tmp_pat
     source = anything("repository/creator/V3/creator_V3_weights.h5")
     monkeypatch.setattr(released, "REPOSITORY", (tmp_path / "repository").as_uri())
     cache = tmp_path / "keras"
-    cache.mkdir()
-    get_file = keras.utils.get_file
-    monkeypatch.setattr(keras.utils, "get_file", lambda *a, **k: get_file(*a, cache_dir=cache, **k))
+    monkeypatch.setenv("KERAS_HOME", str(cache))
     source.write_bytes(b"an error page")
     with pytest.raises(InputError, match="not the released file"):
         released.find("artist", "V3")
     source.write_bytes(b"weights")
     path = released.find("artist", "V3")
     assert path.read_bytes() == b"weights" and path.is_relative_to(cache)
+    path.write_bytes(b"wei")  # as a killed download of an earlier version left it
+    assert released.find("artist", "V3") == path and path.read_bytes() == b"weights"
     source.unlink()
     assert released.find("artist", "V3") == path
+    path.write_bytes(b"wei")
+    with pytest.raises(InputError, match="is damaged .*it may be deleted.* put it into a folder"):
+        released.find("artist", "V3")
+
+
+def test_a_training_starts_from_the_file(anything, no_network, tmp_path, monkeypatch):
+    path = anything("creator_V3_weights.h5")
+    monkeypatch.setenv(released.FOLDER, str(tmp_path))
+    started = released.as_start(zoo.parse("RijksInceptionV3:artist"))
+    assert started == zoo.parse(f"InceptionV3:{path}")
+    assert released.as_start(zoo.Spec("RijksInceptionV3")) == zoo.parse("InceptionV3")
 
 
 def test_without_network_one_error_says_what_to_put_where(anything, no_network):

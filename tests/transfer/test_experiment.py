@@ -279,10 +279,11 @@ def test_what_a_network_starts_from(mode, ann, given, started):
     ("ann", "says"),
     [
         ("a.keras", "no weights file a.keras"),
-        ("RijksVGG19Net:artist", "RijksVGG19Net:artist is no network to train"),
+        ("RijksVGG19Net:artist", "no folder gone .for the released weights"),
     ],
 )
-def test_what_is_no_network_to_train_is_named(ann, says):
+def test_what_is_no_network_to_train_is_named(ann, says, monkeypatch):
+    monkeypatch.setenv("RIJKS_WEIGHTS", "gone")
     needed = ["--dataset_name", "a", "--challenge", "b", "--results_path", "r"]
     needed += ["--datasets_path", "d", "--ANN", ann, "--tl_mode", "fine_tuning"]
     arguments = experiment.flags().parse_args(needed)

@@ -1,5 +1,6 @@
 """A run: what decides its numbers, and finished ones read back."""
 
+import hashlib
 import json
 import os
 import re
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from models import zoo
+from models import released, zoo
 from models.errors import InputError
 from transfer import run, tables
 from transfer.dataset import Data
@@ -142,8 +143,39 @@ def test_parts_that_do_not_go_together(tmp_path):
         run.Run(data, spec, RECIPES["fine_tuning"], 0)
     with pytest.raises(InputError, match="no weights file none.h5"):
         run.Run(data, zoo.parse("VGG19:none.h5"), RECIPES["fine_tuning"])
-    with pytest.raises(InputError, match="is no network to train"):
-        run.Run(data, zoo.parse("RijksVGG19Net:artist"), RECIPES["fine_tuning"])
+
+
+@pytest.fixture
+def rijks(tmp_path, monkeypatch):
+    """The file of RijksVGG19Net:artist, or one that is taken for it."""
+    path = tmp_path / "creator_VGG19_weights.h5"
+    path.write_bytes(b"weights")
+    monkeypatch.setitem(released.RELEASED, ("creator", "VGG19"), released.blob_id(path))
+    monkeypatch.setenv(released.FOLDER, str(tmp_path))
+    return path
+
+
+def test_a_released_network_is_a_start(rijks, tmp_path):
+    """Sabatelli et al. 2018, table 3: the Rijksmuseum's networks, then Antwerp's pictures."""
+    data, name = Data("a", "b", tmp_path), "RijksVGG19Net:artist"
+    ours = run.Run(data, zoo.parse(name), RECIPES["fine_tuning"])
+    assert ours == run.Run(data, zoo.parse(f"VGG19:{rijks}"), RECIPES["fine_tuning"])
+    assert ours.folder.parts == ("a", "b", "VGG19", "fine_tuning")
+    assert ours.weights == str(rijks) and ours.described["ANN"] == "VGG19"
+    assert ours.settings["weights_sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert run.named_stage(name, tmp_path / "results") == str(rijks)
+    scratch = run.Run(data, zoo.Spec("RijksVGG19Net"), RECIPES["random"])
+    assert scratch == run.Run(data, zoo.parse("VGG19"), RECIPES["random"])
+
+
+def test_a_released_network_that_is_not_there_is_named(rijks, tmp_path, monkeypatch):
+    monkeypatch.setenv(released.FOLDER, str(tmp_path / "gone"))
+    with pytest.raises(InputError, match="no folder .*gone"):
+        run.Run(Data("a", "b", tmp_path), zoo.parse("RijksVGG19Net:artist"), RECIPES["fine_tuning"])
+    with pytest.raises(InputError, match="'photos' were released; accepted: artist, creator, type"):
+        run.named_stage("RijksVGG19Net:photos", tmp_path)
+    with pytest.raises(InputError, match="a weights file, RijksVGG19Net:artist or a finished run"):
+        run.named_stage("RijksVGG19", tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, "", HEADER + "\n"])

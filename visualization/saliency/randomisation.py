@@ -35,7 +35,7 @@ def randomisation(network, method, pictures, targets=None, stages=8, seed=0):
     """Run the cascading test: draw ever more layers anew, and compare the masks at every stage.
 
     Kernels are drawn from He-uniform (He et al. 2015); other weights become those of a new network
-    (biases 0, normalisations neutral).
+    (biases 0, batch normalisations neutral). A Normalization stays: it only scales pixels.
 
     Args:
         network: keras.Model or models.network.Network; a copy of it is randomised.
@@ -62,7 +62,7 @@ def randomisation(network, method, pictures, targets=None, stages=8, seed=0):
         targets = passes.outputs(model, BATCH)(pictures).argmax(axis=-1)
     changing, drawn = _copy(model), _copy(model)
     initializers.draw_he_uniform(drawn, seed)
-    changing.set_weights(model.get_weights())
+    _fill(changing, model)
     pairs = list(zip(_weighted(changing), _weighted(drawn), strict=True))[::-1]
     if not pairs:
         raise InputError(f"{model.name} has no weights to draw anew")
@@ -97,10 +97,22 @@ def _copy(model):
         raise InputError(f"{model.name} cannot be copied: {error}") from error
 
 
+def _fill(copy, model):
+    """Give a copy the weights of its original."""
+    copy.set_weights(model.get_weights())
+    for layer in _layers(copy):
+        if hasattr(layer, "finalize_state"):  # Normalization uses what it made of its weights
+            layer.finalize_state()
+
+
 def _weighted(model):
-    """Every layer with weights, from the first to the last, those of networks inside too."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _weighted(layer)
-        elif layer.weights:
+    """Every layer with weights to draw, from the first to the last."""
+    for layer in _layers(model):
+        if layer.weights and not isinstance(layer, keras.layers.Normalization):
             yield layer
+
+
+def _layers(model):
+    """Every layer, from the first to the last, those of networks inside too."""
+    for layer in model.layers:
+        yield from _layers(layer) if isinstance(layer, keras.Model) else [layer]

@@ -55,6 +55,35 @@ def test_a_mask_that_ignores_the_network_stays():
     assert_allclose(found.correlations, 1)
 
 
+def outputs_kept(kept):
+    """A method whose masks are the pictures; the network's outputs go into a list."""
+
+    def method(network):
+        def masks(pictures, targets):
+            kept.append(np.asarray(network(pictures)))
+            return pictures.mean(-1)
+
+        return masks
+
+    return method
+
+
+def test_measured_scales_of_pixels_are_the_networks_own_and_stay():
+    """Normalization, in EfficientNet, uses what it made of its weights when they were set."""
+    x = inputs = keras.Input((8, 8, 3))
+    inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Normalization(name="inside")])
+    x = inner(layers.Normalization(name="scales")(x))
+    x = layers.Conv2D(2, 1, name="conv")(x)
+    model = keras.Model(inputs, layers.GlobalAveragePooling2D()(x))
+    for layer in (model.get_layer("scales"), inner.get_layer("inside")):
+        layer.set_weights([np.full(3, 100.0), np.full(3, 2500.0), np.array(0)])
+        layer.finalize_state()
+    kept = []
+    found = randomisation(model, outputs_kept(kept), pictures(), targets=0, stages=9)
+    assert found.layers == ("", "conv")
+    assert_allclose(kept[0], np.asarray(model(pictures())), rtol=1e-5)
+
+
 def test_bad_input():
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, layers.Flatten()(inputs), name="bare")
