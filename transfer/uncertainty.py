@@ -4,6 +4,8 @@ An interval is for 95 %, of what other test pictures of the same kind would give
 would differ as well, which only further seeds show.
 """
 
+import math
+
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import binomtest, t
@@ -261,7 +263,7 @@ def paired_difference(first, second):
     excess = both * neither - gained * lost
     if excess > 0:
         excess = max(excess - count / 2, 0)
-    phi = excess / np.sqrt(product) if product else 0.0
+    phi = excess / math.sqrt(product) if product else 0.0  # NumPy has no integer so large
     difference = shares[0] - shares[1]
     down = below[0] ** 2 - 2 * phi * below[0] * above[1] + above[1] ** 2
     up = above[0] ** 2 - 2 * phi * above[0] * below[1] + below[1] ** 2

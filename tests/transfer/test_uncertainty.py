@@ -196,6 +196,14 @@ def test_paired_difference_holds_itself_and_turns_round(both, first, second, nei
     assert turned == pytest.approx((-difference, -high, -low))
 
 
+def test_paired_difference_of_so_many_pictures_that_their_product_leaves_64_bits():
+    quarter = 2**16
+    difference, low, high = uncertainty.paired_difference(*answers(*[quarter] * 4))
+    assert difference == 0 and low == pytest.approx(-high)
+    # independent answers: the variance of the difference is 2 * 0.25 / count
+    assert high == pytest.approx(1.96 * np.sqrt(0.5 / (4 * quarter)), rel=0.001)
+
+
 def test_holm_by_hand():
     # 0.01 * 4; max(that, 0.02 * 3); max(that, 0.03 * 2); max(that, 0.5)
     found = uncertainty.holm([0.03, 0.01, 0.5, 0.02])
