@@ -14,7 +14,7 @@ import pandas as pd
 from models.errors import InputError
 from transfer import uncertainty
 from transfer.result_folder import read_csv
-from transfer.results import accuracy, escape, markdown_table, named_cells, splits
+from transfer.results import NO_RUN, accuracy, escape, markdown_table, named_cells, splits
 from transfer.run import headline
 
 MOST = 8  # runs in a matrix that is still read in a terminal; all pairs are in the CSV
@@ -47,7 +47,8 @@ class Pairs:
     or `splits`, of which there are `count`. table: DataFrame of COLUMNS but for what names the
     challenge, a row per pair: a, b (places in names), a_better and b_better (pictures that only one
     is right about; splits where one is more accurate), the difference a - b in percentage points
-    with its 95 % interval, p, and p corrected for the number of pairs.
+    with its 95 % interval, p, and p corrected for the number of pairs; interval and p are NaN where
+    every split has the same difference.
     """
 
     names: list
@@ -189,8 +190,7 @@ def matrix(pairs):
     numbers = [str(number + 1) for number in shown]
     cells = {}
     for row in pairs.table.itertuples():
-        ends = f"[{row.low95:+.1f}, {row.high95:+.1f}]"
-        cells[row.a, row.b] = f"{row.difference_points:+.2f} {ends}"
+        cells[row.a, row.b] = f"{row.difference_points:+.2f} {_ends(row)}"
         told = f"p {_p(row.p_corrected)}"
         cells[row.b, row.a] = told if row.told_apart else f"{SAME} ({told})"
     rows = [
@@ -221,8 +221,19 @@ def _explained(pairs):
     more = f" The {left} least accurate are left out here; pairs.csv has all." * (left > 0)
     return (
         f"Above the diagonal: the row's accuracy less the column's, in points, and {how}. Below: "
-        f"{test}{many}.{more}\n"
+        f"{test}{many}.{_explained_gaps(pairs)}{more}\n"
     )
+
+
+def _explained_gaps(pairs):
+    """What a matrix over splits lacks, in sentences."""
+    text = ""
+    if pairs.table["p"].isna().any():
+        text += (
+            f" [{NO_RUN}] and p {NO_RUN}: the difference is the same in every split, so that "
+            "nothing tells how far it spreads."
+        )
+    return text
 
 
 def _best(pairs):
@@ -235,5 +246,11 @@ def _best(pairs):
     return f"- Note: {SAME} from the best, 1: {', '.join(numbers)}{more}\n"
 
 
+def _ends(row):
+    return f"[{NO_RUN}]" if np.isnan(row.low95) else f"[{row.low95:+.1f}, {row.high95:+.1f}]"
+
+
 def _p(value):
+    if np.isnan(value):
+        return NO_RUN
     return "below 0.001" if value < 0.001 else f"{value:.3f}"

@@ -141,6 +141,27 @@ def test_methods_over_repeated_splits(tested, tmp_path):
     assert frame.loc[0, ["a", "b", "over"]].tolist() == ["A fine tuning", "B fine tuning", "splits"]
 
 
+def method_over_splits(tested, name, hits, **others):
+    """Runs of a method, right about so many of 20 test pictures; hits: of each split's seed."""
+    for seed, right in hits.items():
+        tested(name, [True] * right + [False] * (20 - right), **drawn(seed) | others)
+
+
+def test_a_difference_that_does_not_spread_is_no_finding(tested, tmp_path):
+    method_over_splits(tested, "A", {0: 16, 1: 15})
+    method_over_splits(tested, "B", {0: 14, 1: 13})
+    pairs = pairs_in(tmp_path)[-1]
+    (row,) = pairs.table.to_dict("records")
+    assert np.isnan([row["low95"], row["high95"], row["p"], row["p_corrected"]]).all()
+    assert row["told_apart"] is False
+    text = run_pairs.matrix(pairs)
+    assert "| +10.00 [–] |" in text and "| cannot be told apart (p –) |" in text
+    assert "nothing tells how far it spreads" in text and "nan" not in text
+    assert "cannot be told apart from the best, 1: 2\n" in text
+    line = tables.collate(tmp_path)["pairs.csv"].decode().splitlines()[-1]
+    assert re.search(r",2,0,10\.0\d*,,,,,False$", line)
+
+
 def test_tables_hold_the_matrix_and_the_pairs(tested, tmp_path):
     tested("A", FIRST, top1_interval=[0.6, 0.86], n_test=40)
     tested("B", OTHER)
