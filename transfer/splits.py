@@ -194,8 +194,8 @@ def folds(labels, groups, k, seed=42):
         seed: of the draw.
 
     Returns:
-        Folds. Who holds a fold out has not seen any picture of its groups. A class of one group is
-        unknown to who has to judge it.
+        Folds, none of them empty. Who holds a fold out has not seen any picture of its groups. A
+        class of one group is unknown to who has to judge it.
 
     Raises:
         InputError: k below 2, or fewer groups than folds.
@@ -212,7 +212,8 @@ def folds(labels, groups, k, seed=42):
         share = np.full(k, size // k)
         share[np.argsort(targets.sum(axis=1), kind="stable")[: size % k]] += 1
         targets[:, i] = share
-    fold = _dealt(counts, targets, np.random.default_rng(seed))[unit]
+    dealt = _dealt(counts, targets, np.random.default_rng(seed))
+    fold = _filled(dealt, counts.sum(axis=1), k)[unit]
     of_class = np.bincount(counts.indices, minlength=len(classes))
     few = {str(classes[i]): int(n) for i, n in enumerate(of_class) if n < k}
     return Folds(fold, few)
@@ -360,6 +361,28 @@ def _dealt(counts, targets, random):
         room[chosen, of] -= sizes
         lacks[chosen, of] = False
         left[of] -= 1
+    return part
+
+
+def _filled(part, sizes, k):
+    """Give every part of k that got no unit the smallest one of the fullest part that has several.
+
+    Units are drawn into parts, so that of few and large ones a part may get none.
+
+    Args:
+        part: int array, the part of every unit; there are k units or more.
+        sizes: pictures of every unit.
+
+    Returns:
+        int array, the part of every unit.
+    """
+    part = part.copy()
+    for empty in np.setdiff1d(np.arange(k), part):
+        units = np.bincount(part, minlength=k)
+        pictures = np.bincount(part, sizes, minlength=k)
+        fullest = np.argmax(np.where(units > 1, pictures, 0))
+        inside = np.flatnonzero(part == fullest)
+        part[inside[np.argmin(sizes[inside])]] = empty
     return part
 
 
