@@ -340,6 +340,26 @@ def test_a_class_of_two_groups_is_left_out_and_said():
     assert finding == "c: 6 pictures in 2 of 3 groups"
 
 
+@pytest.mark.parametrize("protocol", DRAWN)
+def test_groups_too_few_for_any_class_are_told_with_what_would_help(protocol):
+    """Two museums, all pictures of one in one part."""
+    pictures = made("a", 20) + made("b", 20)
+    museums = ["A", "B"] * 20
+    told = (
+        r"a classifier needs two classes .* 0 left of 2 \('a': 20, 'b': 20; min_pictures 3\); "
+        "in fewer than 3 groups are 'a': 2, 'b': 2; another group_column, or none, keeps more$"
+    )
+    with pytest.raises(InputError, match=told):
+        splits.assign(grouped(pictures, museums), protocol, min_pictures=3)
+    near = tabled(pictures).assign(near_duplicates=museums)
+    with pytest.raises(InputError, match="'b': 2; near_duplicates report keeps more$"):
+        splits.assign(near, protocol)
+    with pytest.raises(InputError, match="or none, or near_duplicates report keeps more$"):
+        splits.assign(near.assign(group=museums), protocol)
+    with pytest.raises(InputError, match="left of 1 .'pictures': 40; .* 'pictures': 2; another"):
+        splits.assign(grouped(pictures, museums), protocol, several=True)
+
+
 def test_a_given_split_is_left_as_it_is_and_its_torn_groups_are_told():
     pictures = [
         picture._replace(split=split)
