@@ -9,6 +9,7 @@ first of them, beside the nearest pictures of both classes).
 """
 
 import argparse
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -176,16 +177,13 @@ def search_labels(search, out):
         if result.finished:
             print(f"already finished: {out}")
             return
-        rows = read_rows(store)
-        features = compute_features(search, store, out.with_name("features"))
-        labels, classes = rows["class"].to_numpy(), len(store.classes)
+        rows, classes = read_rows(store), len(store.classes)
         folds = make_folds(rows, search)
         if search.swapped:
-            rows["true"] = rows["label"]
-            labels, rows["swapped"] = confident_learning.swap_labels(
-                labels, classes, search.swapped, search.seed
-            )
-            rows["label"] = [store.classes[number] for number in labels]
+            rows = swap(rows, search, store.classes)
+        labels = rows["class"].to_numpy()
+        refuse_unjudgeable(labels, folds)  # of two or three pictures a swap may leave none
+        features = compute_features(search, store, out.with_name("features"))
         progress = Progress(search.folds, "folds predicted")
         probabilities = confident_learning.predict_out_of_fold(
             features, labels, folds, classes, search.seed, progress.advance
@@ -245,8 +243,13 @@ def compute_features(search, store, spare):
 
 
 def make_folds(rows, search):
-    """The fold of every picture, groups whole; says which classes are too small to be in all."""
+    """The fold of every picture, groups whole; says which classes are too small to be in all.
+
+    Raises:
+        InputError: more folds than groups, or no class is in two folds.
+    """
     folds = splits.folds(rows["label"], rows["group"], search.folds, search.seed)
+    refuse_unjudgeable(rows["label"], folds.fold)
     if folds.few:
         names = ", ".join(f"{name}: {count}" for name, count in folds.few.items())
         print(
@@ -254,6 +257,43 @@ def make_folds(rows, search):
             "predicted from few others, and those of a class with one group not at all"
         )
     return folds.fold
+
+
+def swap(rows, search, classes):
+    """The rows with some labels swapped; `true` and `swapped` tell what was.
+
+    Raises:
+        InputError: of so few pictures none would be.
+    """
+    from transfer import confident_learning
+
+    given = search.swapped, search.seed
+    labels, swapped = confident_learning.swap_labels(rows["class"].to_numpy(), len(classes), *given)
+    if not swapped.any():
+        least = (math.floor(1e4 / (2 * len(rows))) + 1) / 1e4  # more than half a label is one
+        raise InputError(
+            f"swapped is {search.swapped}, which is none of {len(rows)} labels; accepted: {least} "
+            "or more, below 1"
+        )
+    told = {"true": rows["label"], "swapped": swapped}
+    return rows.assign(label=[classes[number] for number in labels], **told, **{"class": labels})
+
+
+def refuse_unjudgeable(labels, folds):
+    """Refuse labels of which no one could be judged.
+
+    Raises:
+        InputError: every class lies in one fold.
+    """
+    import numpy as np
+    import pandas as pd
+
+    if pd.Series(folds).groupby(np.asarray(labels)).nunique().max() < 2:
+        raise InputError(
+            "no label could be judged: of every class all pictures are in one fold, as those of "
+            "one group must be; accepted: classes of two groups or more (another group_column, or "
+            "none)"
+        )
 
 
 def tabulate(rows, labels, folds, probabilities, doubts, classes):

@@ -100,15 +100,15 @@ def assign(
         raise InputError(f"protocol {protocol!r} is none of {', '.join(PROTOCOLS)}")
     rows = pictures.sort_values(["id", "path"], ignore_index=True)
     rows, contradicting = _without_contradictions(rows)
-    labels = rows["label"]
+    labels, had = rows["label"], pictures
     if several:
         rows, min_pictures, least_classes = rows.assign(label="pictures"), 0, 1
+        had = rows
     rows, too_small = _without_small_classes(rows, min_pictures)
     rows, found = _parted(rows, protocol, seed, {"val": val_percent, "test": test_percent})
     rows, dropped = _in_all_splits(rows)
     if rows["label"].nunique() < least_classes:
-        had = rows if several else pictures
-        raise InputError(_too_few(had["label"], rows, protocol, min_pictures, least_classes))
+        raise InputError(_too_few(had, rows, protocol, min_pictures, least_classes))
     rows = rows.assign(label=labels[rows.index])
     return rows.reset_index(drop=True), gather(contradicting, too_small, found, dropped)
 
@@ -128,13 +128,13 @@ def _parted(rows, protocol, seed, percents):
     return _drawn(rows, draw, protocol, seed)
 
 
-def _too_few(labels, left, protocol, min_pictures, least_classes):
-    """What to say of too few classes; labels: of all pictures, left: rows that are in."""
-    had = labels.value_counts()
+def _too_few(had, left, protocol, min_pictures, least_classes):
+    """What to say of too few classes; had: all pictures, left: those that are in, DataFrames."""
+    sizes = had["label"].value_counts()
     needed = "a classifier needs two classes" if least_classes == 2 else "needed is a class"
     return (
         f"{needed} that occur{'s' * (least_classes == 1)} in train, val and test;"
-        f" {left['label'].nunique()} left of {len(had)} ({_counted(had)}; min_pictures"
+        f" {left['label'].nunique()} left of {len(sizes)} ({_counted(sizes)}; min_pictures"
         f" {min_pictures}){_remedy(had, protocol, min_pictures, least_classes)}"
     )
 
@@ -142,18 +142,34 @@ def _too_few(labels, left, protocol, min_pictures, least_classes):
 def _remedy(had, protocol, min_pictures, least_classes):
     """What would leave enough classes, as the end of a message; "" where nothing would.
 
-    had: Series, pictures of every class.
+    had: DataFrame of all pictures.
     """
     parts = len(SPLITS)
-    if (had >= parts).sum() < least_classes:
+    sizes = had["label"].value_counts()
+    if (sizes >= parts).sum() < least_classes:
         return ""
-    if (had >= min_pictures).sum() < least_classes:
+    if (sizes >= min_pictures).sum() < least_classes:
         return "; a smaller min_pictures keeps more"
     if protocol == "column":
         return "; give classes pictures in every part of your split, or draw one (cetinic2018)"
+    groups = components(had).groupby(had["label"]).nunique()
+    distinct = had.groupby("label")["sha256"].nunique()
+    if (groups >= parts).sum() < least_classes <= (distinct >= parts).sum():
+        few = groups[(groups < parts) & (distinct >= parts)]
+        return f"; in fewer than {parts} groups are {_counted(few)}; {_apart(had)} keeps more"
     if not PROTOCOLS[protocol].stratified:
         return f"; split cetinic2018 with min_pictures {parts} keeps classes of {parts} or more"
     return ""
+
+
+def _apart(pictures):
+    """What would put fewer pictures together."""
+    remedies = {
+        "group": "another group_column, or none,",
+        "near_duplicates": "near_duplicates report",
+    }
+    used = [name for name in remedies if name in pictures and (pictures[name] != "").any()]
+    return " or ".join(remedies[name] for name in used)
 
 
 def components(pictures):
@@ -194,8 +210,8 @@ def folds(labels, groups, k, seed=42):
         seed: of the draw.
 
     Returns:
-        Folds. Who holds a fold out has not seen any picture of its groups. A class of one group is
-        unknown to who has to judge it.
+        Folds, none of them empty. Who holds a fold out has not seen any picture of its groups. A
+        class of one group is unknown to who has to judge it.
 
     Raises:
         InputError: k below 2, or fewer groups than folds.
@@ -212,7 +228,8 @@ def folds(labels, groups, k, seed=42):
         share = np.full(k, size // k)
         share[np.argsort(targets.sum(axis=1), kind="stable")[: size % k]] += 1
         targets[:, i] = share
-    fold = _dealt(counts, targets, np.random.default_rng(seed))[unit]
+    dealt = _dealt(counts, targets, np.random.default_rng(seed))
+    fold = _filled(dealt, counts.sum(axis=1), k)[unit]
     of_class = np.bincount(counts.indices, minlength=len(classes))
     few = {str(classes[i]): int(n) for i, n in enumerate(of_class) if n < k}
     return Folds(fold, few)
@@ -266,6 +283,8 @@ def _drawn(pictures, draw, protocol, seed):
         return pictures.assign(split=pictures["sha256"].map(split_of).astype(object)), few
     if draw.stratified:
         pictures, few = _without_few_groups(pictures, units)
+        if pictures.empty:  # what to do about it is said with all that was left out
+            return pictures, few
     return pictures.assign(split=_grouped(pictures, units[pictures.index], draw, seed)), few
 
 
@@ -360,6 +379,28 @@ def _dealt(counts, targets, random):
         room[chosen, of] -= sizes
         lacks[chosen, of] = False
         left[of] -= 1
+    return part
+
+
+def _filled(part, sizes, k):
+    """Give every part of k that got no unit the smallest one of the fullest part that has several.
+
+    Units are drawn into parts, so that of few and large ones a part may get none.
+
+    Args:
+        part: int array, the part of every unit; there are k units or more.
+        sizes: pictures of every unit.
+
+    Returns:
+        int array, the part of every unit.
+    """
+    part = part.copy()
+    for empty in np.setdiff1d(np.arange(k), part):
+        units = np.bincount(part, minlength=k)
+        pictures = np.bincount(part, sizes, minlength=k)
+        fullest = np.argmax(np.where(units > 1, pictures, 0))
+        inside = np.flatnonzero(part == fullest)
+        part[inside[np.argmin(sizes[inside])]] = empty
     return part
 
 

@@ -4,6 +4,8 @@ An interval is for 95 %, of what other test pictures of the same kind would give
 would differ as well, which only further seeds show.
 """
 
+import math
+
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.stats import binomtest, t
@@ -19,6 +21,9 @@ LEAST = 10  # units of a class below which a percentile interval is too narrow: 
 LEAST_POSITIVES = 50
 BLOCK = 2**22  # weights held at once, 32 MB
 SIGNIFICANT = 0.05
+# differences that are no further apart than this are equal but for rounding: accuracies of a
+# million pictures differ by 1e-6
+ROUNDING = 1e-9
 
 
 def bootstrap(statistic, pictures, units=None, repeats=REPEATS, seed=SEED):
@@ -261,7 +266,7 @@ def paired_difference(first, second):
     excess = both * neither - gained * lost
     if excess > 0:
         excess = max(excess - count / 2, 0)
-    phi = excess / np.sqrt(product) if product else 0.0
+    phi = excess / math.sqrt(product) if product else 0.0  # NumPy has no integer so large
     difference = shares[0] - shares[1]
     down = below[0] ** 2 - 2 * phi * below[0] * above[1] + above[1] ** 2
     up = above[0] ** 2 - 2 * phi * above[0] * below[1] + below[1] ** 2
@@ -284,10 +289,10 @@ def holm(values):
     """p values corrected for their number: each may be compared with 0.05 then.
 
     Args:
-        values: (tests,) p values.
+        values: (tests,) p values; NaN where a test gave none, which counts as a test.
 
     Returns:
-        (tests,) floats, at most 1.
+        (tests,) floats, at most 1; NaN for NaN.
 
     Source:
         Holm 1979.
@@ -308,7 +313,9 @@ def split_difference(differences, train, test):
         train, test: pictures of a split, on average.
 
     Returns:
-        (mean, low, high, p): p is two-sided, for no difference.
+        (mean, low, high, p): p is two-sided, for no difference. low, high and p are NaN where the
+        difference is the same in every split: of few small test sets that happens often by
+        chance, and what does not spread tells nothing of how far it could.
 
     Raises:
         InputError: fewer than two splits.
@@ -321,8 +328,9 @@ def split_difference(differences, train, test):
     count, mean = len(differences), float(np.mean(differences))
     if count < 2:
         raise InputError(f"{count} splits; a difference over splits needs two or more")
+    if np.ptp(differences) < ROUNDING:
+        return mean, np.nan, np.nan, np.nan
     error = np.sqrt((1 / count + test / train) * differences.var(ddof=1))
     half = t.ppf(0.975, count - 1) * error
-    # without any spread every split has the same difference
-    p = 2 * t.sf(abs(mean) / error, count - 1) if error > 0 else mean == 0
+    p = 2 * t.sf(abs(mean) / error, count - 1)
     return mean, float(mean - half), float(mean + half), float(p)

@@ -94,6 +94,17 @@ def test_no_picture_of_a_group_has_a_part_in_its_predictions(groups, count, seed
     assert np.array_equal(before[first], after[first])
 
 
+def test_every_fold_of_few_uneven_groups_is_predicted():
+    """Eight artists of four styles, five folds: with some seeds one fold once had no artist."""
+    labels = np.repeat(np.arange(8) % 4, np.arange(6, 14))
+    names = np.repeat([f"artist {number}" for number in range(8)], np.arange(6, 14))
+    features = np.eye(4)[labels]
+    for seed in range(6):
+        folds = splits.folds(labels, names, 5, seed).fold
+        probabilities = predict_out_of_fold(features, labels, folds, 4, seed)
+        assert np.allclose(probabilities.sum(axis=1), 1)
+
+
 def test_probabilities_add_up_also_where_a_class_lies_in_one_fold():
     features, labels = clusters()
     folds = np.where(labels == 2, 0, np.arange(len(labels)) % 2)

@@ -135,6 +135,41 @@ def test_swapped_labels_are_found_and_told_beside_chance(collection, capsys):
     assert len(told) == 1 and "by chance 10.0%" in told[0] and "of the 3 most doubtful" in told[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        # a collection of 30
+        (("--swapped", 0.005), "swapped is 0.005, which is none of 30 labels; accepted: 0.0167 or"),
+        (("--group_column", "colour"), "no label could be judged: of every class all pictures"),
+        (("--group_column", "colour", "--swapped", 0.5), "no label could be judged: of every"),
+    ],
+)
+def test_what_would_judge_nothing_is_refused_before_computing(
+    collection, capsys, monkeypatch, words, said
+):
+    monkeypatch.setattr(doubts, "compute_features", None)  # reached, it would raise TypeError
+    words = (*words, "--folds", 3, "--split", f"column={split_of(collection)}")
+    assert run(collection, *words) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1
+    assert not (collection / "doubts").exists()
+
+
+def split_of(collection):
+    """Add a column to the CSV that says of every picture a split; its name."""
+    path = collection / "metadata.csv"
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    parts = ("train", "val", "test")
+    lines = [f"{row},{parts[number // 6 % 3]}" for number, row in enumerate(rows)]
+    path.write_text("\n".join([f"{header},part", *lines]) + "\n", encoding="utf-8")
+    return "part"
+
+
+def test_the_least_fraction_that_is_accepted_swaps_a_label(collection, capsys):
+    assert run(collection, "--swapped", 0.0167, "--folds", 3, "--shown", 0) == 0
+    assert "of the 1 most doubtful labels" in capsys.readouterr().out
+
+
 def test_the_same_search_is_found_again(collection, capsys):
     run(collection, "--folds", 3, "--shown", 0)
     assert run(collection, "--folds", 3, "--shown", 0) == 0

@@ -43,7 +43,8 @@ def test_runs_of_one_split_in_pairs(tested, tmp_path):
     tested("C", FIRST[::-1], ids=[f"id {number}" for number in range(40)][::-1])  # as A
     (pairs,) = pairs_in(tmp_path)
     assert pairs.names == ["A fine tuning", "C fine tuning", "B fine tuning"]
-    assert pairs.accuracies == pytest.approx([75, 75, 30]) and pairs.count == 40
+    assert pairs.accuracies == pytest.approx([75, 75, 30])
+    assert pairs.table["count"].tolist() == [40] * 3
     a_c, a_b, c_b = pairs.table.to_dict("records")
     assert (a_c["difference_points"], a_c["p"], a_c["told_apart"]) == (0, 1, False)
     assert (a_b["a"], a_b["b"], a_b["a_better"], a_b["b_better"]) == (0, 2, 18, 0)
@@ -132,13 +133,72 @@ def test_methods_over_repeated_splits(tested, tmp_path):
     (row,) = pairs.table.to_dict("records")
     found = (row["difference_points"], row["low95"], row["high95"], row["p"])
     assert found == pytest.approx(expected)
-    assert (row["a_better"], row["b_better"], pairs.count, pairs.over) == (3, 1, 4, "splits")
+    assert (row["a_better"], row["b_better"], row["count"], pairs.over) == (3, 1, 4, "splits")
     text = run_pairs.matrix(pairs)
     assert text.startswith("### Pairs, over 4 splits\n") and "test sets that overlap" in text
-    assert f"cannot be told apart (p {row['p']:.3f})" in text
+    assert f"cannot be told apart (p {row['p']:.3f})" in text and "all splits" not in text
     frame = run_pairs.pairs_frame([(results.compare(read_runs(tmp_path))[0], pairs)])
     assert list(frame.columns) == run_pairs.COLUMNS
     assert frame.loc[0, ["a", "b", "over"]].tolist() == ["A fine tuning", "B fine tuning", "splits"]
+
+
+def method_over_splits(tested, name, hits, **others):
+    """Runs of a method, right about so many of 20 test pictures; hits: of each split's seed."""
+    for seed, right in hits.items():
+        tested(name, [True] * right + [False] * (20 - right), **drawn(seed) | others)
+
+
+def test_a_third_method_takes_nothing_from_the_comparison_of_two(tested, tmp_path):
+    first, second = {0: 16, 1: 15, 2: 17, 3: 14}, {0: 12, 1: 13, 2: 15, 3: 15}
+    method_over_splits(tested, "A", first)
+    method_over_splits(tested, "B", second)
+    alone = pairs_in(tmp_path)[-1].table.loc[0]
+    method_over_splits(tested, "on other splits", {8: 10, 9: 10})
+    method_over_splits(tested, "untold sizes", {0: 10, 1: 11}, n_train=None)
+    pairs = pairs_in(tmp_path)[-1]
+    assert pairs.names == ["A fine tuning", "B fine tuning"]
+    assert pairs.table.loc[0].equals(alone)
+    method_over_splits(tested, "on fewer", {0: 3, 1: 1})
+    pairs = pairs_in(tmp_path)[-1]
+    assert pairs.names == ["A fine tuning", "B fine tuning", "on fewer fine tuning"]
+    assert pairs.accuracies == pytest.approx([77.5, 68.75, 10])
+    assert pairs.table["count"].tolist() == [4, 2, 2]
+    assert pairs.table["difference_points"].tolist() == pytest.approx([8.75, 67.5, 52.5])
+    assert pairs.table["p"][0] == alone["p"]
+    shared = [len(shas.split(" / ")) for shas in pairs.table["split_sha256"]]
+    assert shared == [4, 2, 2]
+
+
+def test_a_matrix_says_over_how_many_splits_each_pair_is(tested, tmp_path):
+    method_over_splits(tested, "A", {0: 16, 1: 15, 2: 17, 3: 14})
+    method_over_splits(tested, "B", {0: 12, 1: 13, 2: 15})
+    method_over_splits(tested, "C", {1: 10, 3: 10})
+    pairs = pairs_in(tmp_path)[-1]
+    text = run_pairs.matrix(pairs)
+    assert text.startswith("### Pairs, over 2 to 3 splits\n")
+    rows = [line[2:-2].split(" | ") for line in text.splitlines() if line.startswith("|")]
+    assert re.fullmatch(r"\+13\.33 \[.*\], 3 splits", rows[2][3])
+    assert re.fullmatch(r"\+22\.50 \[.*\], 2 splits", rows[2][4])
+    assert (rows[3][4], rows[4][3]) == ("–", "–") and "no two splits in common" in text
+    assert [rows[number + 1][number + 1] for number in (1, 2, 3)] == [""] * 3
+    assert "the accuracies are of all splits of a method" in text
+    frame = run_pairs.pairs_frame([(results.compare(read_runs(tmp_path))[0], pairs)])
+    assert frame["count"].tolist() == [3, 2]
+
+
+def test_a_difference_that_does_not_spread_is_no_finding(tested, tmp_path):
+    method_over_splits(tested, "A", {0: 16, 1: 15})
+    method_over_splits(tested, "B", {0: 14, 1: 13})
+    pairs = pairs_in(tmp_path)[-1]
+    (row,) = pairs.table.to_dict("records")
+    assert np.isnan([row["low95"], row["high95"], row["p"], row["p_corrected"]]).all()
+    assert row["told_apart"] is False
+    text = run_pairs.matrix(pairs)
+    assert "| +10.00 [–] |" in text and "| cannot be told apart (p –) |" in text
+    assert "nothing tells how far it spreads" in text and "nan" not in text
+    assert "cannot be told apart from the best, 1: 2\n" in text
+    line = tables.collate(tmp_path)["pairs.csv"].decode().splitlines()[-1]
+    assert re.search(r",2,0,10\.0\d*,,,,,False$", line)
 
 
 def test_tables_hold_the_matrix_and_the_pairs(tested, tmp_path):

@@ -1,5 +1,6 @@
 """Which pictures a network saw, from a data set into its file and out again."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from models import network, zoo
 from models.errors import InputError
-from transfer import seen_pictures
+from transfer import seen_pictures, trained_layers
 from transfer.recipes import RECIPES
 
 
@@ -58,6 +59,28 @@ def test_what_a_run_leaves_in_its_network(store, tmp_path):
     assert after("fine_tuning") == short([77, *range(8)])
     assert after("random") == short(range(8))
     assert after("off_the_shelf") == short([77])  # the layers below the head stay as they were
+
+
+@pytest.mark.parametrize("words", seen_pictures.HEAD_ALONE)
+@pytest.mark.parametrize("dropout", [0, 0.5])
+def test_a_head_that_is_trained_alone_leaves_the_network_without_new_pictures(
+    store, tmp_path, words, dropout
+):
+    before = save(tmp_path / "before.keras", short([77]))
+    for recipe in (RECIPES["fine_tuning"], RECIPES["cetinic2018.all"]):
+        run = SimpleNamespace(network=before, recipe=replace(recipe, layers=words))
+        assert seen_pictures.after(run, store) == short([77])
+    model = zoo.build("MobileNet(alpha=0.25)", 2, 32, dropout=dropout)
+    selected = trained_layers.select(model, words, "MobileNet(alpha=0.25)")
+    assert [layer.name for layer in selected if layer.weights] == ["head"]
+
+
+def test_layers_below_the_head_leave_new_pictures(store, tmp_path):
+    before = save(tmp_path / "before.keras", short([77]))
+    run = SimpleNamespace(network=before, recipe=RECIPES["cetinic2018.only_last3"])
+    assert seen_pictures.after(run, store) == short([77, *range(8)])
+    run = SimpleNamespace(network=before, recipe=RECIPES["cetinic2018.only_last"])
+    assert seen_pictures.after(run, store) == short([77])
 
 
 def test_a_network_that_saw_the_pictures_is_refused(store, tmp_path):

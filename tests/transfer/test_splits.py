@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
+import numpy as np
 import pandas
 import pytest
 from hypothesis import assume, given, settings
@@ -339,6 +340,26 @@ def test_a_class_of_two_groups_is_left_out_and_said():
     assert finding == "c: 6 pictures in 2 of 3 groups"
 
 
+@pytest.mark.parametrize("protocol", DRAWN)
+def test_groups_too_few_for_any_class_are_told_with_what_would_help(protocol):
+    """Two museums, all pictures of one in one part."""
+    pictures = made("a", 20) + made("b", 20)
+    museums = ["A", "B"] * 20
+    told = (
+        r"a classifier needs two classes .* 0 left of 2 \('a': 20, 'b': 20; min_pictures 3\); "
+        "in fewer than 3 groups are 'a': 2, 'b': 2; another group_column, or none, keeps more$"
+    )
+    with pytest.raises(InputError, match=told):
+        splits.assign(grouped(pictures, museums), protocol, min_pictures=3)
+    near = tabled(pictures).assign(near_duplicates=museums)
+    with pytest.raises(InputError, match="'b': 2; near_duplicates report keeps more$"):
+        splits.assign(near, protocol)
+    with pytest.raises(InputError, match="or none, or near_duplicates report keeps more$"):
+        splits.assign(near.assign(group=museums), protocol)
+    with pytest.raises(InputError, match="left of 1 .'pictures': 40; .* 'pictures': 2; another"):
+        splits.assign(grouped(pictures, museums), protocol, several=True)
+
+
 def test_a_given_split_is_left_as_it_is_and_its_torn_groups_are_told():
     pictures = [
         picture._replace(split=split)
@@ -392,7 +413,7 @@ def test_folds_hold_every_picture_once_and_whole_groups_in_any_order(pictures, k
     labels, groups = zip(*((label, f"g{group:02}") for label, group in pictures), strict=True)
     assume(len(set(groups)) >= k)
     folds = splits.folds(labels, groups, k)
-    assert len(folds.fold) == len(labels) and set(folds.fold) <= set(range(k))
+    assert len(folds.fold) == len(labels) and set(folds.fold) == set(range(k))
     of_group = defaultdict(set)
     for group, fold in zip(groups, folds.fold, strict=True):
         of_group[group].add(fold)
@@ -410,6 +431,28 @@ def test_folds_of_single_pictures_are_even_in_every_class():
     fold = splits.folds(labels, [f"{i:02}" for i in range(75)], 5).fold
     counts = Counter(zip(labels, fold, strict=True))
     assert {counts["a", f] for f in range(5)} == {10} and {counts["b", f] for f in range(5)} == {5}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.sampled_from("abcd")), min_size=2, max_size=12),
+    st.integers(2, 6),
+    st.integers(0, 99),
+)
+def test_no_fold_is_empty_whatever_the_sizes_of_few_groups(groups, k, seed):
+    """Groups of one class each, as of artists that have one style."""
+    assume(len(groups) >= k)
+    labels = [label for size, label in groups for _ in range(size)]
+    names = [f"g{number:02}" for number, (size, _) in enumerate(groups) for _ in range(size)]
+    fold = splits.folds(labels, names, k, seed).fold
+    assert set(fold) == set(range(k))
+
+
+def test_an_empty_fold_gets_the_smallest_group_of_the_fullest():
+    part, sizes = np.array([0, 0, 2, 2, 0]), np.array([5, 3, 4, 9, 3])
+    # of part 2, with 13 pictures, the 4; then of part 0, with 11 and with 8, the 3s
+    assert splits._filled(part, sizes, 5).tolist() == [0, 3, 1, 2, 4]
+    assert splits._filled(np.array([1, 0]), np.array([9, 1]), 2).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("k", [1, 4])

@@ -196,12 +196,22 @@ def test_paired_difference_holds_itself_and_turns_round(both, first, second, nei
     assert turned == pytest.approx((-difference, -high, -low))
 
 
+def test_paired_difference_of_so_many_pictures_that_their_product_leaves_64_bits():
+    quarter = 2**16
+    difference, low, high = uncertainty.paired_difference(*answers(*[quarter] * 4))
+    assert difference == 0 and low == pytest.approx(-high)
+    # independent answers: the variance of the difference is 2 * 0.25 / count
+    assert high == pytest.approx(1.96 * np.sqrt(0.5 / (4 * quarter)), rel=0.001)
+
+
 def test_holm_by_hand():
     # 0.01 * 4; max(that, 0.02 * 3); max(that, 0.03 * 2); max(that, 0.5)
     found = uncertainty.holm([0.03, 0.01, 0.5, 0.02])
     assert found.tolist() == pytest.approx([0.06, 0.04, 0.5, 0.06])
     assert uncertainty.holm([0.6, 0.9]).tolist() == [1, 1]
     assert uncertainty.holm([]).tolist() == []
+    found = uncertainty.holm([np.nan, 0.01, 0.02])  # three tests
+    assert found == pytest.approx([np.nan, 0.03, 0.04], nan_ok=True)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
@@ -221,10 +231,31 @@ def test_differences_over_splits():
     _, wide_low, wide_high, larger = uncertainty.split_difference(differences, 80, 20)
     # 1/5 + 20/80 is 2.25 times 1/5
     assert wide_high - wide_low == pytest.approx(1.5 * (high - low)) and larger > p
-    assert uncertainty.split_difference([2.0, 2.0], 8, 2) == (2, 2, 2, 0)
-    assert uncertainty.split_difference([0.0, 0.0], 8, 2) == (0, 0, 0, 1)
     with pytest.raises(InputError, match="1 splits"):
         uncertainty.split_difference([2.0], 8, 2)
+
+
+@pytest.mark.parametrize("differences", [[2.0, 2.0], [0.0, 0.0, 0.0], [0.3 - 0.2, 0.8 - 0.7]])
+def test_a_difference_that_does_not_spread_has_no_interval_and_no_p(differences):
+    mean, *others = uncertainty.split_difference(differences, 8, 2)
+    assert mean == pytest.approx(differences[0]) and np.isnan(others).all()
+
+
+@pytest.mark.parametrize(("count", "tested", "trained"), [(2, 20, 80), (3, 36, 283)])
+@pytest.mark.parametrize("apart", [0.05, 0.15])
+def test_few_small_splits_tell_equal_methods_apart_no_more_often_than_they_may(
+    count, tested, trained, apart
+):
+    """1,000 collections, each method right about 70 %; they answer alike but for 2 * `apart`."""
+    random, wrong = RNG(0), 0
+    chances = [0.7 - apart, apart, apart, 0.3 - apart]  # both, one alone, the other alone, neither
+    for _ in range(1000):
+        kinds = random.choice(4, trained + tested, p=chances)
+        gained = (kinds == 1).astype(float) - (kinds == 2)
+        drawn = [random.permutation(len(kinds))[:tested] for _ in range(count)]
+        differences = [gained[test].mean() for test in drawn]
+        wrong += uncertainty.split_difference(differences, trained, tested)[3] < 0.05
+    assert wrong <= binom.ppf(0.99, 1000, 0.05)  # 20,000 collections: 0.0 to 3.9 %
 
 
 # ---- how often an interval holds what it is an interval of
