@@ -200,7 +200,8 @@ def load(text, size=None):
 
     Returns:
         Network. A weights file without the classifier gives a network that ends at its features,
-        and so does `NAME:FILE.keras`, whose trunk alone is taken.
+        and so does `NAME:FILE.keras`, whose trunk alone is taken. Pixels are scaled as they were
+        when that file was trained, where it tells.
 
     Raises:
         InputError: no such network or file, or weights that do not fit.
@@ -208,7 +209,7 @@ def load(text, size=None):
     spec = zoo.parse(text)
     if spec.file:
         return _opened(spec, size)
-    report = None
+    report, scaling = None, zoo.scaling_as_trained(spec)
     if spec.is_released:
         model = released.load(spec.name, spec.weights)
     elif spec.weights is None:
@@ -216,7 +217,7 @@ def load(text, size=None):
         initializers.draw_he_uniform(model, seed=0)
     else:
         outputs = weights.classes(spec, spec.weights)
-        model = zoo.with_top(spec, size, outputs) if outputs else zoo.trunk(spec, size)
+        model = zoo.with_top(spec, size, outputs) if outputs else zoo.trunk(spec, size, scaling)
         model = weights.as_built(model, spec.weights)
         report = weights.load(model, spec, _side(model), spec.weights)
     source = imagenet.source_of_names(spec, model.output_shape[-1])
@@ -226,7 +227,7 @@ def load(text, size=None):
         for of in (weights.trained_on, weights.augmentation_of)
     )
     side = _side(model) or size
-    return Network(spec.text, model, classes, spec.pixels, side, report, source, seen, changed)
+    return Network(spec.text, model, classes, scaling, side, report, source, seen, changed)
 
 
 def _opened(spec, size):

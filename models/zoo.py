@@ -407,7 +407,7 @@ def scaling_for(spec, pixels="own"):
     if spec.pixels == "none" and pixels not in ("own", "none"):
         raise InputError(f"{spec.name} scales pixels in its own layers; pixels must be 'own'")
     path = spec.file or spec.weights
-    trained = scaling_of(path) if spec.file or _is_keras_file(spec) else None
+    trained = _scaling_told(spec)
     if spec.file:
         scaling = pixels if pixels != "own" else trained or "none"
     else:
@@ -417,8 +417,19 @@ def scaling_for(spec, pixels="own"):
     return scaling
 
 
-def _is_keras_file(spec):
-    return not spec.is_released and is_keras(spec.weights)
+def scaling_as_trained(spec):
+    """How pixels were scaled when the weights of a named network were trained, a name in PIXELS.
+
+    As their `.keras` file tells, or else as is the network's own.
+    """
+    return _scaling_told(spec) or spec.pixels
+
+
+def _scaling_told(spec):
+    """What the `.keras` file that a network comes from tells of scaling; None where nothing does."""
+    if not spec.file and (spec.is_released or not is_keras(spec.weights)):
+        return None
+    return scaling_of(spec.file or spec.weights)
 
 
 def scaling_of(path):

@@ -70,6 +70,20 @@ def test_a_name_takes_the_trunk_of_a_keras_file(tmp_path, top):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_trunk_scales_pixels_as_its_file_was_trained(tmp_path):
+    """Not as the table says of its name: the same features as the whole file has."""
+    spec = f"{SMALL}:{tmp_path}/unit.keras"
+    model = zoo.build(SMALL, 2, 32, pixels="unit")
+    network.save(Network(SMALL, model, ["a", "b"], "unit"), tmp_path / "unit.keras")
+    opened = models.load(spec, size=32)
+    assert opened.pixels == "unit"
+    features = keras.Model(model.inputs, model.get_layer("features").output)
+    expected = features.predict(pixels(32), verbose=0)
+    np.testing.assert_allclose(opened.predict(pixels(32)).mean((1, 2)), expected, rtol=1e-4)
+    network.save(opened, tmp_path / "trunk.keras")
+    assert models.load(f"{SMALL}:{tmp_path}/trunk.keras", size=32).pixels == "unit"
+
+
 def test_a_whole_network_keeps_its_size(tmp_path):
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)).save(tmp_path / "own.keras")
