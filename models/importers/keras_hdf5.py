@@ -48,6 +48,9 @@ COUNTERS = {
     "normalization": "Normalization",
 }
 
+# starts of the names that Keras 2 and Keras 1 give to padding without one
+PADDINGS = ("zero_padding2d", "zeropadding2d")
+
 # end of an old variable's name -> today's name; the longer ends first
 VARIABLES = {
     name: name
@@ -176,7 +179,7 @@ def as_built(path, model):
     names = layers(path)
     if "bn2a_branch2a" not in names:
         return model
-    padded = any(name == "conv1_pad" or name.startswith("zero_padding2d") for name in names)
+    padded = any(name == "conv1_pad" or name.startswith(PADDINGS) for name in names)
 
     def replaced(layer):
         config = layer.get_config()

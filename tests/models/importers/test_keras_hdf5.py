@@ -296,6 +296,20 @@ def test_real_resnet50_of_old_keras(shared):
     assert sum(count > 0 for count in shared_names) >= 6  # by chance of 1000 classes: none
 
 
+@pytest.mark.parametrize(
+    ("layer", "before"),
+    [("zeropadding2d_1", 3), ("zero_padding2d_1", 3), ("conv1_pad", 3), ("activation_1", 2)],
+)
+def test_resnet50s_first_padding_is_a_layer_by_any_of_its_names(layer, before, tmp_path):
+    """Keras 1 named it in one word; without the layer, conv1 was padded by "same"."""
+    names = ["input_1", layer, "conv1", "bn_conv1", "res2a_branch2a", "bn2a_branch2a"]
+    path = keras2_files.write(tmp_path / "w.h5", [(name, []) for name in names], backend=None)
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.ZeroPadding2D(3, name="conv1_pad")(inputs)
+    model = keras_hdf5.as_built(path, keras.Model(inputs, x))
+    assert model.get_layer("conv1_pad").padding == ((before, 3), (before, 3))
+
+
 @pytest.mark.slow
 def test_resnet50s_old_names_are_all_known():
     model = keras.applications.ResNet50(weights=None, input_shape=(32, 32, 3), include_top=False)
