@@ -199,8 +199,9 @@ def load(text, size=None):
             released network, and a `.keras` file that does not leave it open, keep their own.
 
     Returns:
-        Network. A weights file without the classifier gives a network that ends at its features,
-        and so does `NAME:FILE.keras`, whose trunk alone is taken. Pixels are scaled as they were
+        Network. A weights file without the classifier, or with a head that is not the network's
+        own top, gives a network that ends at its features, and so does `NAME:FILE.keras`, whose
+        trunk alone is taken. Pixels are scaled as they were
         when that file was trained, where it tells.
 
     Raises:
@@ -216,9 +217,7 @@ def load(text, size=None):
         model = zoo.with_top(spec, size)
         initializers.draw_he_uniform(model, seed=0)
     else:
-        outputs = weights.classes(spec, spec.weights)
-        model = zoo.with_top(spec, size, outputs) if outputs else zoo.trunk(spec, size, scaling)
-        model = weights.as_built(model, spec.weights)
+        model = _held_by_file(spec, size, scaling)
         report = weights.load(model, spec, _side(model), spec.weights)
     source = imagenet.source_of_names(spec, model.output_shape[-1])
     classes = imagenet.names() if source else None
@@ -228,6 +227,16 @@ def load(text, size=None):
     )
     side = _side(model) or size
     return Network(spec.text, model, classes, scaling, side, report, source, seen, changed)
+
+
+def _held_by_file(spec, size, scaling):
+    """The network that a source of weights fills, not filled yet: with its own top, or without."""
+    outputs = weights.classes(spec, spec.weights)
+    if outputs:
+        whole = weights.as_built(zoo.with_top(spec, size, outputs), spec.weights)
+        if weights.has_top(whole, spec.weights):
+            return whole
+    return weights.as_built(zoo.trunk(spec, size, scaling), spec.weights)
 
 
 def _opened(spec, size):

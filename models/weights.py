@@ -157,6 +157,22 @@ def classes(spec, source):
     return IMAGENET_CLASSES if arrays == len(spec.construct(weights=None).weights) else None
 
 
+def has_top(model, source):
+    """Tell whether a source of weights holds a network's own top, which classes() read.
+
+    Args:
+        model: keras.Model with its top, through as_built().
+        source: as in load.
+
+    Returns:
+        False for an HDF5 file with a head of another's making, of which load() fills the network
+        without its top.
+    """
+    source = check_source(source)
+    importer = None if source in (None, IMAGENET) else _importer(source)
+    return importer.has_top(source, model) if hasattr(importer, "has_top") else True
+
+
 def top_layer(source, among=()):
     """The name of the layer that gives the classes in a file of weights.
 
@@ -515,7 +531,11 @@ def _held(layer):
 
 
 def _stem(layer):
-    return re.sub(r"_\d+$", "", layer.name)
+    """A layer's name without the number that Keras gives it."""
+    from models.importers.keras_hdf5 import CONVNEXT_NORM
+
+    named = CONVNEXT_NORM.fullmatch(layer.name)  # in a network without its top, Keras names it
+    return "layer_normalization" if named else re.sub(r"_\d+$", "", layer.name)
 
 
 def _kind(path):

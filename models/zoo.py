@@ -426,7 +426,7 @@ def scaling_as_trained(spec):
 
 
 def _scaling_told(spec):
-    """What the `.keras` file that a network comes from tells of scaling; None where nothing does."""
+    """What the `.keras` file that a network comes from tells of scaling, or None."""
     if not spec.file and (spec.is_released or not is_keras(spec.weights)):
         return None
     return scaling_of(spec.file or spec.weights)

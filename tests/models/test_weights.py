@@ -13,6 +13,7 @@ import pytest
 import models
 from models import initializers, weights, zoo
 from models.errors import InputError
+from tests.models.importers import keras2_files
 
 SMALL = "MobileNet(alpha=0.25)"
 
@@ -209,6 +210,35 @@ def test_a_network_inside_another_gives_its_weights(ending, tmp_path):
         zoo.build(f"VGG16:{path}", 2, 32)
 
 
+@pytest.mark.parametrize("hidden", [(), (16,)])
+def test_a_head_of_another_s_making_leaves_the_features(hidden, tmp_path):
+    """As the released networks: dense layers in place of the top that MobileNet has of its own."""
+    shape = {"alpha": 0.25, "weights": None, "include_top": False, "pooling": "avg"}
+    base = keras.applications.MobileNet(**shape, input_shape=(32, 32, 3))
+    x = base.output
+    for width in hidden:
+        x = keras.layers.BatchNormalization()(keras.layers.Dense(width, "relu")(x))
+    whole = keras.Model(base.inputs, keras.layers.Dense(3, "softmax")(x))
+    whole.save(tmp_path / "whole.h5")
+    opened = models.load(f"{SMALL}:{tmp_path}/whole.h5", 32)
+    assert opened.model.output_shape == (None, 1, 1, 256)
+    assert len(opened.report.skipped) == 2 + 6 * len(hidden)
+    for model in (opened.model, zoo.build(f"{SMALL}:{tmp_path}/whole.h5", 2, 32)):
+        for ours, theirs in zip(model.get_weights(), base.get_weights(), strict=False):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_last_normalization_of_a_convnext_with_its_top_is_that_of_its_features(tmp_path):
+    """Keras names that layer in the network with its top only."""
+
+    source, trunk = map(keras2_files.small_convnext, (True, False))
+    source.set_weights([np.full(w.shape, n, w.dtype) for n, w in enumerate(source.weights)])
+    source.save(tmp_path / "net.keras")
+    weights.load(trunk, zoo.parse("ConvNeXtTiny"), 32, tmp_path / "net.keras")
+    for ours, theirs in zip(trunk.get_weights(), source.get_weights(), strict=False):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
 def test_adapted_scaling_is_used_once_it_is_filled(ending, tmp_path):
     """Keras's Normalization keeps what it computes with apart from its weights."""
@@ -327,8 +357,6 @@ def test_hdf5_is_what_it_holds_and_not_its_bytes(ending, tmp_path):
 
 
 def test_names_of_fixed_and_of_variable_length_are_the_same(tmp_path):
-    from tests.models.importers import keras2_files
-
     layers = keras2_files.small_layers()
     paths = tmp_path / "fixed.h5", tmp_path / "variable.h5"
     for path, variable in zip(paths, (False, True), strict=True):
