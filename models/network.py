@@ -262,6 +262,9 @@ def save(network, path):
         network: Network; its `spec`, `pixels` (a name in zoo.PIXELS, or `own`), `trained_on` and
             `augmentation` are kept.
         path: ends in `.keras`.
+
+    Raises:
+        InputError: it ends otherwise, or its folder is not there.
     """
     about = {"classes": network.classes, "network": network.spec, "pixels": network.pixels}
     if network.several:

@@ -188,6 +188,24 @@ def test_saved_keeps_classes_beside_the_model(tmp_path):
     assert opened.output_shape == (None, 2)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("net.h5", "net.h5' must end in .keras"),
+        ("net", "net' must end in .keras"),
+        ("net.KERAS", "net.KERAS' must end in .keras"),
+        ("no/such/net.keras", "no folder .*no/such to write into"),
+    ],
+)
+def test_a_path_to_save_at_ends_in_keras(name, says, tmp_path):
+    """Keras writes another kind of file by another ending."""
+    inputs = keras.Input((8, 8, 3))
+    opened = network.as_network(keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)))
+    with pytest.raises(InputError, match=says):
+        network.save(opened, tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_converted_network_can_be_trained_on(tmp_path):
     """Its file says how it scales pixels by the scaling's name, a trained one's says `own`."""
     network.save(models.load(SMALL, size=32), tmp_path / "m.keras")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import models
-from models import initializers, weights, zoo
+from models import initializers, own, weights, zoo
 from models.errors import InputError
 from tests.models.importers import keras2_files
 
@@ -158,6 +158,52 @@ def test_what_no_program_wrote_is_no_weights_file(content, tmp_path):
     (tmp_path / "odd").write_bytes(content)
     with pytest.raises(InputError, match="odd is no weights file; accepted, under any name: HDF5"):
         models.load(f"{SMALL}:{tmp_path}/odd")
+
+
+@pytest.mark.parametrize("kind", ["x.pt", "x.npz", "x.onnx"])
+def test_files_of_pytorch_numpy_and_onnx_are_no_weights_files(kind, tmp_path):
+    path = tmp_path / kind
+    if kind == "x.pt":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", b"")
+    elif kind == "x.npz":
+        np.savez(path, a=np.zeros(3))
+    else:  # ir_version 8, producer_name, graph, opset_import
+        path.write_bytes(b"\x08\x08\x12\x07pytorch" + b"\x3a\x02\x0a\x00" + b"\x42\x02\x10\x11")
+    with pytest.raises(InputError, match=f"{kind} is no weights file; accepted, under any name"):
+        models.load(f"{SMALL}:{path}")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_keras_3_s_weights_have_as_many_classes_as_their_top(named, tmp_path):
+    """Also where layers have no names, as Keras 2 wrote such files."""
+    path = tmp_path / "net.weights.h5"
+    source = keras.applications.MobileNet(
+        alpha=0.25, weights=None, classes=7, input_shape=(32, 32, 3)
+    )
+    source.save_weights(path)
+    if not named:
+        with h5py.File(path, "r+") as file:
+            file.visititems(lambda _, group: group.attrs.pop("name", None) and None)
+    assert weights.classes(zoo.parse(SMALL), path) == 7
+    opened = models.load(f"{SMALL}:{path}", 32).model
+    assert opened.output_shape == (None, 7)
+    for model in (opened, zoo.build(f"{SMALL}:{path}", 2, 32)):
+        for ours, theirs in zip(model.get_weights()[:-2], source.get_weights(), strict=False):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_keras_2_s_own_files_say_what_to_do(tmp_path):
+    path = tmp_path / "old.keras"
+    network().save(tmp_path / "net.keras")
+    with zipfile.ZipFile(tmp_path / "net.keras") as new, zipfile.ZipFile(path, "w") as old:
+        for name in new.namelist():
+            version = b'{"keras_version": "2.15.0"}'
+            old.writestr(name, version if name == "metadata.json" else new.read(name))
+    opening = [models.load, lambda path: models.build(path, 2), own.side]
+    for use in [*opening, lambda path: models.load(f"{SMALL}:{path}", 32)]:
+        with pytest.raises(InputError, match=r"old.keras was saved by Keras 2.15.0, .*NAME:own.h5"):
+            use(str(path))
 
 
 def test_a_missing_file_brings_one_of_nearly_its_name(tmp_path):
