@@ -199,8 +199,10 @@ def load(text, size=None):
             released network, and a `.keras` file that does not leave it open, keep their own.
 
     Returns:
-        Network. A weights file without the classifier gives a network that ends at its features,
-        and so does `NAME:FILE.keras`, whose trunk alone is taken.
+        Network. A weights file without the classifier, or with a head that is not the network's
+        own top, gives a network that ends at its features, and so does `NAME:FILE.keras`, whose
+        trunk alone is taken. Pixels are scaled as they were
+        when that file was trained, where it tells.
 
     Raises:
         InputError: no such network or file, or weights that do not fit.
@@ -208,16 +210,14 @@ def load(text, size=None):
     spec = zoo.parse(text)
     if spec.file:
         return _opened(spec, size)
-    report = None
+    report, scaling = None, zoo.scaling_as_trained(spec)
     if spec.is_released:
         model = released.load(spec.name, spec.weights)
     elif spec.weights is None:
         model = zoo.with_top(spec, size)
         initializers.draw_he_uniform(model, seed=0)
     else:
-        outputs = weights.classes(spec, spec.weights)
-        model = zoo.with_top(spec, size, outputs) if outputs else zoo.trunk(spec, size)
-        model = weights.as_built(model, spec.weights)
+        model = _held_by_file(spec, size, scaling)
         report = weights.load(model, spec, _side(model), spec.weights)
     source = imagenet.source_of_names(spec, model.output_shape[-1])
     classes = imagenet.names() if source else None
@@ -226,7 +226,17 @@ def load(text, size=None):
         for of in (weights.trained_on, weights.augmentation_of)
     )
     side = _side(model) or size
-    return Network(spec.text, model, classes, spec.pixels, side, report, source, seen, changed)
+    return Network(spec.text, model, classes, scaling, side, report, source, seen, changed)
+
+
+def _held_by_file(spec, size, scaling):
+    """The network that a source of weights fills, not filled yet: with its own top, or without."""
+    outputs = weights.classes(spec, spec.weights)
+    if outputs:
+        whole = weights.as_built(zoo.with_top(spec, size, outputs), spec.weights)
+        if weights.has_top(whole, spec.weights):
+            return whole
+    return weights.as_built(zoo.trunk(spec, size, scaling), spec.weights)
 
 
 def _opened(spec, size):
@@ -252,6 +262,9 @@ def save(network, path):
         network: Network; its `spec`, `pixels` (a name in zoo.PIXELS, or `own`), `trained_on` and
             `augmentation` are kept.
         path: ends in `.keras`.
+
+    Raises:
+        InputError: it ends otherwise, or its folder is not there.
     """
     about = {"classes": network.classes, "network": network.spec, "pixels": network.pixels}
     if network.several:

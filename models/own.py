@@ -206,6 +206,7 @@ def _preparing(calls):
 def _inputs(path):
     """Shapes of a network's inputs, as its file describes them; None for what it leaves open."""
     weights.check_source(path)
+    weights.check_version(path)
     described = weights.read_description(path)
     try:
         config = described["config"]

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import warnings
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 from models import downloads
@@ -37,6 +38,8 @@ OF_TRAINING = {"trainable", "momentum"}
 BLOCK = 1 << 20  # bytes read at once
 TRAINED_ON = "trained_on"  # in that member: which pictures a network was trained on
 AUGMENTATION = "augmentation"  # and how training changed them, which a test has to know
+METADATA = "metadata.json"  # the member of a `.keras` zip in which Keras says its version
+OLDEST = 3  # first version of Keras whose `.keras` files are opened
 ABOUT = "art_transfer.json"  # the member of a `.keras` zip beside Keras's own, which it passes over
 
 
@@ -154,8 +157,41 @@ def classes(spec, source):
         return None
     from models.importers import keras3
 
-    arrays = keras3.arrays(source)
-    return IMAGENET_CLASSES if arrays == len(spec.construct(weights=None).weights) else None
+    full = spec.construct(weights=None)
+    return _width(source, full) if keras3.arrays(source) == len(full.weights) else None
+
+
+def _width(path, full):
+    """How many classes the top has in a Keras 3 weights file of a network, `full` at ImageNet's.
+
+    Told by the arrays that the network does not have: its top's, but for their last axis. Not by
+    names of layers, which the first versions of Keras 3, and Keras 2, left out of these files.
+    """
+    from models.importers import hdf5, keras3
+
+    with hdf5.opened(path) as file:
+        theirs = Counter(file.shape(file.root, array) for array in keras3.weight_paths(file))
+    ours = Counter(tuple(weight.shape) for weight in full.weights)
+    other, missing = theirs - ours, ours - theirs
+    widths = {shape[-1] for shape in other if shape}
+    starts = [Counter(shape[:-1] for shape in shapes.elements()) for shapes in (other, missing)]
+    return widths.pop() if len(widths) == 1 and starts[0] == starts[1] else IMAGENET_CLASSES
+
+
+def has_top(model, source):
+    """Tell whether a source of weights holds a network's own top, which classes() read.
+
+    Args:
+        model: keras.Model with its top, through as_built().
+        source: as in load.
+
+    Returns:
+        False for an HDF5 file with a head of another's making, of which load() fills the network
+        without its top.
+    """
+    source = check_source(source)
+    importer = None if source in (None, IMAGENET) else _importer(source)
+    return importer.has_top(source, model) if hasattr(importer, "has_top") else True
 
 
 def top_layer(source, among=()):
@@ -190,6 +226,7 @@ def saved(path):
     from models.importers import keras3
 
     keras3.check(path)
+    check_version(path)
     try:
         with _named(path, ".keras") as named:
             model = keras.models.load_model(named, compile=False, safe_mode=True)
@@ -202,6 +239,25 @@ def saved(path):
     return model
 
 
+def check_version(path):
+    """Refuse a `.keras` file of Keras 2, which Keras 3 does not open; read without Keras.
+
+    Raises:
+        InputError: it is one; no such file, or not a `.keras` model.
+    """
+    from models.importers import keras3
+
+    with keras3.opened_zip(path) as archive:
+        described = json.loads(archive.read(METADATA)) if METADATA in archive.namelist() else {}
+    version = str(described.get("keras_version", "")) if isinstance(described, dict) else ""
+    major = version.partition(".")[0]
+    if major.isdecimal() and int(major) < OLDEST:
+        raise InputError(
+            f"{path} was saved by Keras {version}, whose .keras files Keras 3 does not open: "
+            "there, model.save('own.h5'), then NAME:own.h5"
+        )
+
+
 def save(model, path, about):
     """Write a `.keras` file with what is known of the network beside it, whole or absent.
 
@@ -209,8 +265,16 @@ def save(model, path, about):
         model: keras.Model.
         path: of the file; it opens with keras.models.load_model too.
         about: dict that JSON can hold.
+
+    Raises:
+        InputError: a path with another ending, by which Keras would write another kind of file, or
+            in no folder.
     """
     path = Path(path)
+    if path.suffix != ".keras":
+        raise InputError(f"{str(path)!r} must end in .keras")
+    if not path.parent.is_dir():
+        raise InputError(f"no folder {path.parent} to write into")
     temporary = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         model.save(temporary)
@@ -283,6 +347,40 @@ def read_description(path):
             return json.loads(archive.read(keras3.CONFIG))
         except RecursionError as error:
             raise ValueError("its description is nested too deeply") from error
+
+
+def layer_kinds(source):
+    """Read the kinds of the layers of a saved network, those of networks inside it too, in order.
+
+    Args:
+        source: as in check_source.
+
+    Returns:
+        list of names of Keras's classes; [] for a source that describes no layers, as weights
+        alone.
+    """
+    source = check_source(source)
+    if source in (None, IMAGENET):
+        return []
+    if is_keras(source):
+        return list(_kinds_in(read_description(source)))
+    importer = _importer(source)
+    if not hasattr(importer, "contents"):
+        return []
+    with importer.contents(source) as (description, _):
+        try:
+            return list(_kinds_in(json.loads(description or "null")))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{source} describes no layers that can be read: {error}") from error
+
+
+def _kinds_in(description):
+    config = description.get("config") if isinstance(description, dict) else None
+    layers = config.get("layers") if isinstance(config, dict) else None
+    for layer in layers if isinstance(layers, list) else ():
+        if isinstance(layer, dict) and isinstance(layer.get("class_name"), str):
+            yield layer["class_name"]
+        yield from _kinds_in(layer)
 
 
 def check_layer(path, layer):
@@ -518,7 +616,11 @@ def _held(layer):
 
 
 def _stem(layer):
-    return re.sub(r"_\d+$", "", layer.name)
+    """A layer's name without the number that Keras gives it."""
+    from models.importers.keras_hdf5 import CONVNEXT_NORM
+
+    named = CONVNEXT_NORM.fullmatch(layer.name)  # in a network without its top, Keras names it
+    return "layer_normalization" if named else re.sub(r"_\d+$", "", layer.name)
 
 
 def _kind(path):
@@ -532,12 +634,23 @@ def _kind(path):
     kinds = [kind for mark, kind in STARTS.items() if start.startswith(mark)]
     if not kinds:
         kinds = [ENDINGS[path.suffix]] if path.suffix in ENDINGS else _kinds_of_message(path)
-    if not kinds:
+    if not kinds or (kinds == ["keras"] and start.startswith(b"PK") and _is_foreign_zip(path)):
         raise InputError(
             f"{path} is no weights file; accepted, under any name: HDF5 or .keras as Keras wrote "
             "it, a .caffemodel, a frozen TensorFlow graph"
         )
     return kinds[0]
+
+
+def _is_foreign_zip(path):
+    """Whether a file is a zip, whole, of another program: PyTorch's `.pt`, NumPy's `.npz`."""
+    from models.importers import keras3
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return not {keras3.CONFIG, keras3.WEIGHTS}.intersection(archive.namelist())
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False  # whoever opens it as what it seems to be says what is wrong
 
 
 def _kinds_of_message(path):
@@ -546,6 +659,10 @@ def _kinds_of_message(path):
 
     counts = protobuf.count_fields(path)
     (v1, _, _), (layers, _, _) = caffe.MESSAGES["Net"].values()
+    # an ONNX model (onnx.proto) has one graph, its sets of operators, and at most one producer's
+    # name under the number of Caffe's old layers
+    if counts[7] == 1 and counts[8] and counts[v1] <= 1 and not counts[layers]:
+        return []
     # a net has one name and many layers, a graph has many nodes and at most one library
     if counts[layers] or counts[v1] > 1 or (counts[v1] and counts[1] <= 1):
         return ["caffe"]
@@ -585,8 +702,10 @@ def _from_keras3(spec, size, path):
     bare = spec.construct(include_top=False, weights=None, input_shape=(size, size, 3))
     if arrays == len(bare.weights):
         return _filled(bare, path, spec)
-    # at the size and with the classes of ImageNet: a VGG's top depends on both
+    # at the size of ImageNet, on which a VGG's top depends
     full = spec.construct(weights=None)
+    if arrays == len(full.weights) and (width := _width(path, full)) != IMAGENET_CLASSES:
+        full = spec.construct(weights=None, classes=width)
     if arrays != len(full.weights):
         raise InputError(
             f"weights {path} hold {arrays} arrays; {spec.architecture} has "

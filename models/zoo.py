@@ -10,13 +10,22 @@ import ast
 import difflib
 import importlib
 import math
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
 
 from models import own
 from models.errors import InputError
-from models.weights import ENDINGS, IMAGENET, NONE, check_source, is_keras, read_about
+from models.weights import (
+    ENDINGS,
+    IMAGENET,
+    NONE,
+    check_source,
+    is_keras,
+    layer_kinds,
+    read_about,
+)
 
 # How preprocess_input of keras.applications scales pixels, value * scale + offset per channel,
 # after reversing RGB to BGR where the weights expect it.
@@ -109,6 +118,11 @@ RIJKS = {
 CHALLENGES = ("artist", "creator", "material", "type")
 NEVER_RELEASED = {("RijksVGG19Net", "material")}
 
+# the strings that name one
+RELEASED = {f"{name}:{word}" for name in RIJKS for word in CHALLENGES} - {
+    f"{name}:{word}" for name, word in NEVER_RELEASED
+}
+
 # build() decides these itself
 RESERVED = {"include_top", "weights", "input_tensor", "input_shape", "pooling", "classes", "name"}
 RESERVED |= {"classifier_activation", "include_preprocessing"}
@@ -171,8 +185,36 @@ class Spec:
         """
         if self.file:
             own.side(self.file)
+        if self.weights in RELEASED:
+            raise InputError(
+                f"weights are {self.weights}; accepted here is the path of its file, which is "
+                f"models.zoo.parse({self.weights!r}).to_start_from().weights"
+            )
         if not self.is_released:
             check_source(self.weights)
+
+    def to_start_from(self):
+        """The network to build where this is what training starts from, its weights in a file.
+
+        `RijksVGG19Net:artist`, and `VGG19:RijksVGG19Net:artist`, are VGG19 with the released file,
+        which is looked for and downloaded (models.released.find); others stay as they are.
+
+        Raises:
+            InputError: the file is neither there nor to be had, or is another network's.
+        """
+        text = self.text if self.is_released else self.weights
+        if text not in RELEASED:
+            return self
+        name, _, challenge = text.partition(":")
+        if not self.is_released and self.name != RIJKS[name]:
+            raise InputError(
+                f"{text} is a {RIJKS[name]}; {self.architecture} takes imagenet, none, or a "
+                "file's path"
+            )
+        # it builds on this module, so it cannot be imported above
+        released = importlib.import_module("models.released")
+        path = released.find(challenge, released.FILES[RIJKS[name]])
+        return Spec(RIJKS[name], self.arguments, str(path))
 
     def side(self, size=None):
         """The side of its pictures in pixels, where `size` is asked for, or None for its own.
@@ -208,14 +250,29 @@ class Spec:
         from models import initializers
 
         module = importlib.import_module(OWN.get(self.name, "keras.applications"))
+        divides = extra["weights"] != IMAGENET and self._divides_by_deviation()
         try:
             with initializers.undrawn_kernels():
                 model = getattr(module, self.name)(**dict(self.arguments), **extra)
-                if re.fullmatch(r"EfficientNetB\d", self.name) and extra["weights"] != IMAGENET:
-                    model = _with_deviation(model)
+                model = _with_deviation(model) if divides else model
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.architecture} cannot be built: {error}") from error
         return model
+
+    def _divides_by_deviation(self):
+        """Whether it scales pixels once more than keras.applications does; see _with_deviation.
+
+        Where a file describes its layers, as they are there: whether Rescaling follows
+        Normalization.
+        """
+        if not re.fullmatch(r"EfficientNetB\d", self.name):
+            return False
+        kinds = layer_kinds(self.weights)
+        if "Normalization" not in kinds:
+            return True
+        after = kinds[kinds.index("Normalization") :]
+        stem = after.index("Conv2D") if "Conv2D" in after else None
+        return "Rescaling" in after[:stem]
 
 
 def parse(text):
@@ -240,6 +297,10 @@ def parse(text):
         weights = None if weights == NONE else weights
         return Spec(name, _arguments(name, arguments or "()", text), weights)
     file = text.removesuffix(f":{NONE}")
+    before, colon, _ = file.partition(":")
+    # one letter is a drive
+    if colon and len(before) > 1 and not {"/", "\\"} & set(before) and not os.path.isfile(file):
+        raise InputError(_unknown(before))
     if file.endswith(KERAS):
         return Spec("", (), file if file == text else None, file)
     if file.endswith(tuple(ENDINGS)):
@@ -247,9 +308,13 @@ def parse(text):
             f"{file} may be weights of any network; accepted: NAME:{file}, or a .keras file, as "
             f"which Keras saves a whole model: load_model({file!r}).save('own.keras')"
         )
-    raise InputError(
-        f"no network {text!r}{_meant(name, text)}; accepted: {FORMS}; NAME is {', '.join(NETWORKS)}"
-    )
+    raise InputError(_unknown(text, name))
+
+
+def _unknown(text, name=None):
+    """The error on a name that no network has, with what may have been meant."""
+    meant = _meant(name, text)
+    return f"no network {text!r}{meant}; accepted: {FORMS}; NAME is {', '.join(NETWORKS)}"
 
 
 def names_weights(text):
@@ -319,7 +384,8 @@ def build(
 
     Args:
         spec: Spec or the string of one, e.g. `VGG19:imagenet`, `MobileNet(alpha=0.25):PATH` or
-            the path of a `.keras` file, whose layers before its classifier are the network;
+            the path of a `.keras` file, whose layers before its classifier are the network; of a
+            released network (`RijksVGG19Net:artist`) its file is found or downloaded;
             without weights its kernels are He-uniform (He et al. 2015), as the scratch network of
             Sabatelli et al. 2018.
         classes: outputs of the head.
@@ -342,7 +408,9 @@ def build(
 
     from models import initializers, weights
 
-    spec = parse(spec) if isinstance(spec, str) else spec
+    if type(classes) is not int or classes < 1:
+        raise InputError(f"classes is {classes!r}; it must be a whole number above 0")
+    spec = (parse(spec) if isinstance(spec, str) else spec).to_start_from()
     size = spec.side(size)
     scaling = scaling_for(spec, pixels)
     if spec.file:
@@ -407,7 +475,7 @@ def scaling_for(spec, pixels="own"):
     if spec.pixels == "none" and pixels not in ("own", "none"):
         raise InputError(f"{spec.name} scales pixels in its own layers; pixels must be 'own'")
     path = spec.file or spec.weights
-    trained = scaling_of(path) if spec.file or _is_keras_file(spec) else None
+    trained = _scaling_told(spec)
     if spec.file:
         scaling = pixels if pixels != "own" else trained or "none"
     else:
@@ -417,8 +485,19 @@ def scaling_for(spec, pixels="own"):
     return scaling
 
 
-def _is_keras_file(spec):
-    return not spec.is_released and is_keras(spec.weights)
+def scaling_as_trained(spec):
+    """How pixels were scaled when the weights of a named network were trained, a name in PIXELS.
+
+    As their `.keras` file tells, or else as is the network's own.
+    """
+    return _scaling_told(spec) or spec.pixels
+
+
+def _scaling_told(spec):
+    """What the `.keras` file that a network comes from tells of scaling, or None."""
+    if not spec.file and (spec.is_released or not is_keras(spec.weights)):
+        return None
+    return scaling_of(spec.file or spec.weights)
 
 
 def scaling_of(path):
@@ -445,9 +524,14 @@ def trunk(spec, size=None, pixels=None):
 
 
 def with_top(spec, size=None, classes=None):
-    """A named network with its own top: RGB in [0, 255] -> (N, classes)."""
+    """A named network with its own top: RGB in [0, 255] -> (N, classes).
+
+    Of one output, as MemNet's, that is the score itself: a softmax of it would be 1.
+    """
     scaled = _scaled(spec, size)
     width = {"classes": classes} if classes else {}
+    if classes == 1:
+        width["classifier_activation"] = "linear"
     return spec.construct(weights=None, input_tensor=scaled, **width)
 
 
@@ -463,7 +547,9 @@ def _with_deviation(model):
     """Put back the scaling that keras.applications gives EfficientNetB0-B7 only for `imagenet`.
 
     Their weights were trained with channels divided once more, by the square root of ImageNet's
-    deviation (keras/applications/efficientnet.py); without that layer they would load too.
+    deviation (keras/applications/efficientnet.py); without that layer they would load too. So it
+    is with random weights, and with a file of weights alone, which cannot tell whether they were
+    trained with it: its arrays are the same.
     """
     import keras
 

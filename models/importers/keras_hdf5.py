@@ -10,8 +10,10 @@ cannot be told.
 import contextlib
 import re
 
+import numpy as np
+
 from models.importers import hdf5
-from models.importers.fill import Held, fill, places
+from models.importers.fill import Held, fill, fits, places
 
 # Layer and variable names of Keras 1 and 2 that are called otherwise in Keras 3. Sources:
 # keras/applications/resnet50.py of Keras 2.0 to 2.2, and the `build` methods of Keras 1.2's layers
@@ -46,7 +48,13 @@ COUNTERS = {
     "depthwise_conv2d": "DepthwiseConv2D",
     "dense": "Dense",
     "normalization": "Normalization",
+    "layer_normalization": "LayerNormalization",
 }
+# ConvNeXt's last normalization, which keras.applications names only in a network with its top
+CONVNEXT_NORM = re.compile(r"convnext_\w+_head_layernorm")
+
+# starts of the names that Keras 2 and Keras 1 give to padding without one
+PADDINGS = ("zero_padding2d", "zeropadding2d")
 
 # end of an old variable's name -> today's name; the longer ends first
 VARIABLES = {
@@ -129,8 +137,9 @@ def classes(path):
     """Read how many classes a classifier's file holds: the outputs of its last layer.
 
     Returns:
-        int; None for a file without a top: no dense layer, no convolution that is known as one;
-        and for one whose network is inside another, whose top is not the network's own.
+        int; None for a file without a top: its last layer with weights is not dense, nor a
+        convolution that is known as one; and for one whose network is inside another, whose top is
+        not the network's own.
 
     Raises:
         models.errors.InputError: as read.
@@ -140,13 +149,40 @@ def classes(path):
         count = sum(len(names) for _, _, names in groups)
         if any(len(names) > count / 2 and len(_inner(names)) > 1 for _, _, names in groups):
             return None
-        shapes = [
-            (layer, file.shape(group, name)) for layer, group, names in groups for name in names
-        ]
-        if shapes and shapes[-1][0] in CONVOLUTIONAL_TOPS:
-            return shapes[-1][1][-1]
-        widths = [shape[1] for _, shape in shapes if len(shape) == 2]
-        return widths[-1] if widths else None
+        layer, group, names = next((g for g in reversed(groups) if g[2]), ("", None, []))
+        shapes = [file.shape(group, name) for name in names]
+        if layer in CONVOLUTIONAL_TOPS:
+            return shapes[-1][-1]
+        return next((shape[1] for shape in shapes if len(shape) == 2), None)
+
+
+def has_top(path, model):
+    """Tell whether a file's layers are those of a network with its top, one for one.
+
+    They are not where it holds the network with a head of another's making, dense layers of its
+    own after the features: load() fills the network without its top from such a file.
+
+    Args:
+        path: the file.
+        model: keras.Model, a network of as many classes as classes() read.
+
+    Raises:
+        models.errors.InputError: as read.
+    """
+    with hdf5.opened(path) as file:
+        # all that is asked of an array is its shape
+        shapes = {
+            layer: [(name, np.broadcast_to(0.0, file.shape(group, name))) for name in names]
+            for layer, group, names in _groups(file)
+            if names
+        }
+    given, wanted, pairs = _sides(shapes, model)
+    last = next(reversed(given), None)
+    if not len(pairs) == len(given) == len(wanted) > 0:
+        return False
+    new = pairs[last]
+    # one of the same name may be of another size of pictures, which load() says
+    return last == new or fits(_held(last, given[last], wanted[new]), places(model)[new])
 
 
 def as_built(path, model):
@@ -176,7 +212,7 @@ def as_built(path, model):
     names = layers(path)
     if "bn2a_branch2a" not in names:
         return model
-    padded = any(name == "conv1_pad" or name.startswith("zero_padding2d") for name in names)
+    padded = any(name == "conv1_pad" or name.startswith(PADDINGS) for name in names)
 
     def replaced(layer):
         config = layer.get_config()
@@ -198,8 +234,8 @@ def load(path, model):
     Layers are matched by equal names, by the names that Keras changed (RENAMED, and
     `/`, which is `_` today) and, where both sides have only Keras's own numbering (`conv2d_7`), by
     that numbering among layers of the same class. The file's last dense layer is the network's
-    head. A network without any dense layer takes the file's other layers and leaves its head. So
-    it does where the file holds it as a network inside another.
+    head. A network without its top leaves the file's: dense layers, and normalizations, after all
+    that it takes. So it does where the file holds it as a network inside another.
 
     Args:
         path: the file.
@@ -213,12 +249,17 @@ def load(path, model):
             partner of the same shape. The network is then as it was.
     """
     given = {name: weights for name, weights in read(path) if weights}
-    wanted = {layer.name: layer for layer in model.layers if layer.weights}
-    given = _taken_apart(given, wanted)
-    pairs = match(given, wanted)
+    given, wanted, pairs = _sides(given, model)
     held = {old: _held(old, weights, wanted.get(pairs.get(old))) for old, weights in given.items()}
     reasons = dict.fromkeys(_spare_top(given, wanted, pairs), "the network is built without a top")
     return fill(path, model, held, places(model), pairs, reasons.get, _theano)
+
+
+def _sides(given, model):
+    """(layers of a file, layers of a network, their pairs): what match() takes and gives."""
+    wanted = {layer.name: layer for layer in model.layers if layer.weights}
+    given = _taken_apart(given, wanted)
+    return given, wanted, match(given, wanted)
 
 
 def match(given, wanted):
@@ -243,11 +284,13 @@ def match(given, wanted):
     head = next((name for name in HEADS if name in wanted and name not in pairs.values()), None)
     if head and last not in pairs and last is not None and _is_dense(given[last]):
         pairs[last] = head
+    end = _end(given, pairs)
     for kind in sorted(set(COUNTERS.values())):
         mine = _numbered(kind, [name for name in given if name not in pairs])
         theirs = _numbered(kind, [name for name in wanted if name not in pairs.values()])
-        if len(mine) == len(theirs):
-            pairs.update(zip(mine, theirs, strict=True))
+        # those of a head, which was made last, have the highest numbers
+        if len(mine) >= len(theirs) and set(mine[len(theirs) :]) <= set(end):
+            pairs.update(zip(mine, theirs, strict=False))
     return {old: pairs[old] for old in given if old in pairs}
 
 
@@ -302,6 +345,8 @@ def _refuse_theano(file, group):
 
 def _counter(name):
     """Split `conv2d_7` into ("Conv2D", 7), `conv2d` into ("Conv2D", 0); None for other names."""
+    if CONVNEXT_NORM.fullmatch(name):
+        return "LayerNormalization", 0
     parts = re.fullmatch(r"(.*?)(?:_([0-9]{1,9}))?", name)
     if not parts or parts[1] not in COUNTERS:
         return None
@@ -318,14 +363,25 @@ def _is_dense(weights):
     return len(weights) <= 2 and weights[0][1].ndim == 2
 
 
+def _end(given, pairs):
+    """The file's last layers, as far back as none has a partner, nor a kernel that is no matrix."""
+    top = CONVOLUTIONAL_TOPS.get(next(reversed(given), None), [])
+    end = []
+    for name in reversed(given):
+        flat = all(value.ndim <= 2 for _, value in given[name])
+        if name in pairs or not (flat or name in top):
+            break
+        end.append(name)
+    return end
+
+
 def _spare_top(given, wanted, pairs):
     """Layers of the file to leave: those of its top, if the network has none and takes the rest."""
-    if any(len(layer.weights[0].shape) == 2 for layer in wanted.values()):
+    if set(pairs.values()) < set(wanted):
         return []
-    top = CONVOLUTIONAL_TOPS.get(next(reversed(given), None), [])
-    if any(name in wanted for name in top):
-        return []
-    return [name for name in given if name not in pairs and (name in top or _is_dense(given[name]))]
+    end = _end(given, pairs)
+    scores = [name for name in end if name in CONVOLUTIONAL_TOPS or _is_dense(given[name])]
+    return end if scores else []
 
 
 def _role(name):
@@ -342,9 +398,11 @@ def _held(name, weights, layer):
     if type(layer).__name__ == "DepthwiseConv2D":  # Keras 3 calls its kernel `kernel`
         roles = ["kernel" if role == "depthwise_kernel" else role for role in roles]
     arrays = [value for _, value in weights]
+    theirs = [_role(variable.name) for variable in layer.weights] if layer else []
     return Held(
-        # one that its layer did not name says nothing: then their order counts
-        tuple(roles) if None not in roles else (None,) * len(roles),
+        # one that its layer did not name says nothing, here (a scale of ConvNeXt's is `variable_7`)
+        # or in the file: then their order counts
+        tuple(roles) if None not in roles + theirs else (None,) * len(roles),
         lambda: [value.shape for value in arrays],
         lambda: arrays,
         tuple(f"{name}/{weight}" for weight, _ in weights),
@@ -356,4 +414,4 @@ def _theano(shapes, place):
     theirs = [tuple(variable.shape) for variable in place.variables]
     # (out, in, rows, columns) is what Theano's order makes of (rows, columns, in, out)
     theano = [(s[3], s[2], s[0], s[1]) if len(s) == 4 else s for s in theirs]
-    return ": Theano's order of kernels" if list(shapes) == theano else ""
+    return ": Theano's order of kernels" if list(shapes) == theano != theirs else ""

@@ -70,6 +70,20 @@ def test_a_name_takes_the_trunk_of_a_keras_file(tmp_path, top):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_a_trunk_scales_pixels_as_its_file_was_trained(tmp_path):
+    """Not as the table says of its name: the same features as the whole file has."""
+    spec = f"{SMALL}:{tmp_path}/unit.keras"
+    model = zoo.build(SMALL, 2, 32, pixels="unit")
+    network.save(Network(SMALL, model, ["a", "b"], "unit"), tmp_path / "unit.keras")
+    opened = models.load(spec, size=32)
+    assert opened.pixels == "unit"
+    features = keras.Model(model.inputs, model.get_layer("features").output)
+    expected = features.predict(pixels(32), verbose=0)
+    np.testing.assert_allclose(opened.predict(pixels(32)).mean((1, 2)), expected, rtol=1e-4)
+    network.save(opened, tmp_path / "trunk.keras")
+    assert models.load(f"{SMALL}:{tmp_path}/trunk.keras", size=32).pixels == "unit"
+
+
 def test_a_whole_network_keeps_its_size(tmp_path):
     inputs = keras.Input((8, 8, 3))
     keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)).save(tmp_path / "own.keras")
@@ -172,6 +186,24 @@ def test_saved_keeps_classes_beside_the_model(tmp_path):
     np.testing.assert_allclose(opened.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5)
     assert [p.name for p in tmp_path.iterdir()] == ["model.keras"]
     assert opened.output_shape == (None, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("net.h5", "net.h5' must end in .keras"),
+        ("net", "net' must end in .keras"),
+        ("net.KERAS", "net.KERAS' must end in .keras"),
+        ("no/such/net.keras", "no folder .*no/such to write into"),
+    ],
+)
+def test_a_path_to_save_at_ends_in_keras(name, says, tmp_path):
+    """Keras writes another kind of file by another ending."""
+    inputs = keras.Input((8, 8, 3))
+    opened = network.as_network(keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs)))
+    with pytest.raises(InputError, match=says):
+        network.save(opened, tmp_path / name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_converted_network_can_be_trained_on(tmp_path):

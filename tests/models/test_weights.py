@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import models
-from models import initializers, weights, zoo
+from models import initializers, own, weights, zoo
 from models.errors import InputError
+from tests.models.importers import keras2_files
 
 SMALL = "MobileNet(alpha=0.25)"
 
@@ -159,6 +160,52 @@ def test_what_no_program_wrote_is_no_weights_file(content, tmp_path):
         models.load(f"{SMALL}:{tmp_path}/odd")
 
 
+@pytest.mark.parametrize("kind", ["x.pt", "x.npz", "x.onnx"])
+def test_files_of_pytorch_numpy_and_onnx_are_no_weights_files(kind, tmp_path):
+    path = tmp_path / kind
+    if kind == "x.pt":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", b"")
+    elif kind == "x.npz":
+        np.savez(path, a=np.zeros(3))
+    else:  # ir_version 8, producer_name, graph, opset_import
+        path.write_bytes(b"\x08\x08\x12\x07pytorch" + b"\x3a\x02\x0a\x00" + b"\x42\x02\x10\x11")
+    with pytest.raises(InputError, match=f"{kind} is no weights file; accepted, under any name"):
+        models.load(f"{SMALL}:{path}")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_keras_3_s_weights_have_as_many_classes_as_their_top(named, tmp_path):
+    """Also where layers have no names, as Keras 2 wrote such files."""
+    path = tmp_path / "net.weights.h5"
+    source = keras.applications.MobileNet(
+        alpha=0.25, weights=None, classes=7, input_shape=(32, 32, 3)
+    )
+    source.save_weights(path)
+    if not named:
+        with h5py.File(path, "r+") as file:
+            file.visititems(lambda _, group: group.attrs.pop("name", None) and None)
+    assert weights.classes(zoo.parse(SMALL), path) == 7
+    opened = models.load(f"{SMALL}:{path}", 32).model
+    assert opened.output_shape == (None, 7)
+    for model in (opened, zoo.build(f"{SMALL}:{path}", 2, 32)):
+        for ours, theirs in zip(model.get_weights()[:-2], source.get_weights(), strict=False):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_keras_2_s_own_files_say_what_to_do(tmp_path):
+    path = tmp_path / "old.keras"
+    network().save(tmp_path / "net.keras")
+    with zipfile.ZipFile(tmp_path / "net.keras") as new, zipfile.ZipFile(path, "w") as old:
+        for name in new.namelist():
+            version = b'{"keras_version": "2.15.0"}'
+            old.writestr(name, version if name == "metadata.json" else new.read(name))
+    opening = [models.load, lambda path: models.build(path, 2), own.side]
+    for use in [*opening, lambda path: models.load(f"{SMALL}:{path}", 32)]:
+        with pytest.raises(InputError, match=r"old.keras was saved by Keras 2.15.0, .*NAME:own.h5"):
+            use(str(path))
+
+
 def test_a_missing_file_brings_one_of_nearly_its_name(tmp_path):
     (tmp_path / "vgg19_artist.h5").touch()
     with pytest.raises(InputError, match=r"vgg19_artists.h5 \(did you mean .*/vgg19_artist.h5\?\)"):
@@ -207,6 +254,35 @@ def test_a_network_inside_another_gives_its_weights(ending, tmp_path):
             np.testing.assert_array_equal(ours, theirs)
     with pytest.raises(InputError, match="does not fit"):
         zoo.build(f"VGG16:{path}", 2, 32)
+
+
+@pytest.mark.parametrize("hidden", [(), (16,)])
+def test_a_head_of_another_s_making_leaves_the_features(hidden, tmp_path):
+    """As the released networks: dense layers in place of the top that MobileNet has of its own."""
+    shape = {"alpha": 0.25, "weights": None, "include_top": False, "pooling": "avg"}
+    base = keras.applications.MobileNet(**shape, input_shape=(32, 32, 3))
+    x = base.output
+    for width in hidden:
+        x = keras.layers.BatchNormalization()(keras.layers.Dense(width, "relu")(x))
+    whole = keras.Model(base.inputs, keras.layers.Dense(3, "softmax")(x))
+    whole.save(tmp_path / "whole.h5")
+    opened = models.load(f"{SMALL}:{tmp_path}/whole.h5", 32)
+    assert opened.model.output_shape == (None, 1, 1, 256)
+    assert len(opened.report.skipped) == 2 + 6 * len(hidden)
+    for model in (opened.model, zoo.build(f"{SMALL}:{tmp_path}/whole.h5", 2, 32)):
+        for ours, theirs in zip(model.get_weights(), base.get_weights(), strict=False):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_last_normalization_of_a_convnext_with_its_top_is_that_of_its_features(tmp_path):
+    """Keras names that layer in the network with its top only."""
+
+    source, trunk = map(keras2_files.small_convnext, (True, False))
+    source.set_weights([np.full(w.shape, n, w.dtype) for n, w in enumerate(source.weights)])
+    source.save(tmp_path / "net.keras")
+    weights.load(trunk, zoo.parse("ConvNeXtTiny"), 32, tmp_path / "net.keras")
+    for ours, theirs in zip(trunk.get_weights(), source.get_weights(), strict=False):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 @pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
@@ -327,8 +403,6 @@ def test_hdf5_is_what_it_holds_and_not_its_bytes(ending, tmp_path):
 
 
 def test_names_of_fixed_and_of_variable_length_are_the_same(tmp_path):
-    from tests.models.importers import keras2_files
-
     layers = keras2_files.small_layers()
     paths = tmp_path / "fixed.h5", tmp_path / "variable.h5"
     for path, variable in zip(paths, (False, True), strict=True):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from models import released, weights, zoo
+from models import initializers, released, weights, zoo
 from models.errors import InputError
 
 SMALL = "MobileNet(alpha=0.25)"
@@ -102,6 +102,10 @@ def test_parse_reads_weights_of_every_form(text, name, arguments, weights):
         ("RijksVGG19", "did you mean RijksVGG19Net"),
         ("nothing like it", "no network 'nothing like it'; accepted: NAME"),
         ("own.h5", "own.h5 may be weights of any network; accepted: NAME:own.h5, or a .keras file"),
+        ("vgg19:own.keras", "no network 'vgg19' (did you mean VGG19 or VGG16?); accepted: NAME"),
+        ("VGG18:own.h5", "no network 'VGG18' (did you mean VGG19 or VGG16?)"),
+        ("ResNet-50:own.h5", "no network 'ResNet-50' (did you mean ResNet50"),
+        ("nothing:own.keras:none", "no network 'nothing'; accepted: NAME"),
         ("RijksVGG19Net", "needs a challenge: RijksVGG19Net:artist or RijksVGG19Net:type"),
         ("RijksVGG19Net:material", "no weights of VGG19 for 'material' were released"),
         ("RijksXception:artists", "for 'artists' were released; accepted: artist, creator, mat"),
@@ -110,6 +114,44 @@ def test_parse_reads_weights_of_every_form(text, name, arguments, weights):
 def test_mistakes_are_told_with_what_was_meant(text, says):
     with pytest.raises(InputError, match=re.escape(says)):
         zoo.parse(text)
+
+
+def test_a_colon_may_be_in_a_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "vgg19:own.keras").touch()
+    for text in ("vgg19:own.keras", "a/vgg19:own.keras", "C:own.keras"):
+        assert zoo.parse(text).file == text
+
+
+@pytest.mark.parametrize("classes", [0, -1, "5", 2.0, True])
+def test_a_count_of_classes_is_a_whole_number(classes):
+    with pytest.raises(InputError, match=f"classes is {classes!r}; it must be a whole number abo"):
+        zoo.build(SMALL, classes, 32)
+
+
+def test_one_output_is_a_score_and_no_softmax_of_it():
+    """As MemNet's; a softmax over one output is 1 whatever the picture."""
+    for spec, size in ((SMALL, 32), ("CaffeNet", 39)):
+        model = zoo.with_top(zoo.parse(spec), size, 1)
+        assert model.layers[-1].activation is keras.activations.linear
+        assert model.output_shape == (None, 1)
+
+
+@pytest.mark.parametrize("text", ["RijksVGG19Net:artist", "VGG19:RijksVGG19Net:artist"])
+def test_a_released_network_to_train_on_is_its_file(text, monkeypatch):
+    asked = []
+    monkeypatch.setattr(released, "find", lambda *what: asked.append(what) or "artist.h5")
+    spec = zoo.parse(text).to_start_from()
+    assert spec == zoo.Spec("VGG19", (), "artist.h5") and asked == [("artist", "VGG19")]
+    with pytest.raises(InputError, match="no weights file artist.h5"):
+        zoo.build(text, 5, 32)  # which is built with it
+
+
+def test_a_released_network_is_no_weights_of_another():
+    with pytest.raises(InputError, match="RijksVGG19Net:artist is a VGG19; ResNet50 takes imagen"):
+        zoo.build("ResNet50:RijksVGG19Net:artist", 5, 32)
+    with pytest.raises(InputError, match="weights are RijksVGG19Net:artist; accepted here is the"):
+        zoo.parse("VGG19:RijksVGG19Net:artist").check()
 
 
 def test_challenges_are_those_of_the_released_files():
@@ -291,6 +333,26 @@ def test_efficientnet_scales_as_with_its_imagenet_weights():
     scale = layers[place + 1].get_config()["scale"]
     np.testing.assert_allclose(scale, 1 / np.sqrt([0.229, 0.224, 0.225]))
     assert sum(isinstance(layer, keras.layers.Rescaling) for layer in layers) == 2
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.parametrize("divided", [True, False])
+def test_efficientnet_scales_as_its_file_does(divided, ending, tmp_path):
+    """Built by Keras without ImageNet's weights, it lacks the second scaling, and so it is here."""
+    x = inputs = keras.Input((32, 32, 3))
+    x = keras.layers.Normalization()(keras.layers.Rescaling(1 / 255)(x))
+    x = keras.layers.Rescaling([2.0, 2.0, 2.0])(x) if divided else x
+    x = keras.layers.Conv2D(2, 3)(keras.layers.ZeroPadding2D()(x))
+    # whatever comes after the stem
+    inner = keras.Model(inputs, keras.layers.Rescaling(0.5)(x))
+    outer = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Rescaling(255.0), inner])
+    for model in (inner, outer):
+        model.save(tmp_path / f"net{ending}")
+        spec = zoo.parse(f"EfficientNetB0:{tmp_path}/net{ending}")
+        assert spec._divides_by_deviation() is divided
+    with initializers.undrawn_kernels():
+        layers = zoo.trunk(spec, 32).layers
+    assert sum(isinstance(layer, keras.layers.Rescaling) for layer in layers) == 1 + divided
 
 
 def test_he_uniform_reaches_nested_convolutions():

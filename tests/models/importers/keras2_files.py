@@ -3,6 +3,9 @@
 import h5py
 import keras
 import numpy as np
+from keras.src.applications.convnext import ConvNeXt
+
+from models import initializers
 
 
 def write(
@@ -69,3 +72,10 @@ def small_network():
     x = keras.layers.BatchNormalization()(x)
     x = keras.layers.GlobalAveragePooling2D()(x)
     return keras.Model(inputs, keras.layers.Dense(3, name="head")(x))
+
+
+def small_convnext(top):
+    """The smallest there is, 5 classes: dense layers in its blocks, scales, networks inside."""
+    shape = {"include_top": top, "input_shape": (32, 32, 3), "classes": 5}
+    with initializers.undrawn_kernels():
+        return ConvNeXt((1, 1, 1, 1), (4, 4, 8, 8), name="convnext_tiny", **shape)

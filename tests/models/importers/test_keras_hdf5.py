@@ -186,6 +186,75 @@ def test_a_head_fits_by_place_and_is_left_where_the_network_has_none(tmp_path):
     np.testing.assert_array_equal(trunk.weights[0], values[0])
 
 
+def with_head(head):
+    """small() without its top, and after it Dense for a number, BatchNormalization for "norm"."""
+    trunk = small(classes=0)
+    x = trunk.output
+    for width in head:
+        norm = width == "norm"
+        x = keras.layers.BatchNormalization()(x) if norm else keras.layers.Dense(width)(x)
+    return keras.Model(trunk.inputs, x)
+
+
+@pytest.mark.parametrize("head", [(3,), (4, 3), (4, "norm", 3), ("norm", 3), (4, "norm", 4, 3)])
+def test_a_head_of_any_dense_layers_and_normalizations_is_left(head, tmp_path):
+    """Also where the head's normalization is numbered after those of the network."""
+    source = with_head(head)
+    source.set_weights(arrays(*[w.shape for w in source.weights]))
+    path = tmp_path / "x.h5"
+    source.save(path)
+    trunk = small(classes=0)
+    report = keras_hdf5.load(path, trunk)
+    assert {reason for _, reason in report.skipped} == {"the network is built without a top"}
+    for ours, theirs in zip(trunk.weights, source.weights, strict=False):
+        np.testing.assert_array_equal(ours, theirs)
+    whole = small(head="predictions")
+    # a head of one dense layer is the network's own top, whatever it is called
+    assert keras_hdf5.has_top(path, whole) == (head == (3,))
+    assert keras_hdf5.classes(path) == 3
+
+
+def test_layers_after_the_features_that_are_no_head_are_not_left(tmp_path):
+    for extra in (keras.layers.Conv2D(3, 1), keras.layers.BatchNormalization()):
+        x = inputs = keras.Input((9, 9, 3))
+        x = keras.layers.Conv2D(3, 3, name="conv")(x)
+        trunk = keras.Model(inputs, x)
+        keras.Model(inputs, extra(x)).save(tmp_path / "x.h5")
+        with pytest.raises(InputError, match="not used of the file 1"):
+            keras_hdf5.load(tmp_path / "x.h5", trunk)
+
+
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize("top", [True, False])
+def test_convnext(top, old, tmp_path):
+    """Its scales are `gamma` in Keras 2; its last normalization has a name beside a top alone."""
+    source = keras2_files.small_convnext(top)
+    source.set_weights(arrays(*[w.shape for w in source.weights]))
+    path = tmp_path / "x.h5"
+    source.save(path)
+    if old:
+        layers = [
+            (name, [(w.replace("variable", "gamma"), v) for w, v in weights])
+            for name, weights in keras_hdf5.read(path)
+        ]
+        keras2_files.write(path, layers)
+    assert keras_hdf5.classes(path) == (5 if top else None)
+    for with_top in [True, False] if top else [False]:
+        model = keras2_files.small_convnext(with_top)
+        keras_hdf5.load(path, model)
+        for ours, theirs in zip(model.weights, source.weights, strict=False):
+            np.testing.assert_array_equal(ours, theirs)
+    assert keras_hdf5.has_top(path, keras2_files.small_convnext(True)) == top
+
+
+def test_a_vector_is_in_no_order_of_kernels(tmp_path):
+    path = keras2_files.write(tmp_path / "w.h5", [("norm", [("norm/beta:0", np.zeros(3, "f4"))])])
+    inputs = keras.Input((4, 4, 3))
+    layer = keras.layers.LayerNormalization(center=False, name="norm")
+    with pytest.raises(InputError, match=r"of another shape 1: 'norm' \(3,\) .*\(3,\)$"):
+        keras_hdf5.load(path, keras.Model(inputs, layer(inputs)))
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -199,7 +268,7 @@ def test_a_head_fits_by_place_and_is_left_where_the_network_has_none(tmp_path):
         ),
         # two normalizations on one side, three on the other: their order tells nothing
         (lambda: small(named=False), r"no weights for 4: .*; not used of the file 4: "),
-        (squeezenet, r"no weights for 25: .*\.\.\.; not used of the file 6: 'conv2d_1' .*\.\.\."),
+        (squeezenet, r"no weights for 25: .*\.\.\.; not used of the file 7: 'conv2d_1' .*\.\.\."),
     ],
 )
 def test_a_partial_match_is_an_error(model, message, tmp_path):
@@ -294,6 +363,20 @@ def test_real_resnet50_of_old_keras(shared):
     theirs = np.argsort(-oracle["prob"], axis=1)[:, :5]
     shared_names = [len(set(a) & set(b)) for a, b in zip(best, theirs, strict=True)]
     assert sum(count > 0 for count in shared_names) >= 6  # by chance of 1000 classes: none
+
+
+@pytest.mark.parametrize(
+    ("layer", "before"),
+    [("zeropadding2d_1", 3), ("zero_padding2d_1", 3), ("conv1_pad", 3), ("activation_1", 2)],
+)
+def test_resnet50s_first_padding_is_a_layer_by_any_of_its_names(layer, before, tmp_path):
+    """Keras 1 named it in one word; without the layer, conv1 was padded by "same"."""
+    names = ["input_1", layer, "conv1", "bn_conv1", "res2a_branch2a", "bn2a_branch2a"]
+    path = keras2_files.write(tmp_path / "w.h5", [(name, []) for name in names], backend=None)
+    inputs = keras.Input((32, 32, 3))
+    x = keras.layers.ZeroPadding2D(3, name="conv1_pad")(inputs)
+    model = keras_hdf5.as_built(path, keras.Model(inputs, x))
+    assert model.get_layer("conv1_pad").padding == ((before, 3), (before, 3))
 
 
 @pytest.mark.slow
