@@ -78,10 +78,13 @@ def save(network, path):
 def build(text, classes, size=None):
     """Build a classifier to train on a network's features; see models.zoo.build.
 
+    Of a released network (`RijksVGG19Net:artist`) the file is found or downloaded.
+
     Example:
         model = models.build("VGG19:imagenet", classes=5)
     """
-    return _import("zoo").build(text, classes, size)
+    zoo = _import("zoo")
+    return zoo.build(_import("released").as_start(zoo.parse(text)), classes, size)
 
 
 def names():

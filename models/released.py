@@ -64,17 +64,26 @@ def as_start(spec):
     The head is not taken: the classes are others.
 
     Args:
-        spec: models.zoo.Spec of a released network; its weights may be None, for random ones.
+        spec: models.zoo.Spec, of a released network (`RijksVGG19Net:artist`; without a challenge
+            its architecture, random) or of its architecture (`VGG19:RijksVGG19Net:artist`).
 
     Returns:
         models.zoo.Spec, e.g. `VGG19:FOLDER/creator_VGG19_weights.h5`; the file is there, or has
-        been downloaded.
+        been downloaded. One of another network is returned as it is.
 
     Raises:
-        models.errors.InputError: as RijksVGG19Net.
+        models.errors.InputError: as RijksVGG19Net; or the weights are of another architecture.
     """
-    architecture = zoo.RIJKS[spec.name]
-    path = find(spec.weights, FILES[architecture]) if spec.weights else None
+    if not spec.of_released:
+        return spec
+    name, _, challenge = (spec.text if spec.is_released else spec.weights).partition(":")
+    architecture = zoo.RIJKS[name]
+    if not spec.is_released and spec.architecture != architecture:
+        raise InputError(
+            f"{spec.weights} is a {architecture}; {spec.architecture} takes imagenet, none, or a "
+            "file's path"
+        )
+    path = find(challenge, FILES[architecture]) if challenge else None
     return zoo.Spec(architecture, (), path and str(path))
 
 

@@ -173,6 +173,11 @@ class Spec:
         return self.name in RIJKS
 
     @property
+    def of_released(self):
+        """Whether it is one of these, or starts from one: `VGG19:RijksVGG19Net:artist`."""
+        return self.is_released or self.weights in RELEASED
+
+    @property
     def size(self):
         """Side in pixels that its ImageNet weights were trained at; None for a file of its own."""
         return self._row[0]
@@ -185,36 +190,8 @@ class Spec:
         """
         if self.file:
             own.side(self.file)
-        if self.weights in RELEASED:
-            raise InputError(
-                f"weights are {self.weights}; accepted here is the path of its file, which is "
-                f"models.zoo.parse({self.weights!r}).to_start_from().weights"
-            )
-        if not self.is_released:
+        if not self.of_released:
             check_source(self.weights)
-
-    def to_start_from(self):
-        """The network to build where this is what training starts from, its weights in a file.
-
-        `RijksVGG19Net:artist`, and `VGG19:RijksVGG19Net:artist`, are VGG19 with the released file,
-        which is looked for and downloaded (models.released.find); others stay as they are.
-
-        Raises:
-            InputError: the file is neither there nor to be had, or is another network's.
-        """
-        text = self.text if self.is_released else self.weights
-        if text not in RELEASED:
-            return self
-        name, _, challenge = text.partition(":")
-        if not self.is_released and self.name != RIJKS[name]:
-            raise InputError(
-                f"{text} is a {RIJKS[name]}; {self.architecture} takes imagenet, none, or a "
-                "file's path"
-            )
-        # it builds on this module, so it cannot be imported above
-        released = importlib.import_module("models.released")
-        path = released.find(challenge, released.FILES[RIJKS[name]])
-        return Spec(RIJKS[name], self.arguments, str(path))
 
     def side(self, size=None):
         """The side of its pictures in pixels, where `size` is asked for, or None for its own.
@@ -384,8 +361,8 @@ def build(
 
     Args:
         spec: Spec or the string of one, e.g. `VGG19:imagenet`, `MobileNet(alpha=0.25):PATH` or
-            the path of a `.keras` file, whose layers before its classifier are the network; of a
-            released network (`RijksVGG19Net:artist`) its file is found or downloaded;
+            the path of a `.keras` file, whose layers before its classifier are the network; not a
+            released network, of which models.released.as_start makes one that is;
             without weights its kernels are He-uniform (He et al. 2015), as the scratch network of
             Sabatelli et al. 2018.
         classes: outputs of the head.
@@ -410,7 +387,12 @@ def build(
 
     if type(classes) is not int or classes < 1:
         raise InputError(f"classes is {classes!r}; it must be a whole number above 0")
-    spec = (parse(spec) if isinstance(spec, str) else spec).to_start_from()
+    spec = parse(spec) if isinstance(spec, str) else spec
+    if spec.of_released:
+        raise InputError(
+            f"{spec.text} has a head of its own; accepted: what models.released.as_start makes of "
+            "it, or models.build"
+        )
     size = spec.side(size)
     scaling = scaling_for(spec, pixels)
     if spec.file:

@@ -75,7 +75,7 @@ class Run:
     input_size: int | None = None
 
     def __post_init__(self):
-        if self.network.is_released:
+        if self.network.of_released:
             object.__setattr__(self, "network", released.as_start(self.network))
         if self.input_size is not None and self.input_size < 1:
             raise InputError(f"input_size is {self.input_size}; it must be above 0")

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+import models
 from models import released, zoo
 from models.errors import InputError
 from models.importers import keras_hdf5
@@ -87,9 +88,13 @@ def test_it_is_downloaded_once_checked_and_a_wrong_one_dropped(anything, tmp_pat
 def test_a_training_starts_from_the_file(anything, no_network, tmp_path, monkeypatch):
     path = anything("creator_V3_weights.h5")
     monkeypatch.setenv(released.FOLDER, str(tmp_path))
-    started = released.as_start(zoo.parse("RijksInceptionV3:artist"))
-    assert started == zoo.parse(f"InceptionV3:{path}")
+    for text in ("RijksInceptionV3:artist", "InceptionV3:RijksInceptionV3:artist"):
+        assert released.as_start(zoo.parse(text)) == zoo.parse(f"InceptionV3:{path}")
     assert released.as_start(zoo.Spec("RijksInceptionV3")) == zoo.parse("InceptionV3")
+    other = zoo.parse("VGG19:imagenet")
+    assert released.as_start(other) is other
+    with pytest.raises(InputError, match="RijksVGG19Net:artist is a VGG19; ResNet50 takes imagen"):
+        models.build("ResNet50:RijksVGG19Net:artist", 5, 32)
 
 
 def test_without_network_one_error_says_what_to_put_where(anything, no_network):

@@ -138,20 +138,10 @@ def test_one_output_is_a_score_and_no_softmax_of_it():
 
 
 @pytest.mark.parametrize("text", ["RijksVGG19Net:artist", "VGG19:RijksVGG19Net:artist"])
-def test_a_released_network_to_train_on_is_its_file(text, monkeypatch):
-    asked = []
-    monkeypatch.setattr(released, "find", lambda *what: asked.append(what) or "artist.h5")
-    spec = zoo.parse(text).to_start_from()
-    assert spec == zoo.Spec("VGG19", (), "artist.h5") and asked == [("artist", "VGG19")]
-    with pytest.raises(InputError, match="no weights file artist.h5"):
-        zoo.build(text, 5, 32)  # which is built with it
-
-
-def test_a_released_network_is_no_weights_of_another():
-    with pytest.raises(InputError, match="RijksVGG19Net:artist is a VGG19; ResNet50 takes imagen"):
-        zoo.build("ResNet50:RijksVGG19Net:artist", 5, 32)
-    with pytest.raises(InputError, match="weights are RijksVGG19Net:artist; accepted here is the"):
-        zoo.parse("VGG19:RijksVGG19Net:artist").check()
+def test_a_released_network_is_built_of_its_file_alone(text):
+    zoo.parse(text).check()
+    with pytest.raises(InputError, match="has a head of its own; accepted: what models.released"):
+        zoo.build(text, 5, 32)
 
 
 def test_challenges_are_those_of_the_released_files():
