@@ -154,7 +154,8 @@ def _listed(views):
 def channels_table(views, progress=None):
     """Compute what is told of every channel.
 
-    Columns: layer, channel; for each network NAME_firing (pictures with a score above 0),
+    Columns: layer, channel, also where no convolution is compared channel by channel and there is
+    no row; for each network NAME_firing (pictures with a score above 0),
     NAME_best (the highest score), NAME_entropy_K, NAME_class_1, NAME_share_1 and so on, of the
     first K; for each pair overlap_K. Networks that have no layer in common are listed one below
     the other, with a column network instead of overlaps.
@@ -176,7 +177,9 @@ def channels_table(views, progress=None):
             frames.append(pandas.DataFrame(columns))
         if progress:
             progress.advance()
-    return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
+    if not frames:
+        return pandas.DataFrame(columns=["layer", "channel"])
+    return pandas.concat(frames, ignore_index=True)
 
 
 def _of_match(views, match):

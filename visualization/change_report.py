@@ -240,10 +240,12 @@ def _measures(made):
 def _glossary(made):
     """What is measured, as lines for a reader who knows pictures better than networks."""
     k, common = made.views.ks[0], bool(made.compared.matches.layers)
-    yield f"- top set: the {k} pictures that excite a channel most"
-    if common:
+    listed = len(made.numbers.channels)  # none where all layers have other widths
+    if listed:
+        yield f"- top set: the {k} pictures that excite a channel most"
+    if listed and common:
         yield "- overlap: the share of a channel's top set that is in both networks' top sets"
-    if made.views.tells_classes:
+    if listed and made.views.tells_classes:
         yield (
             "- entropy: how evenly the classes share a top set: 0 where all its pictures are of "
             "one class, 1 where there are as many of every class"

@@ -192,6 +192,29 @@ def test_networks_without_a_layer_in_common(museum, networks, tmp_path, capsys):
     assert "no layer of the networks is compared" in capsys.readouterr().err
 
 
+def test_all_layers_of_other_widths(museum, networks, tmp_path, capsys):
+    """As MobileNets of two widths: CKA is told, and nothing of channels."""
+    pixels = keras.Input((small.SIDE, small.SIDE, 3))
+    x = keras.layers.Conv2D(3, 3, activation="relu", name="first")(pixels)
+    x = keras.layers.Conv2D(7, 1, activation="relu", name="left")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    keras.Model(pixels, keras.layers.Dense(3, name="head")(x)).save(tmp_path / "wide.keras")
+    shutil.copy(networks / "before.keras", tmp_path)
+    out = tmp_path / "out"
+    assert small.run(museum, tmp_path, out, after="wide") == 0
+    assert "other numbers of them: first, left" in capsys.readouterr().out
+    layers = numbers(out / "layers.csv")
+    assert list(layers["layer"]) == ["first", "left"] and layers["cka_debiased"].notna().all()
+    assert read_csv(out / "channels.csv").empty and not (out / "index.html").exists()
+    assert {path.stem for path in (out / "figures").iterdir()} == {"layer_maps", "cka_over_depth"}
+    summary = (out / "summary.md").read_text(encoding="utf-8")
+    assert "| CKA, debiased, A and B |" in summary and "- overlap:" not in summary
+    assert small.run(museum, tmp_path, out, after="wide") == 0
+    assert "already finished" in capsys.readouterr().out
+    assert small.run(museum, tmp_path, out, *OPTIMIZED, after="wide") == 2
+    assert "no layer of the networks is compared channel by channel" in capsys.readouterr().err
+
+
 def test_layers_by_a_map(museum, networks, tmp_path):
     table = tmp_path / "map.csv"
     table.write_text("before,after\nfirst,eins\njoined,verbunden\nleft,links\nright,rechts\n")
