@@ -410,10 +410,28 @@ def _averages(name, values, end=""):
     return {f"{name}_mean{end}": mean, f"{name}_median{end}": median}
 
 
+def in_a_row(layers):
+    """Which layers are told one behind the other: those that all passes through.
+
+    Where none of them is one, as of branches alone, all of them.
+
+    Args:
+        layers: list of layer_pairs.Layer or Match.
+
+    Returns:
+        List of bool.
+    """
+    stages = [layer.is_stage for layer in layers]
+    return stages if any(stages) else [True] * len(stages)
+
+
 def _maps(views):
     """CKA of each layer in a row of the first network with each of the second: as Numbers.maps."""
     first, second = views.keys[:2]
-    sides = {key: [one for one in views.layers[key] if one.is_stage] for key in (first, second)}
+    sides = {}
+    for key in (first, second):
+        layers = views.layers[key]
+        sides[key] = list(itertools.compress(layers, in_a_row(layers)))
     features = {key: [views.features(key, one) for one in sides[key]] for key in sides}
     paper, debiased = similarity.cka_matrix(features[first], features[second])
     names = [[layer.name for layer in sides[key]] for key in (first, second)]

@@ -98,9 +98,9 @@ def tables_rows(made):
 
 
 def stages(made, values):
-    """Of what every layer has, that of the layers in a row (layer_pairs.Layer.is_stage)."""
-    pairs = zip(made.compared.matches.layers, values, strict=True)
-    return [value for match, value in pairs if match.is_stage]
+    """Of what every layer has, that of the layers in a row (change_numbers.in_a_row)."""
+    counts = change_numbers.in_a_row(made.compared.matches.layers)
+    return [value for value, count in zip(values, counts, strict=True) if count]
 
 
 def split_by_layer(made, values):
@@ -281,7 +281,8 @@ def _reading():
     )
     yield ""
     yield (
-        "Layers in a row are those that all passes through, and concatenations. The paper's form "
+        "Layers in a row are those that all passes through, and concatenations; where none of the "
+        "layers is one, as of branches alone, they are all of them. The paper's form "
         "of CKA is biased upwards, most where a layer has more channels than there are pictures: "
         "its floor is the same with the pictures of one side shuffled; the debiased form is 0 by "
         "chance. For kernels there is no chance level: with a second training of the recipe as "

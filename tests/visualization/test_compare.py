@@ -233,6 +233,21 @@ def test_some_layers_only(museum, networks, tmp_path):
     assert set(numbers(out / "layers.csv")["layer"]) == {"left", "right", "joined"}
 
 
+@pytest.mark.parametrize("mapped", [False, True])
+def test_branches_only(museum, networks, tmp_path, mapped):
+    """None of them is passed by all that the network computes: then all are in a row."""
+    table, out = tmp_path / "map.csv", tmp_path / "out"
+    table.write_text("before,after\nleft,links\nright,rechts\n")
+    more = ("--layer_map", table) if mapped else ("--layers", "left", "right")
+    assert small.run(museum, networks, out, *more, after="other" if mapped else "after") == 0
+    layers = numbers(out / "layers.csv")
+    assert list(layers["layer"]) == ["left", "right"] and layers["cka_debiased"].notna().all()
+    summary = (out / "summary.md").read_text(encoding="utf-8")
+    assert "| 2 layers in a row |" in summary
+    assert "Each of 2 layers in a row of A" in summary
+    assert numbers(out / "table_4.csv")["museum, mean debiased CKA"].notna().all()
+
+
 def test_one_class(tmp_path, networks, capsys):
     museum = small.paint(tmp_path / "museum", styles=("Cubism",))
     assert small.run(museum, networks, tmp_path / "out") == 0
