@@ -168,8 +168,8 @@ def _add_judging_flags(group):
             metavar="DIR",
             type=Path,
             help=f"Folder of images of {name} that python -m visualization.render made, perhaps "
-            "elsewhere: they are taken, not made; with both, every channel that both hold "
-            "(default: none).",
+            "elsewhere: they are taken, not made; with both, every channel that both hold; one "
+            "alone needs --optimize (default: none).",
         )
     group.add_argument(
         "--judge",

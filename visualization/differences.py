@@ -69,6 +69,12 @@ class Images:
             folder = getattr(self, f"optimized_{key}")
             if folder is not None and not Path(folder).is_dir():
                 raise InputError(f"optimized_{key} is {folder}; accepted: a folder that exists")
+        if len(self.given) == 1 and not self.choices:
+            (key,) = self.given
+            raise InputError(
+                f"optimized_{key} is {self.given[key]}, and a channel needs an image in both "
+                "networks; accepted: the other network's folder too, or optimize, which makes them"
+            )
 
     @property
     def given(self):
@@ -336,10 +342,10 @@ def open_compared(comparison, say=print):
 
     Raises:
         InputError: no such network, one without convolutions or that takes no square RGB pictures,
-            sizes that differ, layers that are not there.
+            sizes that differ, layers that are not there; images that cannot be made or judged.
     """
     from models.network import check_takes_pictures, load
-    from visualization import layer_pairs
+    from visualization import change_images, layer_pairs
 
     networks = {key: load(text) for key, text in comparison.networks.items()}
     for line in variants.lines_on_whole(networks.values()):
@@ -360,6 +366,7 @@ def open_compared(comparison, say=print):
     compared = Opened(comparison, networks, size, layers, matches)
     for line in compared.told:
         say(line)
+    change_images.check(compared)  # now: a pass may take days, and a finished result stays whole
     return compared
 
 

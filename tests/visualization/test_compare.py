@@ -156,6 +156,65 @@ def test_images_made_elsewhere_are_taken(finished, museum, networks, tmp_path, m
     assert taken == {path.name for path in (out / "images").rglob("*_0*.png")}
 
 
+def given_folders(a, b):
+    return ("--optimized_a", a, "--optimized_b", b)
+
+
+def claimed(folder, layer, *channels):
+    """A folder that says it holds images of a layer, as visualization.render leaves it."""
+    folder.mkdir()
+    identity = {"layer": layer, "channels": channels, "steps": 2, "size": 16}
+    (folder / "manifest.json").write_text(json.dumps({"identity": identity}))
+    for channel in channels:
+        (folder / f"{layer}_{channel:04d}.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("optimize", "says"),
+    [
+        ((), "at norm, left, right (a convolution's are of its batch normalisation"),
+        (("--optimize", "first:0,3-5", "left:1"), "at norm:0,3-5, left:1 (a convolution's"),
+        (("--optimize", "least-overlap:2"), "at norm:0-5, left:0-3, right:0-4 (a convolution's"),
+    ],
+)
+def test_images_of_the_wrong_layer_are_refused_before_the_pass(
+    museum, networks, tmp_path, capsys, optimize, says
+):
+    """Of the convolution, where the comparison looks at its batch normalisation."""
+    made, out = claimed(tmp_path / "made", "first", 0, 1), tmp_path / "out"
+    assert small.run(museum, networks, out, *given_folders(made, made), *optimize, *IMAGES) == 2
+    error = capsys.readouterr().err
+    assert f"optimized_a is {made}, which holds images of first:0-1; looked for: " in error
+    assert says in error and error.count("\n") == 1
+    assert not out.exists() and not unfinished(out).exists()
+
+
+def test_folders_without_an_image_that_serves(finished, museum, networks, tmp_path, capsys):
+    _, out = finished
+    a, b = (out / "images" / key for key in "ab")
+    empty, other = tmp_path / "empty", claimed(tmp_path / "other", "left", 3)
+    empty.mkdir()
+    made = (out / "manifest.json").read_bytes()
+    yardstick = ("--yardstick", networks / "third.keras")
+    for more, says in (
+        (given_folders(a, empty), f"optimized_b is {empty}, which holds nothing of "),
+        (given_folders(empty, b), f"optimized_a is {empty}, which holds nothing of "),
+        (given_folders(empty, b), "looked for: images of A: "),
+        ((*given_folders(a, other), "--optimize", "left:0"), "looked for: images of B: "),
+        ((*given_folders(a, other), "--optimize", "left:0"), "at left:0 ("),
+        (("--optimized_b", other), "accepted: the other network's folder too, or optimize"),
+        (given_folders(b, a), "holds images made with weights_sha256 "),
+    ):
+        # of a result that is finished, and of one that is not
+        for folder, third in ((out, yardstick), (tmp_path / "out", ())):
+            assert small.run(museum, networks, folder, *third, *more, *IMAGES) == 2
+            error = capsys.readouterr().err
+            assert says in error and error.count("\n") == 1
+        assert not unfinished(tmp_path / "out").exists()
+    assert (out / "manifest.json").read_bytes() == made
+
+
 def no_ascent(*given, **named):
     raise AssertionError("a new ascent")
 
@@ -283,7 +342,24 @@ def test_what_cannot_be_compared(museum, networks, tmp_path, capsys, more, named
     assert small.run(museum, networks, out, *more, *IMAGES, **named) == 2
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
-    assert not out.exists()
+    assert not out.exists() and not unfinished(out).exists()  # nothing was computed
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--judge_layer", "nowhere"),
+        ("--judge_layer", "nowhere", "--optimize", "left:0"),
+        ("--optimize", "nosuch:0"),
+    ],
+)
+def test_a_slip_takes_no_finished_result_away(finished, networks, capsys, more):
+    museum, out = finished
+    made = (out / "manifest.json").read_bytes()
+    more = ("--yardstick", networks / "third.keras", *more, *IMAGES)
+    assert small.run(museum, networks, out, *more) == 2
+    assert "no layer 'no" in capsys.readouterr().err
+    assert (out / "manifest.json").read_bytes() == made and not unfinished(out).exists()
 
 
 @pytest.mark.parametrize(
