@@ -286,6 +286,22 @@ def test_layers_by_a_map(museum, networks, tmp_path):
     assert [path.name for path in (out / "images" / "b").iterdir()] == ["links"]
 
 
+def test_some_layers_of_a_map_of_all(museum, networks, tmp_path, capsys):
+    table, out = tmp_path / "map.csv", tmp_path / "out"
+    rows = ["before,after", "first,eins", "joined,verbunden", "left,links", "right,rechts"]
+    table.write_text("\n".join(rows))
+    more = ("--layer_map", table, "--layers", "joined")
+    assert small.run(museum, networks, out, *more, after="other") == 0
+    layers = numbers(out / "layers.csv")
+    assert list(layers["layer"]) == ["left", "right", "joined"]
+    assert list(layers["b_layer"]) == ["links", "rechts", "verbunden"]
+    assert "has alone" not in capsys.readouterr().out
+    # what no network has is refused as ever
+    table.write_text("\n".join([*rows, "fourth,vier"]))
+    assert small.run(museum, networks, tmp_path / "other", *more, after="other") == 2
+    assert "layer_map names 'fourth'" in capsys.readouterr().err
+
+
 def test_some_layers_only(museum, networks, tmp_path):
     out = tmp_path / "out"
     assert small.run(museum, networks, out, "--layers", "joined") == 0
