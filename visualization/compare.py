@@ -79,7 +79,8 @@ def _add_measure_flags(group):
         "--statistic",
         choices=STATISTICS,
         default=STATISTICS[0],
-        help="A channel's score of a picture, over its map (default: %(default)s).",
+        help="A channel's score of a picture, over its map; top sets, CKA and path similarity are "
+        "of these scores (default: %(default)s).",
     )
     group.add_argument(
         "--k",
