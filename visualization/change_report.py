@@ -251,8 +251,8 @@ def _glossary(made):
             "one class, 1 where there are as many of every class"
         )
     yield (
-        "- CKA: how alike two networks arrange the pictures at a layer, from 0 (unrelated) to 1 "
-        "(the same but for turning and scaling)"
+        "- CKA: how alike two networks arrange the pictures at a layer, by their channels' scores, "
+        "from 0 (unrelated) to 1 (the same but for turning and scaling)"
     )
     if common:
         yield (
@@ -340,13 +340,17 @@ def _order(made):
     The second future work of Gonthier et al. 2020: do other networks go through the same stages?
     """
     names, _, maps = made.numbers.maps
-    best = np.nan_to_num(maps["debiased"], nan=-1).argmax(axis=1)
+    found = maps["debiased"]
+    best = np.nan_to_num(found, nan=-np.inf).argmax(axis=1)
+    # one whose CKA cannot be told, as where no picture excites it, is like none
+    best = np.where(np.isnan(found).all(axis=1), np.nan, best)
     rank = similarity.rank_correlation(np.arange(len(names)), best, seed=made.views.seed)
     told = {"rises": "the same order", "falls": "the opposite order"}.get(similarity.trend(rank))
+    more = f" (CKA cannot be told of {rank.left_out} more)" if rank.left_out else ""
     yield "## Order of layers"
     yield ""
     yield (
-        f"Each of {len(names)} layers in a row of A beside the one of B that is most like it "
+        f"Each of {rank.n} layers in a row of A{more} beside the one of B that is most like it "
         f"(debiased CKA, {len(made.views.compared)} pictures; figures/layer_maps.png): Spearman's "
         f"correlation of their places is {_rank(rank)}, by chance 0: {told or _told(rank)}."
     )
