@@ -81,8 +81,9 @@ def test_a_whole_folder(finished):
     assert {"overlap_5_ac", "overlap_5_bc", "c_entropy_12"} <= set(channels)
     assert {"cka_debiased_bc", "kernel_relative_ac", "cka_floor"} <= set(layers)
     summary = (out / "summary.md").read_text(encoding="utf-8")
-    for said in ("overlap of the top 5, B and C", "36 pictures (train)", "18 (test)", "by chance"):
-        assert said in summary
+    said = ("overlap of the top 5, B and C", "36 pictures (train)", "18 (test)", "by chance")
+    for text in (*said, "by their channels' scores"):
+        assert text in summary
     assert "museum" in (out / "index.html").read_text(encoding="utf-8")
 
 
