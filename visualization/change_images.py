@@ -13,6 +13,7 @@ import numpy as np
 import pandas
 
 from models.errors import InputError
+from models.graph import find_layer
 from models.network import load
 from transfer import inference
 from transfer.pictures import read
@@ -20,14 +21,15 @@ from transfer.progress import Progress
 from transfer.result_folder import safe_name
 from visualization import activations, change_numbers, layer_pairs
 from visualization.channel_choice import RULES, find_channels, rank
-from visualization.channel_images import Settings, png_file
-from visualization.image_folders import fill, find_held
+from visualization.channel_images import Settings, open_job, png_file
+from visualization.image_folders import DECIDING, fill, find_held
 from visualization.path_similarity import (
     image_distance,
     one_by_one,
     path_correlations,
     pooled,
 )
+from visualization.whole_numbers import spans
 
 SIDES = ("a", "b")  # networks without whose images a channel has none; the third's are beside
 AT_A_TIME = 32  # images in a forward pass
@@ -48,6 +50,67 @@ class Judged:
     table: Any
     paths: Any
     files: dict
+
+
+def check(compared):
+    """Refuse images that cannot be made, taken or judged, before anything is computed.
+
+    Args:
+        compared: differences.Opened.
+
+    Raises:
+        InputError: a layer or channel that is not compared; a judge without the layer, or whose
+            layer takes no images of this size; a given folder that has no image which serves.
+    """
+    images = compared.comparison.images
+    if not (images.choices or images.given or images.judge_layer):
+        return
+    network, layer = judge_of(compared)
+    find_layer(network.model, layer)
+    if images.choices or images.given:
+        activations.channel_scorer(network, layer, images.size)
+        _check_given(compared, _may_be_chosen(compared))
+
+
+def _check_given(compared, chosen):
+    """Refuse given folders that have no image which serves; chosen: of _may_be_chosen."""
+    given = compared.comparison.images.given
+    held = {key: _channels_in(compared, key, folder).keys() for key, folder in given.items()}
+    wanted = chosen | (held["a"] & held["b"] if set(held) == set(SIDES) else set())
+    for key in sorted(given, key=lambda key: len(held[key]) > 0):  # an empty one is at fault first
+        if not held[key] & wanted:
+            raise InputError(_serves_nothing(compared, key, held, chosen))
+        _check_made_likewise(compared, key, {layer for layer, _ in held[key] & wanted})
+
+
+def _serves_nothing(compared, key, held, chosen):
+    """What a given folder holds, and what is looked for in it, as a line.
+
+    held: network's key -> (layer, channel) of the images in its folder that are compared.
+    """
+    folder, objectives = compared.comparison.images.given[key], _objectives(compared, key)
+    there = [f"{one.layer}:{spans(one.channels)}" for one in find_held(folder)]
+    holds = f"images of {layer_pairs.listed(there)}" if there else "nothing of visualization.render"
+    wanted = chosen or set().union(*(held[other] for other in held if other != key))
+    numbers = {name: [n for layer, n in wanted if layer == name] for name in objectives}
+    looked = [f"{objectives[name]}:{spans(own)}" for name, own in numbers.items() if own]
+    looked = layer_pairs.listed(looked or objectives.values())
+    return (
+        f"optimized_{key} is {folder}, which holds {holds}; looked for: images of "
+        f"{compared.names[key]} at {looked} (a convolution's are of its batch normalisation, where "
+        "one follows)"
+    )
+
+
+def _check_made_likewise(compared, key, layers):
+    """Refuse a given folder's images of layers that another network or other settings made."""
+    objectives = _objectives(compared, key)
+    names = [objectives[layer] for layer in sorted(layers)]
+    job = open_job(settings_of(compared, key, names[0], (0,)), compared.models[key])
+    asked = {name: job.identity[name] for name in DECIDING if name != "layer"}
+    for held in find_held(compared.comparison.images.given[key]):
+        if held.layer in names:
+            held.check(asked)
 
 
 def make(compared, views, numbers, folder, scratch, say=print):
@@ -165,6 +228,25 @@ def _choosable(compared):
     return layers
 
 
+def _every_channel(compared):
+    """The channels that images may be asked for of, each once: list of (layer, channel)."""
+    layers = _choosable(compared).values()
+    every = [(name, at) for own in layers for name, count in own for at in range(count)]
+    return list(dict.fromkeys(every))
+
+
+def _may_be_chosen(compared):
+    """The channels that optimize may mean, before it is known which a rule does, a set.
+
+    Raises:
+        InputError: channels that are not there.
+    """
+    choices, every = compared.comparison.images.choices, _every_channel(compared)
+    ranked = {rule: every for rule in RULES}
+    chosen = find_channels(choices, _choosable(compared), ranked)
+    return set(every if any(choice.rule for choice in choices) else chosen)
+
+
 def count_wanted(compared):
     """How many channels images are asked for of, before it is known which a rule means: at most.
 
@@ -174,9 +256,7 @@ def count_wanted(compared):
     choices = compared.comparison.images.choices
     if not choices:
         return 0
-    layers = _choosable(compared)
-    every = [(name, at) for own in layers.values() for name, count in own for at in range(count)]
-    every = list(dict.fromkeys(every))
+    layers, every = _choosable(compared), _every_channel(compared)
     ranked = {rule: every for rule in RULES}
     found = [len(find_channels([choice], layers, ranked)) for choice in choices]
     return min(sum(found), len(every))

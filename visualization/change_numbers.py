@@ -154,7 +154,8 @@ def _listed(views):
 def channels_table(views, progress=None):
     """Compute what is told of every channel.
 
-    Columns: layer, channel; for each network NAME_firing (pictures with a score above 0),
+    Columns: layer, channel, also where no convolution is compared channel by channel and there is
+    no row; for each network NAME_firing (pictures with a score above 0),
     NAME_best (the highest score), NAME_entropy_K, NAME_class_1, NAME_share_1 and so on, of the
     first K; for each pair overlap_K. Networks that have no layer in common are listed one below
     the other, with a column network instead of overlaps.
@@ -176,7 +177,9 @@ def channels_table(views, progress=None):
             frames.append(pandas.DataFrame(columns))
         if progress:
             progress.advance()
-    return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
+    if not frames:
+        return pandas.DataFrame(columns=["layer", "channel"])
+    return pandas.concat(frames, ignore_index=True)
 
 
 def _of_match(views, match):
@@ -407,10 +410,28 @@ def _averages(name, values, end=""):
     return {f"{name}_mean{end}": mean, f"{name}_median{end}": median}
 
 
+def in_a_row(layers):
+    """Which layers are told one behind the other: those that all passes through.
+
+    Where none of them is one, as of branches alone, all of them.
+
+    Args:
+        layers: list of layer_pairs.Layer or Match.
+
+    Returns:
+        List of bool.
+    """
+    stages = [layer.is_stage for layer in layers]
+    return stages if any(stages) else [True] * len(stages)
+
+
 def _maps(views):
     """CKA of each layer in a row of the first network with each of the second: as Numbers.maps."""
     first, second = views.keys[:2]
-    sides = {key: [one for one in views.layers[key] if one.is_stage] for key in (first, second)}
+    sides = {}
+    for key in (first, second):
+        layers = views.layers[key]
+        sides[key] = list(itertools.compress(layers, in_a_row(layers)))
     features = {key: [views.features(key, one) for one in sides[key]] for key in sides}
     paper, debiased = similarity.cka_matrix(features[first], features[second])
     names = [[layer.name for layer in sides[key]] for key in (first, second)]

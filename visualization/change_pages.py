@@ -117,7 +117,7 @@ def _boxes(made, say):
                 say=say,
             )
             yield f"overlap_{k}", plots.png(figure)
-        for key in PAIR if k in numbers.entropy_chance else ():
+        for key in PAIR if k in numbers.entropy_chance and len(numbers.channels) else ():
             layers, by_layer = _entropies(made, key, k)
             figure = paper_figures.boxes_by_layer(
                 layers,

@@ -98,9 +98,9 @@ def tables_rows(made):
 
 
 def stages(made, values):
-    """Of what every layer has, that of the layers in a row (layer_pairs.Layer.is_stage)."""
-    pairs = zip(made.compared.matches.layers, values, strict=True)
-    return [value for match, value in pairs if match.is_stage]
+    """Of what every layer has, that of the layers in a row (change_numbers.in_a_row)."""
+    counts = change_numbers.in_a_row(made.compared.matches.layers)
+    return [value for value, count in zip(values, counts, strict=True) if count]
 
 
 def split_by_layer(made, values):
@@ -240,17 +240,19 @@ def _measures(made):
 def _glossary(made):
     """What is measured, as lines for a reader who knows pictures better than networks."""
     k, common = made.views.ks[0], bool(made.compared.matches.layers)
-    yield f"- top set: the {k} pictures that excite a channel most"
-    if common:
+    listed = len(made.numbers.channels)  # none where all layers have other widths
+    if listed:
+        yield f"- top set: the {k} pictures that excite a channel most"
+    if listed and common:
         yield "- overlap: the share of a channel's top set that is in both networks' top sets"
-    if made.views.tells_classes:
+    if listed and made.views.tells_classes:
         yield (
             "- entropy: how evenly the classes share a top set: 0 where all its pictures are of "
             "one class, 1 where there are as many of every class"
         )
     yield (
-        "- CKA: how alike two networks arrange the pictures at a layer, from 0 (unrelated) to 1 "
-        "(the same but for turning and scaling)"
+        "- CKA: how alike two networks arrange the pictures at a layer, by their channels' scores, "
+        "from 0 (unrelated) to 1 (the same but for turning and scaling)"
     )
     if common:
         yield (
@@ -279,7 +281,8 @@ def _reading():
     )
     yield ""
     yield (
-        "Layers in a row are those that all passes through, and concatenations. The paper's form "
+        "Layers in a row are those that all passes through, and concatenations; where none of the "
+        "layers is one, as of branches alone, they are all of them. The paper's form "
         "of CKA is biased upwards, most where a layer has more channels than there are pictures: "
         "its floor is the same with the pictures of one side shuffled; the debiased form is 0 by "
         "chance. For kernels there is no chance level: with a second training of the recipe as "
@@ -337,13 +340,17 @@ def _order(made):
     The second future work of Gonthier et al. 2020: do other networks go through the same stages?
     """
     names, _, maps = made.numbers.maps
-    best = np.nan_to_num(maps["debiased"], nan=-1).argmax(axis=1)
+    found = maps["debiased"]
+    best = np.nan_to_num(found, nan=-np.inf).argmax(axis=1)
+    # one whose CKA cannot be told, as where no picture excites it, is like none
+    best = np.where(np.isnan(found).all(axis=1), np.nan, best)
     rank = similarity.rank_correlation(np.arange(len(names)), best, seed=made.views.seed)
     told = {"rises": "the same order", "falls": "the opposite order"}.get(similarity.trend(rank))
+    more = f" (CKA cannot be told of {rank.left_out} more)" if rank.left_out else ""
     yield "## Order of layers"
     yield ""
     yield (
-        f"Each of {len(names)} layers in a row of A beside the one of B that is most like it "
+        f"Each of {rank.n} layers in a row of A{more} beside the one of B that is most like it "
         f"(debiased CKA, {len(made.views.compared)} pictures; figures/layer_maps.png): Spearman's "
         f"correlation of their places is {_rank(rank)}, by chance 0: {told or _told(rank)}."
     )

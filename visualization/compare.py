@@ -79,7 +79,8 @@ def _add_measure_flags(group):
         "--statistic",
         choices=STATISTICS,
         default=STATISTICS[0],
-        help="A channel's score of a picture, over its map (default: %(default)s).",
+        help="A channel's score of a picture, over its map; top sets, CKA and path similarity are "
+        "of these scores (default: %(default)s).",
     )
     group.add_argument(
         "--k",
@@ -168,8 +169,8 @@ def _add_judging_flags(group):
             metavar="DIR",
             type=Path,
             help=f"Folder of images of {name} that python -m visualization.render made, perhaps "
-            "elsewhere: they are taken, not made; with both, every channel that both hold "
-            "(default: none).",
+            "elsewhere: they are taken, not made; with both, every channel that both hold; one "
+            "alone needs --optimize (default: none).",
         )
     group.add_argument(
         "--judge",

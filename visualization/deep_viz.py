@@ -292,6 +292,8 @@ def run(request, masks):
 
     networks = views.open_networks(request.models, request.size, request.class_names)
     views.check_networks(networks, request.settings)
+    if request.checked:
+        _check_weights(networks)
     seen, rows = [], []
     for number, network in enumerate(networks, 1):
         shown = {}
@@ -307,6 +309,16 @@ def run(request, masks):
     if masks:
         write_csv(masks / "masks.csv", views.table_of_masks(rows))
     write_figures(request, networks, seen)
+
+
+def _check_weights(networks):
+    """Refuse, before any mask is made, what the checks cannot draw anew."""
+    for network in networks:
+        if not network.model.weights:
+            raise InputError(
+                f"{network.spec} has no weights, which check draws anew; accepted: networks that "
+                "have some, or no check"
+            )
 
 
 def write_figures(request, networks, seen):

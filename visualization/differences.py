@@ -69,6 +69,12 @@ class Images:
             folder = getattr(self, f"optimized_{key}")
             if folder is not None and not Path(folder).is_dir():
                 raise InputError(f"optimized_{key} is {folder}; accepted: a folder that exists")
+        if len(self.given) == 1 and not self.choices:
+            (key,) = self.given
+            raise InputError(
+                f"optimized_{key} is {self.given[key]}, and a channel needs an image in both "
+                "networks; accepted: the other network's folder too, or optimize, which makes them"
+            )
 
     @property
     def given(self):
@@ -336,10 +342,10 @@ def open_compared(comparison, say=print):
 
     Raises:
         InputError: no such network, one without convolutions or that takes no square RGB pictures,
-            sizes that differ, layers that are not there.
+            sizes that differ, layers that are not there; images that cannot be made or judged.
     """
     from models.network import check_takes_pictures, load
-    from visualization import layer_pairs
+    from visualization import change_images
 
     networks = {key: load(text) for key, text in comparison.networks.items()}
     for line in variants.lines_on_whole(networks.values()):
@@ -347,20 +353,33 @@ def open_compared(comparison, say=print):
     size = common_size(networks, comparison.input_size)
     for network in networks.values():
         check_takes_pictures(replace(network, size=size))
-    layers = {key: layer_pairs.layers_of(network.model) for key, network in networks.items()}
-    layers["a"] = layer_pairs.chosen(layers["a"], comparison.layers, comparison.before)
-    pairs = layer_pairs.read_map(comparison.layer_map) if comparison.layer_map else None
-    matches = layer_pairs.match(layers, pairs)
-    if comparison.layers and matches.layers:
-        for key in KEYS[1:]:
-            names = {match.of[key].name for match in matches.layers if key in match.of}
-            if key in layers:
-                layers[key] = tuple(layer for layer in layers[key] if layer.name in names)
-        matches = replace(matches, alone={**matches.alone, "b": ()})
-    compared = Opened(comparison, networks, size, layers, matches)
+    compared = Opened(comparison, networks, size, *_looked_at(comparison, networks))
     for line in compared.told:
         say(line)
+    change_images.check(compared)  # now: a pass may take days, and a finished result stays whole
     return compared
+
+
+def _looked_at(comparison, networks):
+    """(Layers that are looked at, layer_pairs.Matches), as in Opened; see open_compared."""
+    from visualization import layer_pairs
+
+    layers = {key: layer_pairs.layers_of(network.model) for key, network in networks.items()}
+    pairs = layer_pairs.read_map(comparison.layer_map) if comparison.layer_map else None
+    matches = layer_pairs.match(layers, pairs)  # of all layers, that a map may name
+    if not comparison.layers:
+        return layers, matches
+    layers["a"] = layer_pairs.chosen(layers["a"], comparison.layers, comparison.before)
+    if pairs is not None:
+        names = {layer.name for layer in layers["a"]}
+        pairs = {before: after for before, after in pairs.items() if before in names}
+    matches = layer_pairs.match(layers, pairs)
+    if not matches.layers:
+        return layers, matches
+    for key in list(layers)[1:]:
+        names = {match.of[key].name for match in matches.layers if key in match.of}
+        layers[key] = tuple(layer for layer in layers[key] if layer.name in names)
+    return layers, replace(matches, alone={**matches.alone, "b": ()})
 
 
 def common_size(networks, asked=None):

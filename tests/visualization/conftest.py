@@ -48,6 +48,9 @@ def network_files(tmp_path_factory):
     model = build_colour_network(8)
     trunk = keras.Model(model.inputs, model.get_layer("conv").output)
     _save(trunk, folder / "trunk.keras")
+    pixels = keras.Input((8, 8, 3))
+    mean = layers.GlobalAveragePooling2D()(pixels)
+    _save(keras.Model(pixels, layers.Softmax()(mean)), folder / "weightless.keras", COLOURS)
     (folder / "names.txt").write_text("n01440764 tench, Tinca tinca\nn2 odd\nB, c\n")
     return folder
 

@@ -152,6 +152,17 @@ def test_cka_and_kernels_of_layers(tmp_path):
     assert maps["debiased"][1, 1] == pytest.approx(similarity.cka(*joined).debiased)
 
 
+def test_branches_are_in_a_row_where_nothing_else_is(tmp_path):
+    """For each network: one looks at branches alone, the other at all its layers."""
+    widths = {"left": 2, "right": 3}
+    layers = {"a": layers_of(widths)[:2], "b": layers_of(WIDTHS)}
+    made = computed(views_of({"a": arrays(0), "b": arrays(1)}, layers), tmp_path)
+    assert made.maps[:2] == (["left", "right"], ["one", "joined"])
+    assert np.shape(made.maps[2]["debiased"]) == (2, 2)
+    assert change_numbers.in_a_row(layers["b"]) == [True, False, False, True]
+    assert change_numbers.in_a_row(layers["a"]) == [True, True]
+
+
 def test_identical_networks(tmp_path):
     a = arrays(0)
     views = views_of({"a": a, "b": {name: scores.copy() for name, scores in a.items()}})

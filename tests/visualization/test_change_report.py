@@ -61,6 +61,19 @@ def test_a_trend_in_words():
     assert told(np.nan, np.nan, 3, 45) == "cannot be told on 3 layers and 45 pictures"
 
 
+def test_a_layer_whose_cka_cannot_be_told_has_no_place_in_the_order():
+    """As one that no picture excites, in one network or in both."""
+    maps = np.full((10, 10), 0.1) + 0.8 * np.eye(10)
+    maps[:, 3], maps[3, 4] = np.nan, 0.2
+    numbers = SimpleNamespace(maps=(list("abcdefghij"), None, {"debiased": maps}))
+    made = SimpleNamespace(numbers=numbers, views=SimpleNamespace(seed=0, compared=range(20)))
+    assert "Each of 10 layers in a row of A beside" in list(change_report._order(made))[-1]
+    maps[7] = np.nan
+    line = list(change_report._order(made))[-1]
+    assert line.startswith("Each of 9 layers in a row of A (CKA cannot be told of 1 more) beside")
+    assert "correlation of their places is 1.00 (" in line and "the same order" in line
+
+
 def test_overlap_against_image_change_layer_by_layer(tmp_path):
     widths = {"one": 12, "left": 2, "right": 3}
     a, b = arrays(0, widths), arrays(1, widths)

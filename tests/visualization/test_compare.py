@@ -81,8 +81,9 @@ def test_a_whole_folder(finished):
     assert {"overlap_5_ac", "overlap_5_bc", "c_entropy_12"} <= set(channels)
     assert {"cka_debiased_bc", "kernel_relative_ac", "cka_floor"} <= set(layers)
     summary = (out / "summary.md").read_text(encoding="utf-8")
-    for said in ("overlap of the top 5, B and C", "36 pictures (train)", "18 (test)", "by chance"):
-        assert said in summary
+    said = ("overlap of the top 5, B and C", "36 pictures (train)", "18 (test)", "by chance")
+    for text in (*said, "by their channels' scores"):
+        assert text in summary
     assert "museum" in (out / "index.html").read_text(encoding="utf-8")
 
 
@@ -156,6 +157,65 @@ def test_images_made_elsewhere_are_taken(finished, museum, networks, tmp_path, m
     assert taken == {path.name for path in (out / "images").rglob("*_0*.png")}
 
 
+def given_folders(a, b):
+    return ("--optimized_a", a, "--optimized_b", b)
+
+
+def claimed(folder, layer, *channels):
+    """A folder that says it holds images of a layer, as visualization.render leaves it."""
+    folder.mkdir()
+    identity = {"layer": layer, "channels": channels, "steps": 2, "size": 16}
+    (folder / "manifest.json").write_text(json.dumps({"identity": identity}))
+    for channel in channels:
+        (folder / f"{layer}_{channel:04d}.json").write_text("{}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("optimize", "says"),
+    [
+        ((), "at norm, left, right (a convolution's are of its batch normalisation"),
+        (("--optimize", "first:0,3-5", "left:1"), "at norm:0,3-5, left:1 (a convolution's"),
+        (("--optimize", "least-overlap:2"), "at norm:0-5, left:0-3, right:0-4 (a convolution's"),
+    ],
+)
+def test_images_of_the_wrong_layer_are_refused_before_the_pass(
+    museum, networks, tmp_path, capsys, optimize, says
+):
+    """Of the convolution, where the comparison looks at its batch normalisation."""
+    made, out = claimed(tmp_path / "made", "first", 0, 1), tmp_path / "out"
+    assert small.run(museum, networks, out, *given_folders(made, made), *optimize, *IMAGES) == 2
+    error = capsys.readouterr().err
+    assert f"optimized_a is {made}, which holds images of first:0-1; looked for: " in error
+    assert says in error and error.count("\n") == 1
+    assert not out.exists() and not unfinished(out).exists()
+
+
+def test_folders_without_an_image_that_serves(finished, museum, networks, tmp_path, capsys):
+    _, out = finished
+    a, b = (out / "images" / key for key in "ab")
+    empty, other = tmp_path / "empty", claimed(tmp_path / "other", "left", 3)
+    empty.mkdir()
+    made = (out / "manifest.json").read_bytes()
+    yardstick = ("--yardstick", networks / "third.keras")
+    for more, says in (
+        (given_folders(a, empty), f"optimized_b is {empty}, which holds nothing of "),
+        (given_folders(empty, b), f"optimized_a is {empty}, which holds nothing of "),
+        (given_folders(empty, b), "looked for: images of A: "),
+        ((*given_folders(a, other), "--optimize", "left:0"), "looked for: images of B: "),
+        ((*given_folders(a, other), "--optimize", "left:0"), "at left:0 ("),
+        (("--optimized_b", other), "accepted: the other network's folder too, or optimize"),
+        (given_folders(b, a), "holds images made with weights_sha256 "),
+    ):
+        # of a result that is finished, and of one that is not
+        for folder, third in ((out, yardstick), (tmp_path / "out", ())):
+            assert small.run(museum, networks, folder, *third, *more, *IMAGES) == 2
+            error = capsys.readouterr().err
+            assert says in error and error.count("\n") == 1
+        assert not unfinished(tmp_path / "out").exists()
+    assert (out / "manifest.json").read_bytes() == made
+
+
 def no_ascent(*given, **named):
     raise AssertionError("a new ascent")
 
@@ -192,6 +252,29 @@ def test_networks_without_a_layer_in_common(museum, networks, tmp_path, capsys):
     assert "no layer of the networks is compared" in capsys.readouterr().err
 
 
+def test_all_layers_of_other_widths(museum, networks, tmp_path, capsys):
+    """As MobileNets of two widths: CKA is told, and nothing of channels."""
+    pixels = keras.Input((small.SIDE, small.SIDE, 3))
+    x = keras.layers.Conv2D(3, 3, activation="relu", name="first")(pixels)
+    x = keras.layers.Conv2D(7, 1, activation="relu", name="left")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    keras.Model(pixels, keras.layers.Dense(3, name="head")(x)).save(tmp_path / "wide.keras")
+    shutil.copy(networks / "before.keras", tmp_path)
+    out = tmp_path / "out"
+    assert small.run(museum, tmp_path, out, after="wide") == 0
+    assert "other numbers of them: first, left" in capsys.readouterr().out
+    layers = numbers(out / "layers.csv")
+    assert list(layers["layer"]) == ["first", "left"] and layers["cka_debiased"].notna().all()
+    assert read_csv(out / "channels.csv").empty and not (out / "index.html").exists()
+    assert {path.stem for path in (out / "figures").iterdir()} == {"layer_maps", "cka_over_depth"}
+    summary = (out / "summary.md").read_text(encoding="utf-8")
+    assert "| CKA, debiased, A and B |" in summary and "- overlap:" not in summary
+    assert small.run(museum, tmp_path, out, after="wide") == 0
+    assert "already finished" in capsys.readouterr().out
+    assert small.run(museum, tmp_path, out, *OPTIMIZED, after="wide") == 2
+    assert "no layer of the networks is compared channel by channel" in capsys.readouterr().err
+
+
 def test_layers_by_a_map(museum, networks, tmp_path):
     table = tmp_path / "map.csv"
     table.write_text("before,after\nfirst,eins\njoined,verbunden\nleft,links\nright,rechts\n")
@@ -204,10 +287,41 @@ def test_layers_by_a_map(museum, networks, tmp_path):
     assert [path.name for path in (out / "images" / "b").iterdir()] == ["links"]
 
 
+def test_some_layers_of_a_map_of_all(museum, networks, tmp_path, capsys):
+    table, out = tmp_path / "map.csv", tmp_path / "out"
+    rows = ["before,after", "first,eins", "joined,verbunden", "left,links", "right,rechts"]
+    table.write_text("\n".join(rows))
+    more = ("--layer_map", table, "--layers", "joined")
+    assert small.run(museum, networks, out, *more, after="other") == 0
+    layers = numbers(out / "layers.csv")
+    assert list(layers["layer"]) == ["left", "right", "joined"]
+    assert list(layers["b_layer"]) == ["links", "rechts", "verbunden"]
+    assert "has alone" not in capsys.readouterr().out
+    # what no network has is refused as ever
+    table.write_text("\n".join([*rows, "fourth,vier"]))
+    assert small.run(museum, networks, tmp_path / "other", *more, after="other") == 2
+    assert "layer_map names 'fourth'" in capsys.readouterr().err
+
+
 def test_some_layers_only(museum, networks, tmp_path):
     out = tmp_path / "out"
     assert small.run(museum, networks, out, "--layers", "joined") == 0
     assert set(numbers(out / "layers.csv")["layer"]) == {"left", "right", "joined"}
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_branches_only(museum, networks, tmp_path, mapped):
+    """None of them is passed by all that the network computes: then all are in a row."""
+    table, out = tmp_path / "map.csv", tmp_path / "out"
+    table.write_text("before,after\nleft,links\nright,rechts\n")
+    more = ("--layer_map", table) if mapped else ("--layers", "left", "right")
+    assert small.run(museum, networks, out, *more, after="other" if mapped else "after") == 0
+    layers = numbers(out / "layers.csv")
+    assert list(layers["layer"]) == ["left", "right"] and layers["cka_debiased"].notna().all()
+    summary = (out / "summary.md").read_text(encoding="utf-8")
+    assert "| 2 layers in a row |" in summary
+    assert "Each of 2 layers in a row of A" in summary
+    assert numbers(out / "table_4.csv")["museum, mean debiased CKA"].notna().all()
 
 
 def test_one_class(tmp_path, networks, capsys):
@@ -245,7 +359,24 @@ def test_what_cannot_be_compared(museum, networks, tmp_path, capsys, more, named
     assert small.run(museum, networks, out, *more, *IMAGES, **named) == 2
     error = capsys.readouterr().err
     assert says in error and error.count("\n") == 1
-    assert not out.exists()
+    assert not out.exists() and not unfinished(out).exists()  # nothing was computed
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--judge_layer", "nowhere"),
+        ("--judge_layer", "nowhere", "--optimize", "left:0"),
+        ("--optimize", "nosuch:0"),
+    ],
+)
+def test_a_slip_takes_no_finished_result_away(finished, networks, capsys, more):
+    museum, out = finished
+    made = (out / "manifest.json").read_bytes()
+    more = ("--yardstick", networks / "third.keras", *more, *IMAGES)
+    assert small.run(museum, networks, out, *more) == 2
+    assert "no layer 'no" in capsys.readouterr().err
+    assert (out / "manifest.json").read_bytes() == made and not unfinished(out).exists()
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def test_several_methods_a_target_and_a_check(network_files, picture_folder, tmp
         (["--masks", "{pictures}"], "give a new folder"),
         (["--batch_size", "0"], "batch_size is 0"),
         (["--check", "0"], "check is 0"),
+        (["--method", "saliency", "--check", "--models", "{files}/weightless.keras"], "no weights"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(
@@ -117,9 +118,10 @@ def test_mistakes_are_one_line_and_leave_nothing(
         if flag not in words:
             given += [flag, value]
     assert run(*given) == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
+    told = capsys.readouterr()
+    error = told.err.strip().splitlines()[-1]
     assert error.startswith("error: ") and said in error
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [] and "checking" not in told.out
 
 
 def test_a_folder_that_cannot_be_written_is_told_first(

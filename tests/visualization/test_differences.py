@@ -9,6 +9,7 @@ from models.errors import InputError
 from tests.visualization import museum as small
 from transfer.dataset import Data
 from visualization import activations, differences
+from visualization.channel_choice import read_choice
 from visualization.differences import Comparison, Images, common_size, top_sizes
 
 
@@ -66,6 +67,13 @@ def test_what_cannot_be(tmp_path, changes, says):
 def test_images_that_cannot_be(changes, says):
     with pytest.raises(InputError, match=says):
         Images(**changes)
+
+
+def test_one_folder_of_images_alone_needs_channels_to_make(tmp_path):
+    with pytest.raises(InputError, match=f"optimized_b is {tmp_path}, .*accepted: .* or optimize"):
+        Images(optimized_b=tmp_path)
+    Images((read_choice("left:0"),), optimized_b=tmp_path)
+    Images(optimized_a=tmp_path, optimized_b=tmp_path)
 
 
 def networks(*sizes):

@@ -46,14 +46,22 @@ def integrated_gradients(
     def masks(pictures, targets=None, progress=None):
         attributed = attribute(pictures, targets, progress)
         if say:
-            gap = 100 * attributed.gap
-            say(
-                f"integrated_gradients: completeness gap {np.mean(gap):.2g} % in the mean, "
-                f"{np.max(gap):.2g} % at most, over {len(pictures)} pictures"
-            )
+            say(_told(attributed.gap))
         return attributed.values.sum(axis=-1)
 
     return masks
+
+
+def _told(gap):
+    """The gaps of pictures as a line; those whose score is the baseline's have none."""
+    known = 100 * gap[np.isfinite(gap)]
+    line = "integrated_gradients: completeness gap "
+    if len(known):
+        line += f"{np.mean(known):.2g} % in the mean, {np.max(known):.2g} % at most, "
+        line += f"over {len(known)} pictures"
+    if none := len(gap) - len(known):
+        line += "; " * (len(known) > 0) + f"cannot be told of {none}, whose score is the baseline's"
+    return line
 
 
 def attributions(network, logits=True, batch_size=16, samples=SAMPLES, baseline=0.0):

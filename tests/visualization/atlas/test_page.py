@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -145,6 +146,21 @@ def test_a_text_is_looked_for_in_names_classes_and_pictures(open_page, written, 
     wait_until(page, f"grid.channels.length === {len(found)}")
     assert names(page) == found
     assert page.locator("#empty").is_visible() == (not found)
+
+
+def test_a_text_is_found_however_its_accents_are_written(open_page, made, tmp_path):
+    """As one character each, or behind their letters, as in the names of files on macOS."""
+    apart, together = "Me\u0301nage\u0300re", "m\u00e9nag\u00e8re"
+    titled = made.pictures[6]._replace(title=apart)
+    pictures = (*made.pictures[:6], titled, made.pictures[7])
+    write_atlas(replace(made, pictures=pictures), tmp_path, say=lambda line: None)
+    page = open_page(tmp_path)
+    for text in (apart, together):
+        page.fill("#text", text)
+        wait_until(page, f"atlas.files && grid.channels.length === 3 && {text!r}")
+        assert names(page) == ["4c:53", "4c:7", "1:2"]
+        page.fill("#text", "")
+        wait_until(page, "grid.channels.length === 5")
 
 
 def test_few_nodes_and_scripts_for_six_thousand_channels(open_page, many):

@@ -45,6 +45,22 @@ def test_the_gap_is_told(smooth, pictures):
     ]
 
 
+def test_pictures_that_are_the_baseline_have_no_gap(smooth, pictures):
+    """They do not hide the gaps of the others."""
+    said = []
+    masks = integrated_gradients(smooth, samples=4, say=said.append)
+    gap = 100 * attributions(smooth, samples=4)(pictures, [0, 1, 2]).gap
+    black = np.zeros_like(pictures[:2])
+    masks(np.concatenate([black, pictures]), [0, 1, 0, 1, 2])
+    masks(black, [0, 1])
+    assert said == [
+        f"integrated_gradients: completeness gap {gap.mean():.2g} % in the mean, "
+        f"{gap.max():.2g} % at most, over 3 pictures; cannot be told of 2, whose score is the "
+        "baseline's",
+        "integrated_gradients: completeness gap cannot be told of 2, whose score is the baseline's",
+    ]
+
+
 def test_bad_settings(smooth, pictures):
     with pytest.raises(InputError, match="samples 0"):
         integrated_gradients(smooth, samples=0)

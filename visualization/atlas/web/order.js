@@ -35,7 +35,8 @@ const SORTS = {
   depth: { words: "Place in the network", of: (channel) => channel },
 };
 
-const folded = (text) => text.toLowerCase().replaceAll("_", " ");
+// alike however it is typed: a macOS file name has an accent as a character of its own
+const folded = (text) => text.toLowerCase().normalize("NFC").replaceAll("_", " ");
 
 const order = {
   // Channels of a state: those that fit, sorted; what cannot be told comes last both ways.
