@@ -577,13 +577,27 @@ def _name(activation):
     return named.__name__.lower()
 
 
-def count_activations(network):
-    """Numbers that a network's layers give for one image, those of networks inside it too."""
-    return sum(map(_layer_activations, network.layers))
+def count_activations(network, size=None):
+    """Numbers that a network's layers give for one image, those of networks inside it too.
+
+    Args:
+        network: keras.Model.
+        size: (H, W) of the image, for a network that leaves it open.
+
+    A length that no size of the image tells counts as 1: the number is then a least one.
+    """
+    tensors = list(_given(network))
+    if any(None in tensor.shape[1:] for tensor in tensors):
+        # a network inside may leave open what the one around it knows
+        traced = trace(network, size)
+        tensors = keras.tree.flatten([traced.input, [call.output for call in traced.calls]])
+    return sum(math.prod(side or 1 for side in tensor.shape[1:]) for tensor in tensors)
 
 
-def _layer_activations(layer):
-    if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
-        return count_activations(layer)
-    tensors = keras.tree.flatten(layer.output)
-    return sum(math.prod(tensor.shape[1:]) for tensor in tensors)
+def _given(network):
+    """Yield the Keras tensors that the layers of a network, and of those inside it, give."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model) and _inputs(layer):
+            yield from _given(layer)
+        else:
+            yield from keras.tree.flatten(layer.output)

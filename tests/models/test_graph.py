@@ -411,3 +411,15 @@ def test_activations_of_all_layers_are_counted_and_those_of_networks_inside():
     inputs = keras.Input((4, 4, 2))  # 32
     outputs = keras.layers.Flatten()(inner(inputs))  # 12
     assert count_activations(keras.Model(inputs, outputs)) == 32 + 12 + 12
+
+
+def test_activations_are_counted_at_the_size_that_a_network_leaves_open():
+    inputs = keras.Input((None, None, 2))
+    x = layers.Conv2D(3, 3)(inputs)  # 2 x 2 x 3 of 4 x 4
+    trunk = keras.Model(inputs, x)
+    assert count_activations(trunk, (4, 4)) == 32 + 12
+    assert count_activations(trunk, (5, 4)) == 40 + 18
+    # no size is known: a least number
+    assert count_activations(trunk) == 2 + 3
+    outer = keras.Sequential([keras.Input((4, 4, 2)), trunk, layers.GlobalAveragePooling2D()])
+    assert count_activations(outer) == 32 + 12 + 3
