@@ -118,7 +118,8 @@ def layers_of(model):
     layers = []
     for name in sorted(place, key=place.get):
         branches = joined.get(name, (name,))
-        is_stage = name in joined or not joined or name in passed
+        in_row = id(graph.find_layer(model, name)) in passed
+        is_stage = name in joined or not joined or in_row
         layers.append(Layer(name, tuple(branches), tuple(widths[b] for b in branches), is_stage))
     return tuple(layers)
 
@@ -129,18 +130,21 @@ def _width(model, name):
 
 
 def _passed_by_all(model):
-    """Names of the layers after which nothing is computed from anything but their output."""
-    calls = graph.trace(model).calls
+    """Ids of the layers after which nothing is computed from anything but their output."""
+    traced = graph.trace(model)
     last = {}  # id of a tensor -> number of the last call that reads it
-    for number, call in enumerate(calls):
+    for number, call in enumerate(traced.calls):
         last |= {id(tensor): number for tensor in call.inputs}
-    names, needed = set(), {}
-    for number, call in enumerate(calls):
-        needed[id(call.output)] = last.get(id(call.output), number)
+    # the network's outputs are read after all calls
+    last |= {id(tensor): len(traced.calls) for tensor in keras.tree.flatten(traced.output)}
+    passed, needed = set(), {id(traced.input): last.get(id(traced.input), 0)}
+    for number, call in enumerate(traced.calls):
+        given = [id(tensor) for tensor in keras.tree.flatten(call.output)]
+        needed |= {tensor: last.get(tensor, number) for tensor in given}
         needed = {tensor: until for tensor, until in needed.items() if until > number}
-        if list(needed) == [id(call.output)]:
-            names.add(call.operation.name)
-    return names
+        if list(needed) == given:
+            passed.add(id(call.operation))
+    return passed
 
 
 def chosen(layers, names, network):

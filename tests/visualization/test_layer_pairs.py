@@ -50,6 +50,48 @@ def test_layers_in_order_with_their_branches():
     assert [layer.name for layer in layers if layer.is_stage] == ["first", "joined"]
 
 
+def body(pixels):
+    """A convolution, two beside each other that are joined, and one more."""
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="stem")(pixels)
+    branches = [keras.layers.Conv2D(2, 1, name=name)(x) for name in ("left", "right")]
+    x = keras.layers.Concatenate(name="joined")(branches)
+    return keras.layers.Conv2D(3, 3, name="top")(x)
+
+
+def headed(trunk):
+    """A network inside another: a trunk, a mean and a classifier, as users of Keras write it."""
+    pixels = keras.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(trunk(pixels))
+    return keras.Model(pixels, keras.layers.Dense(2, name="head")(x), name="own")
+
+
+def in_row(model):
+    return [layer.name for layer in layers_of(model) if layer.is_stage]
+
+
+def test_the_row_is_the_same_wherever_the_layers_are():
+    pixels = keras.Input((16, 16, 3))
+    x = body(pixels)
+    # a convolution may be the network's output
+    assert in_row(keras.Model(pixels, x)) == ["stem", "joined", "top"]
+    mean = keras.layers.GlobalAveragePooling2D()(x)
+    assert in_row(keras.Model(pixels, keras.layers.Dense(2)(mean))) == ["stem", "joined", "top"]
+    nested = headed(keras.Model(pixels, x, name="trunk"))
+    assert in_row(nested) == ["trunk/stem", "trunk/joined", "trunk/top"]
+
+
+def test_what_something_goes_past_is_not_in_the_row():
+    pixels = keras.Input((16, 16, 3))
+    x = body(pixels)
+    early = keras.layers.GlobalAveragePooling2D()(x._keras_history.operation.input)
+    assert in_row(keras.Model(pixels, [x, early])) == ["stem", "joined"]
+    x = keras.layers.Conv2D(3, 1, name="first")(pixels)
+    x = keras.layers.Add()([x, pixels])  # the picture itself goes past `first`
+    branches = [keras.layers.Conv2D(2, 1, name=name)(x) for name in ("left", "right")]
+    x = keras.layers.Concatenate(name="joined")(branches)
+    assert in_row(keras.Model(pixels, x)) == ["joined"]
+
+
 def test_without_concatenations_every_convolution_is_in_the_row():
     assert [layer.is_stage for layer in layers_of(plain("a", "b"))] == [True, True]
 
