@@ -111,7 +111,7 @@ def mask_model(model, size=None, form="even"):
     stages = find_stages(traced, form)
     if not stages:
         raise InputError(f"{model.name} has no convolution with a map of more than one pixel")
-    layer = Masks(stages, traced.input.shape[1:3], form, name="masks")
+    layer = Masks(stages, traced.input.shape[1:3], form, name=traced.free_name("masks"))
     return keras.Model(traced.input, layer([list(stage.maps) for stage in stages]))
 
 
@@ -232,12 +232,14 @@ def find_stages(traced, form):
     """The stages of a graph (models.graph.Graph), from the deepest to the first."""
     depth, stride = {id(traced.input): 0}, {id(traced.input): (1, 1)}
     windows = {}  # id of a map -> (map, window)
+    limits = {}  # id of a map -> the largest value of the ReLU that gave it, None without
     readers, released = _readers(traced), form == "released"
     for call in traced.calls:
         convolves = isinstance(call.operation, CONVOLUTIONS)
         for output in keras.tree.flatten(call.output):
             depth[id(output)] = max((depth[id(x)] for x in call.inputs), default=0) + convolves
             stride[id(output)] = _stride(call, stride)
+            limits[id(output)] = graph.relu_limit(call.operation)
         if convolves:
             feature_map = call.output if released else _activated(call, readers)
             window = (RELEASED_WINDOW,) * 2 if released else _window(call.operation)
@@ -251,12 +253,14 @@ def find_stages(traced, form):
             apart = number if released else 0
             key = (-np.prod(size), depth[id(feature_map)], size, apart)
             together.setdefault(key, []).append((feature_map, window))
-    return [_stage(members, stride) for _, members in sorted(together.items(), reverse=True)]
+    return [
+        _stage(members, stride, limits) for _, members in sorted(together.items(), reverse=True)
+    ]
 
 
-def _stage(members, stride):
+def _stage(members, stride, limits):
     maps, windows = zip(*members, strict=True)
-    rectified = tuple(graph.relu_limit(x._keras_history.operation) is not None for x in maps)
+    rectified = tuple(limits[id(x)] is not None for x in maps)
     return Stage(maps, stride[id(maps[0])], tuple(map(max, *windows, (1, 1))), rectified)
 
 
