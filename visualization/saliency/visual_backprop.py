@@ -74,15 +74,16 @@ def visual_backprop(network, logits=True, batch_size=16, form="even"):
         read.
 
     Raises:
-        InputError: no convolution with a map of more than one pixel, or another form.
+        InputError: no convolution with a map of more than one pixel, no graph of layers from one
+            input, or another form.
     """
     del logits
     passes.check_choice("form", form, FORMS)
     model = as_network(network).model
     check_whole("batch_size", batch_size, least=1)
-    built = {}
-    if None not in model.inputs[0].shape[1:3]:
-        built[model.inputs[0].shape[1:3]] = backend.forward(mask_model(model, form=form))
+    built, own = {}, tuple(graph.input_of(model).shape[1:3])
+    if None not in own:
+        built[own] = backend.forward(mask_model(model, form=form))
 
     def masks(pictures, targets=None, progress=None):
         del targets
@@ -275,8 +276,17 @@ def _readers(traced):
 def _stride(call, known):
     """Picture pixels between neighbours in what a call gives."""
     before = [known[id(x)] for x in call.inputs if len(x.shape) == 4] or [(1, 1)]
-    own = getattr(call.operation, "strides", (1, 1))
-    return tuple(a * b for a, b in zip(before[0], own, strict=True))
+    return tuple(a * b for a, b in zip(before[0], _own_stride(call), strict=True))
+
+
+def _own_stride(call):
+    """Rows and columns that one step in what a call gives is of what it reads."""
+    if any(len(getattr(x, "shape", ())) != 4 for x in (*call.inputs, call.output)):
+        return 1, 1  # a convolution along something else, such as channels
+    # of keras.ops a pooling has the stride of its window where none is given, and one number
+    # stands for both
+    own = getattr(call.operation, "strides", 1) or getattr(call.operation, "pool_size", 1)
+    return (own, own) if isinstance(own, int) else tuple(own)
 
 
 def _window(layer):

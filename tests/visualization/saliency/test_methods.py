@@ -95,6 +95,20 @@ def test_networks_inside_may_use_a_name_twice(name, rectified, name_twice, pictu
     assert np.abs(after - expected).max() > 1e-3 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_what_has_no_graph_yet_is_refused(name):
+    layers = keras.layers
+    unbuilt = keras.Sequential([layers.Conv2D(2, 3), layers.GlobalMaxPooling2D()], name="unbuilt")
+
+    class Own(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    for model in (unbuilt, Own(name="own")):
+        with pytest.raises(InputError, match=model.name):
+            METHODS[name](model)
+
+
 def test_options_are_those_given(smooth, pictures):
     (method,) = choose(["smooth_grad"], {"samples": 3})
     assert method.given == (("samples", 3),) and METHODS["smooth_grad"].given == ()
