@@ -17,6 +17,7 @@ from models import imagenet
 from models.errors import InputError
 
 NEAR = 5  # names listed in an error; more do not fit on a line
+PIXELS = "pixels"  # what the input is called that a network is run on again
 PRECISIONS = ("float32", "bfloat16", "float16")
 # Their statistics and scales stay float32 under half precision, as in Keras's mixed policies.
 EXACT = (
@@ -121,18 +122,25 @@ class Graph:
         outputs = [call.output for call in every if call.operation is layer]
         return outputs[-1] if outputs else None
 
+    def free_name(self, name):
+        """A name that none of its layers has, this one if possible: for a layer put behind them."""
+        tensors = keras.tree.flatten([call.output for call in self.calls])
+        return _free_name(name, {PIXELS, *(x._keras_history.operation.name for x in tensors)})
+
 
 def trace(model, size=None, call=None, targets=None, start=None):
     """Run a network's layers once more on a new input and note every call.
 
     The layers are shared with the network, so nothing is copied and it is not changed; networks
-    inside it are entered, so that the graph is flat.
+    inside it are entered, so that the graph is flat. Of layers of one name in several of these,
+    all but the first run inside a layer of another name.
 
     Args:
         model: keras.Model with one input, functional or sequential.
         size: (H, W) of the new input; None for the network's own, which may be unknown.
         call: function (operation, *args, **kwargs) -> output, called in place of the operation
-            itself, for a graph that differs from the network's.
+            itself, for a graph that differs from the network's. One that still runs the network's
+            own layers leaves that to SharedLayers.
         targets: layers to run up to, in the network or in networks inside it; None for all of it.
         start: keras.Input to run on; None for a new one, as the network's own but for `size`.
 
@@ -142,18 +150,75 @@ def trace(model, size=None, call=None, targets=None, start=None):
     Raises:
         InputError: a model that is not a graph of layers, or has several inputs.
     """
+    given = input_of(model)
+    if start is None:
+        batch, *shape = given.shape
+        if size is not None:
+            shape[:2] = size
+        start = keras.Input(batch_shape=(batch, *shape), dtype=given.dtype, name=PIXELS)
+    run = _Run(call or SharedLayers().call, targets)
+    output = run.through(model, start, whole=targets is None)
+    return Graph(start, tuple(run.calls), output, tuple(run.networks))
+
+
+def input_of(model):
+    """The one Keras tensor that a network reads.
+
+    Raises:
+        InputError: a model that is not a graph of layers, or has another number of inputs.
+    """
     _refuse_what_has_no_graph(model)
     inputs = _inputs(model)
     if len(inputs) != 1:
         raise InputError(f"{model.name} has {len(inputs)} inputs; accepted: 1")
-    if start is None:
-        batch, *shape = inputs[0].shape
-        if size is not None:
-            shape[:2] = size
-        start = keras.Input(batch_shape=(batch, *shape), dtype=inputs[0].dtype, name="pixels")
-    run = _Run(call or _plain, targets)
-    output = run.through(model, start, whole=targets is None)
-    return Graph(start, tuple(run.calls), output, tuple(run.networks))
+    return inputs[0]
+
+
+class SharedLayers:
+    """Calls a network's own layers, so that what comes of it is a graph that Keras takes.
+
+    Networks inside a network may use a name twice, and Keras refuses a flat network that does: a
+    layer whose name another one has is called inside a Renamed.
+    """
+
+    def __init__(self):
+        self.names = {PIXELS}
+        self.first = {}  # name -> the operation that keeps it
+
+    def call(self, operation, *args, **kwargs):
+        """Call a layer or an operation of keras.ops, under a name of its own."""
+        if operation.name not in self.names:
+            self.names.add(operation.name)
+            self.first[operation.name] = operation
+        if self.first.get(operation.name) is operation:
+            return operation(*args, **kwargs)
+        name = _free_name(operation.name, self.names)
+        self.names.add(name)
+        if not isinstance(operation, keras.Layer):  # it has no weights to share
+            return _renamed_copy(operation, name)(*args, **kwargs)
+        # Keras takes no tensors and other values in one dictionary
+        fixed = {key: value for key, value in kwargs.items() if not _has_tensors(value)}
+        tensors = {key: value for key, value in kwargs.items() if key not in fixed}
+        return Renamed(operation, fixed, name=name)(*args, **tensors)
+
+
+class Renamed(keras.layers.Layer):
+    """A layer with its own weights under another name. Shapes as of that layer.
+
+    arguments: what it is called with beside tensors.
+    """
+
+    def __init__(self, layer, arguments, **kwargs):
+        super().__init__(dtype=layer.dtype_policy, autocast=False, **kwargs)
+        self.layer = layer
+        self.arguments = arguments
+        self.built = True
+
+    def call(self, *args, **kwargs):
+        return self.layer(*args, **kwargs, **self.arguments)
+
+    def compute_output_spec(self, *args, **kwargs):
+        return self.layer.compute_output_spec(*args, **kwargs, **self.arguments)
 
 
 class _Run:
@@ -197,6 +262,8 @@ class _Run:
         return inputs
 
     def _noted(self, whole, operation, *args, **kwargs):
+        if isinstance(operation, Renamed):  # of a network that was traced before
+            operation, kwargs = operation.layer, kwargs | operation.arguments
         # on the way to a target, a network without a graph inside is a layer like any other
         if isinstance(operation, keras.Model) and (_has_graph(operation) or not self.targets):
             inside = [t for t in self.targets if t is not operation and _holds(operation, t)]
@@ -229,7 +296,7 @@ def run_up_to(model, layer_names, size=None, call=None):
     """
     height, width = _picture_size(model, size)
     targets = {name: find_layer(model, name) for name in layer_names}
-    start = keras.Input((height, width, 3), name="pixels")
+    start = keras.Input((height, width, 3), name=PIXELS)
     traced = _traced(model, call, start, list(targets.values()), ", ".join(map(str, targets)))
     outputs = {name: traced.output_of(layer) for name, layer in targets.items()}
     _check_outputs(model, outputs, height, width)
@@ -314,7 +381,7 @@ class _Copies:
     def __init__(self, dtype, relu, taken=()):
         self.dtype = dtype
         self.relu = relu
-        self.names = set(taken)
+        self.names = {PIXELS, *taken}
         self.made = {}  # id of the original -> (original, copy)
 
     def call(self, operation, *args, **kwargs):
@@ -326,19 +393,16 @@ class _Copies:
     def _copy(self, layer):
         limit = None if self.relu is None else relu_limit(layer)
         activation = limit and self.relu(None if limit == math.inf else limit)
+        # a network inside may use the names of the network around it
+        name = _free_name(layer.name, self.names)
+        self.names.add(name)
         if not isinstance(layer, keras.Layer):  # an operation, such as keras.ops.flip
             if activation:
-                return keras.layers.Activation(activation, dtype=self.dtype)
-            return type(layer).from_config(layer.get_config())
+                return keras.layers.Activation(activation, name=name, dtype=self.dtype)
+            return _renamed_copy(layer, name)
         half = self.dtype != "float32"
         dtype = f"mixed_{self.dtype}" if half and isinstance(layer, EXACT) else self.dtype
         dtype = "float32" if isinstance(layer, PIXELWISE) else dtype
-        # a network inside may use the names of the network around it
-        name, number = layer.name, 0
-        while name in self.names:
-            number += 1
-            name = f"{layer.name}_{number}"
-        self.names.add(name)
         if activation and isinstance(layer, keras.layers.ReLU):
             return keras.layers.Activation(activation, name=name, dtype=dtype)
         copy = _construct(layer, {"name": name, "dtype": dtype})
@@ -397,13 +461,47 @@ def classifier(model, logits=True):
         InputError: a network without (N, classes) as its one output, or one that is no graph of
             layers.
     """
+    check_scores(model)
+    if not logits:
+        return model
+    traced = trace(model)
+    scores = logits_of(traced)
+    if scores is traced.output:
+        return model
+    return keras.Model(traced.input, scores, name=f"{model.name}_logits")
+
+
+def check_scores(model):
+    """Refuse a network without (N, classes) as its one output.
+
+    Raises:
+        InputError: naming what it gives.
+    """
     shapes = [tuple(output.shape) for output in model.outputs] if _inputs(model) else []
     if len(shapes) != 1 or len(shapes[0]) != 2:
         given = " and ".join(map(str, shapes)) or "nothing yet"
         raise InputError(
             f"{model.name} gives {given}; a score of a class needs one output (N, classes)"
         )
-    return _without_activation(model) if logits else model
+
+
+def logits_of(traced):
+    """What a Graph gives before a softmax or sigmoid at its end; its output where it has neither.
+
+    Args:
+        traced: Graph with an output (N, classes).
+
+    Returns:
+        Keras tensor (N, classes), which the graph's input leads to.
+    """
+    last = next(call for call in reversed(traced.calls) if call.output is traced.output)
+    operation = last.operation
+    if isinstance(operation, keras.layers.Dense) and _name(operation.activation) in PROBABILITIES:
+        return WithoutActivation(operation, name=traced.free_name("logits"))(last.inputs[0])
+    activation = operation
+    if isinstance(operation, keras.layers.Activation):
+        activation = operation.activation
+    return last.inputs[0] if _name(activation) in PROBABILITIES else traced.output
 
 
 def target_index(target, classes, n_outputs):
@@ -460,6 +558,12 @@ def layer_names(model):
     return [path for path, _ in _walk(model)]
 
 
+def name_of(model, operation):
+    """A layer's name as find_layer takes it; of an operation of keras.ops its own."""
+    paths = (path for path, layer in _walk(model) if layer is operation)
+    return next(paths, operation.name)
+
+
 def activation_name(operation):
     """What the activation of a layer or operation is called, e.g. `softmax`; None without one.
 
@@ -488,8 +592,22 @@ def _walk(model, prefix=""):
             yield from _walk(layer, f"{prefix}{layer.name}/")
 
 
-def _plain(operation, *args, **kwargs):
-    return operation(*args, **kwargs)
+def _free_name(name, taken):
+    """The name, or the first with a number behind it that is not taken."""
+    free, number = name, 0
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    return free
+
+
+def _renamed_copy(operation, name):
+    """An operation of keras.ops under another name; it has no weights."""
+    return type(operation).from_config(operation.get_config() | {"name": name})
+
+
+def _has_tensors(value):
+    return any(keras.utils.is_keras_tensor(x) for x in keras.tree.flatten(value))
 
 
 def _has_graph(model):
@@ -555,35 +673,33 @@ def _check_outputs(model, outputs, height, width):
             )
 
 
-def _without_activation(model):
-    traced = trace(model)
-    last = next(call for call in reversed(traced.calls) if call.output is traced.output)
-    operation = last.operation
-    if isinstance(operation, keras.layers.Dense) and _name(operation.activation) in PROBABILITIES:
-        output = WithoutActivation(operation, name="logits")(last.inputs[0])
-    elif _name(operation) in PROBABILITIES or (
-        isinstance(operation, keras.layers.Activation)
-        and _name(operation.activation) in PROBABILITIES
-    ):
-        output = last.inputs[0]
-    else:
-        return model
-    return keras.Model(traced.input, output, name=f"{model.name}_logits")
-
-
 def _name(activation):
     """`softmax` for the function, the layer Softmax and the Softmax of keras.ops alike."""
     named = activation if hasattr(activation, "__name__") else type(activation)
     return named.__name__.lower()
 
 
-def count_activations(network):
-    """Numbers that a network's layers give for one image, those of networks inside it too."""
-    return sum(map(_layer_activations, network.layers))
+def count_activations(network, size=None):
+    """Numbers that a network's layers give for one image, those of networks inside it too.
+
+    Args:
+        network: keras.Model.
+        size: (H, W) of the image, for a network that leaves it open.
+
+    A length that no size of the image tells counts as 1: the number is then a least one.
+    """
+    tensors = list(_given(network))
+    if any(None in tensor.shape[1:] for tensor in tensors):
+        # a network inside may leave open what the one around it knows
+        traced = trace(network, size)
+        tensors = keras.tree.flatten([traced.input, [call.output for call in traced.calls]])
+    return sum(math.prod(side or 1 for side in tensor.shape[1:]) for tensor in tensors)
 
 
-def _layer_activations(layer):
-    if isinstance(layer, keras.Model) and getattr(layer, "inputs", None):
-        return count_activations(layer)
-    tensors = keras.tree.flatten(layer.output)
-    return sum(math.prod(tensor.shape[1:]) for tensor in tensors)
+def _given(network):
+    """Yield the Keras tensors that the layers of a network, and of those inside it, give."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model) and _inputs(layer):
+            yield from _given(layer)
+        else:
+            yield from keras.tree.flatten(layer.output)

@@ -1,7 +1,9 @@
 """Which layers of two networks, and of a third, are compared with each other; their kernels.
 
-Layers go by their names, or by a file that says which belongs to which. A concatenation of
-convolutions is a layer too; its channels are those of its branches.
+Layers go by their names, or by a file that says which belongs to which. Those of a network inside
+another are called by paths, `trunk/stem`, and a training here takes it apart: a layer that the
+other network does not have by its whole name goes by the last part of it, where both have that
+once. A concatenation of convolutions is a layer too; its channels are those of its branches.
 """
 
 from dataclasses import dataclass
@@ -118,7 +120,8 @@ def layers_of(model):
     layers = []
     for name in sorted(place, key=place.get):
         branches = joined.get(name, (name,))
-        is_stage = name in joined or not joined or name in passed
+        in_row = id(graph.find_layer(model, name)) in passed
+        is_stage = name in joined or not joined or in_row
         layers.append(Layer(name, tuple(branches), tuple(widths[b] for b in branches), is_stage))
     return tuple(layers)
 
@@ -129,18 +132,21 @@ def _width(model, name):
 
 
 def _passed_by_all(model):
-    """Names of the layers after which nothing is computed from anything but their output."""
-    calls = graph.trace(model).calls
+    """Ids of the layers after which nothing is computed from anything but their output."""
+    traced = graph.trace(model)
     last = {}  # id of a tensor -> number of the last call that reads it
-    for number, call in enumerate(calls):
+    for number, call in enumerate(traced.calls):
         last |= {id(tensor): number for tensor in call.inputs}
-    names, needed = set(), {}
-    for number, call in enumerate(calls):
-        needed[id(call.output)] = last.get(id(call.output), number)
+    # the network's outputs are read after all calls
+    last |= {id(tensor): len(traced.calls) for tensor in keras.tree.flatten(traced.output)}
+    passed, needed = set(), {id(traced.input): last.get(id(traced.input), 0)}
+    for number, call in enumerate(traced.calls):
+        given = [id(tensor) for tensor in keras.tree.flatten(call.output)]
+        needed |= {tensor: last.get(tensor, number) for tensor in given}
         needed = {tensor: until for tensor, until in needed.items() if until > number}
-        if list(needed) == [id(call.output)]:
-            names.add(call.operation.name)
-    return names
+        if list(needed) == given:
+            passed.add(id(call.operation))
+    return passed
 
 
 def chosen(layers, names, network):
@@ -175,7 +181,7 @@ def match(layers, pairs=None):
         layers: network's key -> tuple of Layer; the first two are those that are compared, a third
             joins in where it has a layer of the same name as one of them.
         pairs: names of the first network -> names of the second, where names do not tell; None for
-            the same names.
+            the same names, of layers of networks inside by their last part where it tells.
 
     Returns:
         Matches; without layers where the first two networks have none in common.
@@ -196,17 +202,38 @@ def match(layers, pairs=None):
                     )
     found = []
     for name, layer in known[first].items():
-        partner = name if pairs is None else pairs.get(name)
-        if partner not in known[second]:
+        partner = _same(name, known[first], known[second]) if pairs is None else pairs.get(name)
+        if partner is None:
             continue
         of = {first: layer, second: known[second][partner]}
         for key in keys[2:]:
-            third = known[key].get(name) or known[key].get(partner)
-            of |= {key: third} if third else {}
+            third = _same(name, known[first], known[key])
+            third = third or _same(partner, known[second], known[key])
+            of |= {key: known[key][third]} if third else {}
         found.append(Match(of, len(found)))
     matched = {key: {one.of[key].name for one in found} for key in (first, second)}
     alone = {key: tuple(n for n in known[key] if n not in matched[key]) for key in matched}
     return Matches(tuple(found), alone)
+
+
+def _same(name, own, others):
+    """What a layer of one network is called in another; None where that does not have it.
+
+    Args:
+        name: of the layer, among `own`.
+        own, others: names of all layers of its network, and of the other one.
+    """
+    if name in others:
+        return name
+    last = _last_part(name)
+    alike = [other for other in others if _last_part(other) == last]
+    is_alone = len(alike) == 1 and sum(_last_part(other) == last for other in own) == 1
+    return alike[0] if is_alone else None
+
+
+def _last_part(name):
+    """A layer's name without the networks that it is in."""
+    return name.rpartition("/")[2]
 
 
 def read_map(path):
@@ -257,8 +284,9 @@ def kernel_distances(model_a, model_b):
         model_a, model_b: keras.Model.
 
     Returns:
-        (names, distances, by_chance): the convolutions that both have with kernels of the same
-        shapes, float64 arrays: similarity.kernel_distance, and similarity.shuffled_distance.
+        (names, distances, by_chance): the convolutions that both have, as `match` finds them, with
+        kernels of the same shapes, called as in model_a; float64 arrays:
+        similarity.kernel_distance, and similarity.shuffled_distance.
 
     Raises:
         InputError: no such convolution.
@@ -266,12 +294,13 @@ def kernel_distances(model_a, model_b):
     Source:
         Gonthier et al. 2020, tables 2 and 4.
     """
-    theirs = set(activations.convolutions(model_b))
+    ours, theirs = activations.convolutions(model_a), activations.convolutions(model_b)
     names, distances, by_chance = [], [], []
-    for name in activations.convolutions(model_a):
-        if name not in theirs:
+    for name in ours:
+        partner = _same(name, ours, theirs)
+        if partner is None:
             continue
-        (a, shapes_a), (b, shapes_b) = kernels(model_a, name), kernels(model_b, name)
+        (a, shapes_a), (b, shapes_b) = kernels(model_a, name), kernels(model_b, partner)
         if shapes_a == shapes_b:
             names.append(name)
             distances.append(similarity.kernel_distance(a, b)[0])

@@ -160,7 +160,8 @@ def _check_memory(network, settings):
     free = backend.free_memory()
     if free is None:
         return
-    each = count_activations(network.model) * FLOAT * KEPT
+    size = (network.size, network.size)  # which the file may leave open
+    each = count_activations(network.model, size) * FLOAT * KEPT
     if settings.batch_size * each > free:
         most = int(free // each)
         accepted = f"1 to {most}" if most else "a smaller input_size, not even one fits"

@@ -12,6 +12,7 @@ from models.graph import (
     count_activations,
     cut,
     find_layer,
+    name_of,
     relu_limit,
     target_index,
     trace,
@@ -411,3 +412,67 @@ def test_activations_of_all_layers_are_counted_and_those_of_networks_inside():
     inputs = keras.Input((4, 4, 2))  # 32
     outputs = keras.layers.Flatten()(inner(inputs))  # 12
     assert count_activations(keras.Model(inputs, outputs)) == 32 + 12 + 12
+
+
+def test_activations_are_counted_at_the_size_that_a_network_leaves_open():
+    inputs = keras.Input((None, None, 2))
+    x = layers.Conv2D(3, 3)(inputs)  # 2 x 2 x 3 of 4 x 4
+    trunk = keras.Model(inputs, x)
+    assert count_activations(trunk, (4, 4)) == 32 + 12
+    assert count_activations(trunk, (5, 4)) == 40 + 18
+    # no size is known: a least number
+    assert count_activations(trunk) == 2 + 3
+    outer = keras.Sequential([keras.Input((4, 4, 2)), trunk, layers.GlobalAveragePooling2D()])
+    assert count_activations(outer) == 32 + 12 + 3
+
+
+def twice(channels, name):
+    """A network inside another, whose layer and operation have the names that its like has."""
+    inputs = keras.Input((8, 8, channels))
+    x = layers.Conv2D(2, 3, padding="same", name="maps")(inputs)
+    relu = type(keras.ops.relu(keras.Input((1,)))._keras_history.operation)
+    return keras.Model(inputs, relu(name="again")(x), name=name)
+
+
+def test_networks_inside_may_use_a_name_twice():
+    inputs = keras.Input((8, 8, 3))
+    first, second = twice(3, "first"), twice(2, "second")
+    x = layers.Dense(4, name="logits")(layers.Flatten()(second(first(inputs))))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax", name="head")(x))
+    given = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype("float32")
+    scores = classifier(model)
+    exponents = np.exp(scores.predict_on_batch(given))
+    expected = model.predict_on_batch(given)
+    assert_allclose(exponents / exponents.sum(axis=1, keepdims=True), expected, rtol=1e-4)
+    # the weights are the network's own, whatever they become
+    assert {id(w) for w in scores.weights} == {id(w) for w in model.weights}
+    second.get_layer("maps").set_weights([np.zeros((3, 3, 2, 2)), np.zeros(2)])
+    after = scores.predict_on_batch(given)
+    assert_allclose(after[0], after[1], atol=1e-6)
+    assert first.get_layer("maps").name == second.get_layer("maps").name == "maps"
+    found = cut(model, ["second"])(given, training=False)
+    assert_allclose(keras.ops.convert_to_numpy(found["second"]), 0)
+
+
+def test_a_layer_of_a_name_used_twice_is_called_as_the_network_does():
+    def attention(name):
+        tokens = keras.Input((4, 6))
+        layer = layers.MultiHeadAttention(2, 3, name="looks")
+        return keras.Model(
+            tokens, layer(query=tokens, value=tokens, use_causal_mask=True), name=name
+        )
+
+    inputs = keras.Input((4, 6))
+    x = layers.Flatten()(attention("b")(attention("a")(inputs)))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
+    given = np.random.default_rng(0).normal(size=(2, 4, 6)).astype("float32")
+    exponents = np.exp(classifier(model).predict_on_batch(given))
+    expected = model.predict_on_batch(given)
+    assert_allclose(exponents / exponents.sum(axis=1, keepdims=True), expected, rtol=1e-4)
+
+
+def test_the_name_by_which_a_layer_is_found(nested):
+    for path in ("trunk", "trunk/inner/second", "head"):
+        assert name_of(nested, find_layer(nested, path)) == path
+    operation = keras.ops.relu(keras.Input((1,)))._keras_history.operation
+    assert name_of(nested, operation) == operation.name

@@ -347,6 +347,16 @@ def test_pictures_at_a_time_are_a_power_of_two_that_fits(device, free, count, mo
     assert inference.pictures_at_a_time(model) == count
 
 
+def test_a_network_inside_may_leave_its_size_open(monkeypatch):
+    monkeypatch.setattr(backend, "device_name", lambda: "GPU NVIDIA H100 (jax)")
+    monkeypatch.setattr(backend, "free_memory", lambda: 2 * 4 * 27 * 100)  # half of it holds 100
+    inputs = keras.Input((None, None, 3))
+    trunk = keras.Model(inputs, keras.layers.ReLU()(inputs))
+    pictures = keras.Input((2, 2, 3))  # 12 numbers a picture, 12 of the ReLU, and 3 more
+    model = keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(trunk(pictures)))
+    assert inference.pictures_at_a_time(model) == 64
+
+
 def test_a_network_of_any_size_is_given_as_many_pictures_as_a_cpu(monkeypatch):
     monkeypatch.setattr(backend, "device_name", lambda: "GPU NVIDIA H100 (jax)")
     monkeypatch.setattr(backend, "free_memory", lambda: 10**12)

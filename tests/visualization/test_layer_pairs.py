@@ -50,6 +50,48 @@ def test_layers_in_order_with_their_branches():
     assert [layer.name for layer in layers if layer.is_stage] == ["first", "joined"]
 
 
+def body(pixels):
+    """A convolution, two beside each other that are joined, and one more."""
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="stem")(pixels)
+    branches = [keras.layers.Conv2D(2, 1, name=name)(x) for name in ("left", "right")]
+    x = keras.layers.Concatenate(name="joined")(branches)
+    return keras.layers.Conv2D(3, 3, name="top")(x)
+
+
+def headed(trunk):
+    """A network inside another: a trunk, a mean and a classifier, as users of Keras write it."""
+    pixels = keras.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(trunk(pixels))
+    return keras.Model(pixels, keras.layers.Dense(2, name="head")(x), name="own")
+
+
+def in_row(model):
+    return [layer.name for layer in layers_of(model) if layer.is_stage]
+
+
+def test_the_row_is_the_same_wherever_the_layers_are():
+    pixels = keras.Input((16, 16, 3))
+    x = body(pixels)
+    # a convolution may be the network's output
+    assert in_row(keras.Model(pixels, x)) == ["stem", "joined", "top"]
+    mean = keras.layers.GlobalAveragePooling2D()(x)
+    assert in_row(keras.Model(pixels, keras.layers.Dense(2)(mean))) == ["stem", "joined", "top"]
+    nested = headed(keras.Model(pixels, x, name="trunk"))
+    assert in_row(nested) == ["trunk/stem", "trunk/joined", "trunk/top"]
+
+
+def test_what_something_goes_past_is_not_in_the_row():
+    pixels = keras.Input((16, 16, 3))
+    x = body(pixels)
+    early = keras.layers.GlobalAveragePooling2D()(x._keras_history.operation.input)
+    assert in_row(keras.Model(pixels, [x, early])) == ["stem", "joined"]
+    x = keras.layers.Conv2D(3, 1, name="first")(pixels)
+    x = keras.layers.Add()([x, pixels])  # the picture itself goes past `first`
+    branches = [keras.layers.Conv2D(2, 1, name=name)(x) for name in ("left", "right")]
+    x = keras.layers.Concatenate(name="joined")(branches)
+    assert in_row(keras.Model(pixels, x)) == ["joined"]
+
+
 def test_without_concatenations_every_convolution_is_in_the_row():
     assert [layer.is_stage for layer in layers_of(plain("a", "b"))] == [True, True]
 
@@ -91,6 +133,38 @@ def test_layers_match_by_name():
     assert found.alone == {"a": ("left",), "b": ("links",)}
     assert [one.depth for one in found.layers] == [0, 1, 2, 3]
     assert [one.name for one in found.channelled] == ["first", "inside", "right"]
+
+
+@pytest.fixture(scope="module")
+def inside():
+    """(A network around a trunk, a flat one of the same layers, as a training here makes it)."""
+    pixels = keras.Input((16, 16, 3))
+    x = body(pixels)
+    mean = keras.layers.GlobalAveragePooling2D()(x)
+    flat = keras.Model(pixels, keras.layers.Dense(5, name="classes")(mean))
+    return headed(keras.Model(pixels, x, name="trunk")), flat
+
+
+def test_layers_of_a_network_inside_match_those_of_a_flat_one(inside):
+    nested, flat = (layers_of(model) for model in inside)
+    paths = [(f"trunk/{n}", n) for n in ("stem", "left", "right", "joined", "top")]
+    found = match({"a": nested, "b": flat})
+    assert names(found) == paths and found.alone == {"a": (), "b": ()}
+    assert len(found.channelled) == 4
+    found = match({"a": flat, "b": nested, "c": nested})
+    assert names(found) == [(n, path, path) for path, n in paths]
+    found = match({"a": nested, "b": nested, "c": flat})
+    assert names(found) == [(path, path, n) for path, n in paths]
+
+
+def test_a_last_part_that_a_network_has_twice_tells_nothing():
+    pixels = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(3, 1, name="same")(pixels)
+    a = headed(keras.Sequential([keras.Model(pixels, x, name="a"), plain("same", "b")], name="c"))
+    found = match({"a": layers_of(a), "b": layers_of(plain("same", "b"))})
+    assert [partner for _, partner in names(found)] == ["b"]
+    found = match({"a": layers_of(plain("same", "b")), "b": layers_of(a)})
+    assert [name for name, _ in names(found)] == ["b"]
 
 
 def test_a_third_network_joins_in_by_either_name():
@@ -171,5 +245,16 @@ def test_distances_of_the_convolutions_that_two_networks_share():
     assert names == ["first", "inside", "left"]
     np.testing.assert_allclose(distances, [0, 0, 3], atol=1e-6)
     assert (by_chance > 0).all() and by_chance.shape == (3,)
+
+
+def test_distances_between_a_network_inside_and_a_flat_one(inside):
+    names, distances, _ = kernel_distances(*inside)
+    assert names == ["trunk/stem", "trunk/left", "trunk/right", "trunk/top"]
+    np.testing.assert_allclose(distances, 0)
+    names, _, _ = kernel_distances(*inside[::-1])
+    assert names == ["stem", "left", "right", "top"]
+
+
+def test_no_distances_without_a_convolution_in_common():
     with pytest.raises(InputError, match="no convolution of one name and shape"):
         kernel_distances(plain("a"), plain("b"))

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
+from models.errors import InputError
 from models.network import Network, save
 from transfer.pictures import proportion, read_all
 from visualization import views
@@ -60,6 +61,27 @@ def test_a_network_without_classes_has_no_curves():
     assert found.deletions == found.insertions == {}
     assert found.output is None
     assert list(found.randomisations) == ["visual_backprop"]
+
+
+def open_sized(inner):
+    """Convolution, mean and two classes; the size is left open, or by the network inside alone."""
+    inputs = keras.Input((None, None, 3))
+    trunk = keras.Model(inputs, layers.Conv2D(4, 3, padding="same", activation="relu")(inputs))
+    if inner:
+        inputs = keras.Input((8, 8, 3))
+    x = layers.GlobalAveragePooling2D()(trunk(inputs))
+    return keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_memory_is_known_where_a_file_leaves_its_size_open(inner, monkeypatch):
+    network = Network("net", open_sized(inner), size=8)
+    # 8 x 8 x 3 of the picture, 8 x 8 x 4, 4 and 2; float32, a quarter of them at a time
+    monkeypatch.setattr(views.backend, "free_memory", lambda: 454 * 16)
+    views.check_networks([network], Settings())
+    monkeypatch.setattr(views.backend, "free_memory", lambda: 454 * 15)
+    with pytest.raises(InputError, match="batch_size is 16.* of 8 pixels.* accepted here: 1 to 15"):
+        views.check_networks([network], Settings())
 
 
 def test_summary_of_a_check():

@@ -59,10 +59,10 @@ def guided(model):
     Returns:
         keras.Model with the same outputs.
     """
-    gates = []
+    gates, own = [], graph.SharedLayers()
 
     def call(operation, *args, **kwargs):
-        output = operation(*args, **kwargs)
+        output = own.call(operation, *args, **kwargs)
         if graph.relu_limit(operation) is None:
             return output
         gates.append(PositiveGradient(dtype=output.dtype))

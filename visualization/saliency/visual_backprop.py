@@ -74,15 +74,16 @@ def visual_backprop(network, logits=True, batch_size=16, form="even"):
         read.
 
     Raises:
-        InputError: no convolution with a map of more than one pixel, or another form.
+        InputError: no convolution with a map of more than one pixel, no graph of layers from one
+            input, or another form.
     """
     del logits
     passes.check_choice("form", form, FORMS)
     model = as_network(network).model
     check_whole("batch_size", batch_size, least=1)
-    built = {}
-    if None not in model.inputs[0].shape[1:3]:
-        built[model.inputs[0].shape[1:3]] = backend.forward(mask_model(model, form=form))
+    built, own = {}, tuple(graph.input_of(model).shape[1:3])
+    if None not in own:
+        built[own] = backend.forward(mask_model(model, form=form))
 
     def masks(pictures, targets=None, progress=None):
         del targets
@@ -111,7 +112,7 @@ def mask_model(model, size=None, form="even"):
     stages = find_stages(traced, form)
     if not stages:
         raise InputError(f"{model.name} has no convolution with a map of more than one pixel")
-    layer = Masks(stages, traced.input.shape[1:3], form, name="masks")
+    layer = Masks(stages, traced.input.shape[1:3], form, name=traced.free_name("masks"))
     return keras.Model(traced.input, layer([list(stage.maps) for stage in stages]))
 
 
@@ -232,12 +233,14 @@ def find_stages(traced, form):
     """The stages of a graph (models.graph.Graph), from the deepest to the first."""
     depth, stride = {id(traced.input): 0}, {id(traced.input): (1, 1)}
     windows = {}  # id of a map -> (map, window)
+    limits = {}  # id of a map -> the largest value of the ReLU that gave it, None without
     readers, released = _readers(traced), form == "released"
     for call in traced.calls:
         convolves = isinstance(call.operation, CONVOLUTIONS)
         for output in keras.tree.flatten(call.output):
             depth[id(output)] = max((depth[id(x)] for x in call.inputs), default=0) + convolves
             stride[id(output)] = _stride(call, stride)
+            limits[id(output)] = graph.relu_limit(call.operation)
         if convolves:
             feature_map = call.output if released else _activated(call, readers)
             window = (RELEASED_WINDOW,) * 2 if released else _window(call.operation)
@@ -251,12 +254,14 @@ def find_stages(traced, form):
             apart = number if released else 0
             key = (-np.prod(size), depth[id(feature_map)], size, apart)
             together.setdefault(key, []).append((feature_map, window))
-    return [_stage(members, stride) for _, members in sorted(together.items(), reverse=True)]
+    return [
+        _stage(members, stride, limits) for _, members in sorted(together.items(), reverse=True)
+    ]
 
 
-def _stage(members, stride):
+def _stage(members, stride, limits):
     maps, windows = zip(*members, strict=True)
-    rectified = tuple(graph.relu_limit(x._keras_history.operation) is not None for x in maps)
+    rectified = tuple(limits[id(x)] is not None for x in maps)
     return Stage(maps, stride[id(maps[0])], tuple(map(max, *windows, (1, 1))), rectified)
 
 
@@ -271,8 +276,17 @@ def _readers(traced):
 def _stride(call, known):
     """Picture pixels between neighbours in what a call gives."""
     before = [known[id(x)] for x in call.inputs if len(x.shape) == 4] or [(1, 1)]
-    own = getattr(call.operation, "strides", (1, 1))
-    return tuple(a * b for a, b in zip(before[0], own, strict=True))
+    return tuple(a * b for a, b in zip(before[0], _own_stride(call), strict=True))
+
+
+def _own_stride(call):
+    """Rows and columns that one step in what a call gives is of what it reads."""
+    if any(len(getattr(x, "shape", ())) != 4 for x in (*call.inputs, call.output)):
+        return 1, 1  # a convolution along something else, such as channels
+    # of keras.ops a pooling has the stride of its window where none is given, and one number
+    # stands for both
+    own = getattr(call.operation, "strides", 1) or getattr(call.operation, "pool_size", 1)
+    return (own, own) if isinstance(own, int) else tuple(own)
 
 
 def _window(layer):

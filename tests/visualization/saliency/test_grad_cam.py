@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from models.errors import InputError
+from models.network import Network
 from visualization.saliency.grad_cam import grad_cam
 
 layers = keras.layers
@@ -49,6 +50,68 @@ def pyramid(size, branch=False):
             x = layers.Add(name="sum")([x, layers.Conv2D(4, 1, strides=2, name="short")(before)])
     x = layers.GlobalAveragePooling2D()(layers.AveragePooling2D(2, name="pool")(x))
     return keras.Model(inputs, layers.Dense(3)(x), name="pyramid")
+
+
+@pytest.fixture(scope="module")
+def nested(smooth):
+    """The smooth network with its convolutions in networks inside, `deep/trunk/conv`."""
+    trunk = keras.Model(smooth.inputs, smooth.get_layer("last").output, name="trunk")
+    inputs = keras.Input((SIZE, SIZE, 3))
+    x = keras.Model(inputs, trunk(inputs), name="deep")(inputs)
+    return keras.Model(inputs, smooth.layers[-1](layers.GlobalAveragePooling2D()(x)), name="nested")
+
+
+@pytest.mark.parametrize("logits", [True, False])
+@pytest.mark.parametrize(
+    ("layer", "same"),
+    [
+        (None, "last"),
+        ("deep", "last"),
+        ("trunk", "last"),
+        ("deep/trunk/last", "last"),
+        ("deep/trunk/conv", "conv"),
+        ("trunk/conv", "conv"),
+        ("conv", "conv"),
+    ],
+)
+def test_layers_of_networks_inside(layer, same, logits, smooth, nested, pictures):
+    found = grad_cam(nested, logits, layer=layer)(pictures)
+    expected = grad_cam(smooth, logits, layer=same)(pictures)
+    assert expected.max() > 0
+    assert_allclose(found, expected, rtol=1e-4, atol=1e-8)
+
+
+def test_a_layer_is_told_and_missed_by_the_name_that_finds_it(nested):
+    said = []
+    grad_cam(nested, say=said.append)
+    assert said == ["grad_cam: maps of deep/trunk/last, 3 x 3 pixels"]
+    with pytest.raises(InputError, match="^nested has no layer 'trunk/cnv'.*deep/trunk/conv"):
+        grad_cam(nested, layer="trunk/cnv")
+
+
+def test_a_network_of_any_size_has_a_map_for_each(pictures):
+    fixed = pyramid(64)
+    inputs = keras.Input((None, None, 3))
+    x = inputs
+    for layer in fixed.layers[1:]:
+        x = layer(x)
+    of_any, said = keras.Model(inputs, x, name="any"), []
+    masks = grad_cam(of_any, say=said.append)
+    assert said == []
+    given = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3)).astype("uint8")
+    small = given[:, :64, :64]
+    for _ in range(2):
+        assert_allclose(masks(small, 1), grad_cam(fixed)(small, 1), rtol=1e-4, atol=1e-7)
+        masks(given, 1)
+    assert said == [
+        "grad_cam: maps of conv_2, 8 x 8 pixels",
+        "grad_cam: maps of conv_3, 7 x 7 pixels",
+    ]
+    # a Network says at what size it is fed
+    grad_cam(Network("any", of_any, size=64), say=said.append)
+    assert said[2:] == said[:1]
+    with pytest.raises(InputError, match="any has no layer 'lost'"):
+        grad_cam(of_any, layer="lost")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import inspect
 import io
 
+import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -57,6 +58,55 @@ def test_a_rows_options_are_its_functions(method, smooth, rectified):
                 method(smooth, **{option.name: word})
             with pytest.raises(InputError, match=f"accepted: {', '.join(option.accepted)}"):
                 method(smooth, **{option.name: "another"})
+
+
+@pytest.fixture
+def name_twice(rectified):
+    """The rectified network, as two networks of one layer, and ReLU, of the same names."""
+    inputs = x = keras.Input((SIZE, SIZE, 3))
+    for number, name in enumerate(("first", "second")):
+        own = keras.layers.Conv2D(2, 1, name="maps")
+        start = keras.Input((SIZE, SIZE, x.shape[-1]))
+        end = keras.layers.ReLU(name="again")(own(start))
+        x = keras.Model(start, end, name=f"part_{number}")(x)
+        own.set_weights(rectified.get_layer(name).get_weights())
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    x = keras.layers.Dense(2, name="masks")(x)
+    model = keras.Model(inputs, keras.layers.Softmax()(x), name="twice")
+    model.get_layer("masks").set_weights(rectified.layers[-1].get_weights())
+    return model
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_networks_inside_may_use_a_name_twice(name, rectified, name_twice, pictures):
+    quick = {"smooth_grad": {"samples": 3}, "integrated_gradients": {"samples": 3}}
+    own = quick.get(name, {})
+    expected = METHODS[name](rectified, **own)(pictures, 0)
+    assert np.abs(expected).max() > 0
+    masks = METHODS[name](name_twice, **own)
+    assert_allclose(masks(pictures, 0), expected, rtol=1e-4, atol=1e-6)
+    assert as_network(name_twice).output == "probability"
+    # the weights as they are when it is called
+    first = name_twice.get_layer("part_0").get_layer("maps")
+    before = first.get_weights()
+    first.set_weights([-before[0], before[1]])
+    after = masks(pictures, 0)
+    first.set_weights(before)
+    assert np.abs(after - expected).max() > 1e-3 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_has_no_graph_yet_is_refused(name):
+    layers = keras.layers
+    unbuilt = keras.Sequential([layers.Conv2D(2, 3), layers.GlobalMaxPooling2D()], name="unbuilt")
+
+    class Own(keras.Model):
+        def call(self, inputs):
+            return inputs
+
+    for model in (unbuilt, Own(name="own")):
+        with pytest.raises(InputError, match=model.name):
+            METHODS[name](model)
 
 
 def test_options_are_those_given(smooth, pictures):

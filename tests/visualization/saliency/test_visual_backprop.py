@@ -171,6 +171,38 @@ def test_squeeze_and_excitation_and_inner_networks():
     assert [stage[0] for stage in names(outer)] == [["deep"], ["stem"]]
 
 
+def test_convolutions_along_something_else_are_no_maps():
+    """Efficient channel attention (Wang et al. 2020) has one along the channels."""
+    inputs = keras.Input((12, 12, 3))
+    x = convolution(inputs, 4, strides=2, name="first")
+    weights = layers.Reshape((4, 1))(layers.GlobalAveragePooling2D()(x))
+    weights = layers.Conv1D(1, 3, strides=1, padding="same", activation="sigmoid")(weights)
+    x = layers.Multiply()([x, layers.Reshape((1, 1, 4))(weights)])
+    model = keras.Model(inputs, convolution(x, 2, strides=2, name="last"))
+    assert [stage[0] for stage in names(model)] == [["last"], ["first"]]
+    (last, first) = find_stages(graph.trace(model), "even")
+    assert last.stride == (4, 4) and first.stride == (2, 2)
+    assert visual_backprop(model)(pictures(2, 12, 12)).max() == 1
+
+
+@pytest.mark.parametrize("words", [(2,), ((2, 2),), (2, 2), (2, (2, 2)), (3, 2, "same")])
+def test_poolings_of_keras_ops_count_in_the_stride(words):
+    stride = words[1] if len(words) > 1 else words[0]
+    how = {"pool_size": words[0], "strides": stride, "padding": (*words, "valid", "valid")[2]}
+    inputs = keras.Input((12, 12, 3))
+    first, last = (layers.Conv2D(n, 3, padding="same", activation="relu") for n in (4, 2))
+    by_layer = keras.Model(inputs, last(layers.MaxPooling2D(**how)(first(inputs))))
+    by_operation = keras.Model(inputs, last(keras.ops.max_pool(first(inputs), *words)))
+    strides = [
+        [stage.stride for stage in find_stages(graph.trace(model), "even")]
+        for model in (by_operation, by_layer)
+    ]
+    assert strides[0] == strides[1] and strides[0][1] == (1, 1)
+    if len(words) > 1:  # without a stride Keras 3.15 fails to run it on JAX
+        x = pictures(2, 12, 12)
+        assert_allclose(visual_backprop(by_operation)(x), visual_backprop(by_layer)(x), atol=1e-6)
+
+
 def test_batches_and_unknown_sizes_change_nothing():
     inputs = keras.Input((None, None, 3))
     model = keras.Model(inputs, convolution(convolution(inputs, 3, strides=2), 2))
