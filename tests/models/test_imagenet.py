@@ -80,6 +80,7 @@ def test_keras_3_s_weights_are_told_by_a_layers_name(name, known, tmp_path):
     assert (network.classes == imagenet.names()) is known and (network.classes is None) is not known
 
 
+@pytest.mark.slow
 def test_real_files_have_their_names(shared):
     folder = shared / "weights"
     cats = np.load(shared / "oracle" / "googlenet_opencv.npz")

@@ -174,6 +174,7 @@ def test_auxiliary_outputs_come_after_the_main_one(small):
     assert {name: model.get_layer(name).rate for name in rates} == rates
 
 
+@pytest.mark.slow
 def test_gradients_reach_every_weight(small):
     model, _ = small
     weight = inception_v1.AUXILIARY_LOSS_WEIGHT

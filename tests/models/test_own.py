@@ -220,6 +220,7 @@ def test_a_note_says_what_is_done_to_pixels(made, pixels, told, saved):
     assert told in said[0]
 
 
+@pytest.mark.slow
 def test_a_classifier_trained_here_keeps_its_scaling(tmp_path):
     """All of its preprocessing is inside; another cannot be asked for."""
     first = zoo.build("MobileNet(alpha=0.25)", 5, 32, seed=1)

@@ -174,6 +174,7 @@ def test_files_of_pytorch_numpy_and_onnx_are_no_weights_files(kind, tmp_path):
         models.load(f"{SMALL}:{path}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("named", [True, False])
 def test_keras_3_s_weights_have_as_many_classes_as_their_top(named, tmp_path):
     """Also where layers have no names, as Keras 2 wrote such files."""
@@ -285,6 +286,7 @@ def test_the_last_normalization_of_a_convnext_with_its_top_is_that_of_its_featur
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", [".weights.h5", ".keras"])
 def test_adapted_scaling_is_used_once_it_is_filled(ending, tmp_path):
     """Keras's Normalization keeps what it computes with apart from its weights."""

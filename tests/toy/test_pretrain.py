@@ -10,6 +10,7 @@ from toy.nature import render_pictures
 MAX_WEIGHTS_BYTES = 4 * 2**20  # what the repository may carry
 
 
+@pytest.mark.slow
 def test_the_shipped_weights_are_small_load_and_tell_natural_pictures_apart():
     assert pretrain.WEIGHTS.stat().st_size <= MAX_WEIGHTS_BYTES
     body = keras.applications.MobileNet(

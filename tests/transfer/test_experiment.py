@@ -380,6 +380,7 @@ def test_a_recipe_of_another_paper_and_any_field_over_it(collection, tmp_path):
         assert scores.max() == pytest.approx(float(row["score"]), abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_chain_goes_on_from_a_runs_folder_and_finds_its_stages(collection, tmp_path, capsys):
     """From a collection to itself with another seed, then its start named."""
     assert run(collection, tmp_path, "fine_tuning", weights="none") == 0
@@ -553,6 +554,7 @@ def test_hostile_names_come_through(tmp_path):
     assert metrics(folder)["dataset"] == "Museo d'été, 1/2\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["off_the_shelf", "fine_tuning"])
 def test_tensorboard_and_class_weights_on_request(collection, tmp_path, mode):
     assert run(collection, tmp_path, mode, tensorboard=tmp_path / "logs") == 0
@@ -570,6 +572,7 @@ def test_one_line_per_epoch_off_a_terminal(collection, tmp_path, capsys):
     assert "the best so far" in lines[0]
 
 
+@pytest.mark.slow
 def test_colours_are_learnt(tmp_path):
     collection = paint(tmp_path / "collection", per_class=60)
     assert run(collection, tmp_path, "random", learning_rate=0.01, epochs=12) == 0
@@ -661,6 +664,7 @@ def test_a_data_set_on_a_read_only_disk_serves_every_mode(collection, tmp_path, 
     assert len(read_runs(tmp_path / "results")) == 3
 
 
+@pytest.mark.slow
 def test_interrupted_run_is_not_lost_to_other_settings(collection, tmp_path):
     partial = result(tmp_path).with_name(f".{result(tmp_path).name}.partial")
 
@@ -710,6 +714,7 @@ def test_new_pictures_in_the_released_files_are_no_old_run(collection, tmp_path)
     assert keys[0] != keys[1]
 
 
+@pytest.mark.slow
 def test_damaged_picture_in_the_store_is_named_and_nothing_hangs(collection, tmp_path):
     assert run(collection, tmp_path) == 0
     path = next(tmp_path.glob("datasets/*/*/*/training_images.hdf5"))
@@ -789,6 +794,7 @@ def split_rows(out, dataset="tiny"):
     return list(csv.DictReader(path.open(encoding="utf-8-sig")))
 
 
+@pytest.mark.slow
 def test_one_csv_serves_two_collections_and_from_one_to_the_other(collection, tmp_path):
     path = collection / "metadata.csv"
     header, *rows = path.read_text().splitlines()
@@ -1062,6 +1068,7 @@ def test_read_only_results_disk_is_one_line(collection, tmp_path, small_disk, ca
     assert "Read-only file system" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_damaged_store_names_the_file(collection, tmp_path):
     assert run(collection, tmp_path) == 0
     path = next(tmp_path.glob("datasets/*/*/*/testing_images.hdf5"))

@@ -254,6 +254,7 @@ def test_other_faults_pass_as_they_are(store):
         raise KeyError("x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
 def test_networks_take_whole_numbers_as_floats(policy, tmp_path):
     """uint8 of the pipeline, in every way that this project runs a network."""

@@ -272,6 +272,7 @@ predict.main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_after_kill_9_it_goes_on_where_it_was(model, folder, tmp_path, monkeypatch, capsys):
     (folder / "01b.jpg").write_bytes(b"no picture")  # among those done before the kill
     words = [str(model), str(folder), "--batch_size", "3"]

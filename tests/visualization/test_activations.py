@@ -371,6 +371,7 @@ def test_found_scores_are_not_computed_again(tmp_path):
 # ---- interrupted
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_with_the_same_digits(tmp_path, monkeypatch):
     monkeypatch.setattr(activations, "PART_PICTURES", 5)
     command = [sys.executable, "-c", KILLED, ROOT, tmp_path / "killed"]

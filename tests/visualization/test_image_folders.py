@@ -180,6 +180,7 @@ def layers_of(network, folder, *wanted, **changes):
     return [(Settings(str(network), n, c, **given), folder / n) for n, c in wanted]
 
 
+@pytest.mark.slow
 def test_layers_with_few_images_share_an_ascent(network, tmp_path, ascents):
     wanted = (("maps", (1, 4)), ("deep", (0, 1, 3)))
     fill(layers_of(network, tmp_path / "both", *wanted), model(network))
@@ -243,6 +244,7 @@ def part(asked, out, number, count):
     image_folders.make_part(asked, out, Shard(number, count), lambda line: None)
 
 
+@pytest.mark.slow
 def test_parts_are_joined_to_the_images_of_one_piece(network, tmp_path, ascents, no_lag):
     """In any order, one twice, one killed half-way, one empty; pictures scored at the end."""
     asked = settings(network, *range(6), batch=2, pictures=(paint(tmp_path / "seen", 0, 1),))

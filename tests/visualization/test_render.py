@@ -201,6 +201,7 @@ def test_a_folder_that_cannot_be_written(network, tmp_path, capsys):
     assert str(tmp_path / "file") in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_kill_9_and_the_same_command_goes_on(network, tmp_path, capsys):
     out = tmp_path / "out"
     words = command(network, out, "--batch", "1", "--steps", "40")

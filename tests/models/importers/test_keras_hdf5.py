@@ -343,6 +343,7 @@ def test_tops_of_convolutions_and_normalisations_of_pictures(name, classes, tmp_
     assert {reason for _, reason in report.skipped} == {"the network is built without a top"}
 
 
+@pytest.mark.slow
 def test_real_resnet50_of_old_keras(shared):
     """Real ImageNet weights, names as strings of variable length, built as Keras 2.2 built it."""
     oracle = np.load(shared / "oracle" / "googlenet_opencv.npz")
