@@ -386,10 +386,9 @@ def check_folder(folder, place):
     try:
         is_finished(folder, place.settings)
     except OtherRunError as error:
-        differing = ", ".join(sorted(error.differing))
+        told, _, _ = str(error).rpartition("; ")  # what differs, without the advice for a run
         raise InputError(
-            f"{folder} was written with other settings ({differing}); remove or rename that folder "
-            "first: it is a page, the runs stay"
+            f"{told}; remove or rename that folder first: it is a page, the runs stay"
         ) from None
 
 

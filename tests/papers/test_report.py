@@ -123,7 +123,7 @@ def test_a_page_is_refused_for_other_settings_before_runs_are_made(place, tmp_pa
     report.write(tmp_path / "table2", place, lambda: {"a.md": b"1"}, [])
     report.check_folder(tmp_path / "table2", place)
     report.check_folder(tmp_path / "table3", place)
-    told = r"table2 was written with other settings \(seeds\); remove or rename .* the runs stay"
+    told = r"table2 holds .* seeds \[42\] \(now \[42, 43\]\); remove or rename .* the runs stay"
     with pytest.raises(InputError, match=told):
         report.check_folder(tmp_path / "table2", replace(place, seeds=(42, 43)))
 
