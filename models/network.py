@@ -201,8 +201,8 @@ def load(text, size=None):
     Returns:
         Network. A weights file without the classifier, or with a head that is not the network's
         own top, gives a network that ends at its features, and so does `NAME:FILE.keras`, whose
-        trunk alone is taken. Pixels are scaled as they were
-        when that file was trained, where it tells.
+        trunk alone is taken. Pixels are scaled as they were when that file was trained, where it
+        tells.
 
     Raises:
         InputError: no such network or file, or weights that do not fit.

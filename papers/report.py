@@ -31,7 +31,7 @@ DIGITS |= dict.fromkeys(("precision at 10", "distance of neighbour 1000", "hours
 DIGITS |= {"distance at the rank of 1000 of 96014": 3}
 DIGITS |= dict.fromkeys(("learning rate of the last layer", "learning rate of other layers"), 4)
 MOST_DIGITS = 6
-CURVES = {"validation accuracy", "validation accuracy (%)"}  # numbers of every epoch
+CURVE = "validation accuracy"  # a number of every epoch
 ALONG = ("epoch", "query")  # columns along which a cell has many rows
 # columns whose rows are compared with each other: which is best
 RANKED = ("network", "method", "initialization", "scenario")
@@ -186,9 +186,8 @@ def _small(place):
 def _explained(item, comparison):
     chance = f"; {item.chance} (chance)" * bool(comparison["chance"].notna().any())
     interval = f" [95 % interval, {item.interval}]" * bool(comparison["low95"].notna().any())
-    curves = " Curves are compared at their last epoch." * set(comparison["number"]).issubset(
-        CURVES
-    )
+    is_curve = set(comparison["number"]) == {CURVE}
+    curves = " Curves are compared at their last epoch." * is_curve
     return (
         f"Of each number: the paper's; ours, the mean over seeds{interval} (range over seeds); "
         f"ours less the paper's{chance}.{curves}\n"

@@ -30,11 +30,10 @@ BELOW_1 = ("momentum", "rho", "dropout")  # and not below 0
 BY_EPOCHS = ("optimizer", "learning_rate", "trunk_rate", "bias_rate", "momentum", "nesterov", "rho")
 BY_EPOCHS += ("epsilon", "weight_decay", "decayed", "decay", "schedule", "schedule_epochs")
 BY_EPOCHS += ("schedule_factor", "epochs", "patience", "selection", "dropout", "head_activation")
-HEAD_ALONE = ("head", "only_last", "last:1", "from:head")  # words for layers
 # settings that do nothing where another one has such a value, and what that has to be instead
 IDLE = (
     (BY_EPOCHS, "classifier", ("svm", "random_forest"), "softmax"),
-    (("trunk_rate",), "layers", HEAD_ALONE, "more than the head"),
+    (("trunk_rate",), "layers", trained_layers.HEAD_ALONE, "more than the head"),
     (("momentum", "nesterov"), "optimizer", ("rmsprop", "adam"), "sgd"),
     (("nesterov",), "momentum", (0,), "above 0"),
     (("rho",), "optimizer", ("sgd", "adam"), "rmsprop"),

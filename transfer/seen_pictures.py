@@ -7,13 +7,11 @@ import base64
 
 from models import weights
 from models.errors import InputError
+from transfer import trained_layers
 from transfer.result_folder import read_csv
 from transfer.store import SPLITS
 
 LENGTH = 8  # bytes: two of a million pictures are alike with a probability of 3e-8
-# words of transfer.trained_layers for the head alone, which every run draws anew; the layer before
-# it pools or drops out and has no weights. (Not from:head: a network may have layers head_...)
-HEAD_ALONE = ("head", "only_last", "last:1", "last:2")
 
 
 def of_store(store, splits=tuple(SPLITS)):
@@ -55,7 +53,7 @@ def after(run, store):
         frozenset of bytes, or None where that is not known.
     """
     before = frozenset() if run.recipe.initial_weights == "he_uniform" else of_network(run.network)
-    if run.recipe.layers in HEAD_ALONE:
+    if run.recipe.layers in trained_layers.HEAD_ALONE:  # which every run draws anew
         return before
     # the validation pictures chose the epoch
     own = of_store(store, ("train", "val"))

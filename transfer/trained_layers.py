@@ -27,6 +27,9 @@ SCENARIOS = {
     "only_last3": {"CaffeNet": "from:fc6", "GoogLeNet": "from:mixed5a"},
     "only_last": {},  # the head of any network
 }
+# words for the head alone: the layer before it pools or drops out and has no weights. Not
+# from:head, since a network may have layers head_...
+HEAD_ALONE = ("head", "only_last", "last:1", "last:2")
 ACCEPTED = "all, head, skip_first:N, last:N, from:LAYER, " + ", ".join(SCENARIOS)
 
 

@@ -99,7 +99,7 @@ def test_a_second_process_waits_for_the_whole_file(cache, server, monkeypatch, c
             file.write(WHOLE[:5])
             file.flush()
             begun.set()
-            on.wait(20)
+            on.wait(120)
             file.write(WHOLE[5:])
 
     monkeypatch.setattr(keras.utils, "get_file", in_pieces)
@@ -107,8 +107,11 @@ def test_a_second_process_waits_for_the_whole_file(cache, server, monkeypatch, c
     first, one = in_a_thread(lambda: fetch(server))
     assert begun.wait(20)
     second, other = in_a_thread(lambda: fetch(server))
-    second.join(0.5)
-    assert second.is_alive() and "waiting: another process" in capsys.readouterr().err
+    said = ""
+    while "waiting: another process" not in said and second.is_alive():
+        second.join(0.05)
+        said += capsys.readouterr().err
+    assert second.is_alive() and "waiting: another process" in said
     on.set()
     first.join(20), second.join(20)
     assert one == other == [cache / "net.h5"] and len(times) == 1

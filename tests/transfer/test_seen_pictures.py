@@ -61,7 +61,7 @@ def test_what_a_run_leaves_in_its_network(store, tmp_path):
     assert after("off_the_shelf") == short([77])  # the layers below the head stay as they were
 
 
-@pytest.mark.parametrize("words", seen_pictures.HEAD_ALONE)
+@pytest.mark.parametrize("words", trained_layers.HEAD_ALONE)
 @pytest.mark.parametrize("dropout", [0, 0.5])
 def test_a_head_that_is_trained_alone_leaves_the_network_without_new_pictures(
     store, tmp_path, words, dropout
